@@ -1,0 +1,99 @@
+"""Speed and memory, as JSON: `python tools/benchmark.py {infer,eval,data} ...`.
+
+Each kind lives in `tools/benchmarks/<kind>.py`, which has `add_arguments(parser)` and `run(args) -> dict`.
+Every run prints one JSON object with the figures and the machine; `--baseline OLD.json` adds the ratio of each
+figure to that of an earlier run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.metadata
+import json
+import platform
+from pathlib import Path
+
+import _command
+
+KINDS = {
+    "infer": "the model on a video: time a stage, frames a second, peak memory",
+    "eval": "the track-AP evaluator on a generated set: time a phase, peak memory",
+    "data": "the training pipelines: images a second on one core",
+}
+PACKAGES = ("torch", "mmcv", "mmdet", "numpy", "pycocotools")
+
+
+class BenchmarkError(ValueError):
+    """A mistake on the command line that argparse cannot see."""
+
+
+def describe_machine() -> dict:
+    """Processor, core count and library versions a figure is worth nothing without."""
+    import os
+
+    versions = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            versions[name] = None
+    return {
+        "processor": processor_name(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "python": platform.python_version(),
+        **versions,
+    }
+
+
+def processor_name() -> str:
+    """Model name of the processor, or its architecture where the system does not tell."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def ratios(new: dict, old: dict) -> dict:
+    """new / old of every number that both have at the same place; nested like the figures."""
+    result = {}
+    for key in new.keys() & old.keys():
+        if isinstance(new[key], dict) and isinstance(old[key], dict):
+            result[key] = ratios(new[key], old[key])
+        elif isinstance(new[key], int | float) and isinstance(old[key], int | float) and old[key]:
+            result[key] = new[key] / old[key]
+    return {key: result[key] for key in new if key in result}
+
+
+def read_baseline(path: str) -> dict:
+    """Figures of an earlier run's JSON file."""
+    try:
+        return json.loads(Path(path).read_text())["figures"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BenchmarkError(f"{path} is not the output of tools/benchmark.py: {error}") from None
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="kind", required=True)
+    for kind, text in KINDS.items():
+        command = commands.add_parser(kind, help=text, description=text)
+        importlib.import_module(f"benchmarks.{kind}").add_arguments(command)
+        command.add_argument("--out", help="also write the JSON to this file")
+        command.add_argument("--baseline", help="JSON of an earlier run to compare with")
+    args = parser.parse_args()
+    baseline = read_baseline(args.baseline) if args.baseline else None
+    figures = importlib.import_module(f"benchmarks.{args.kind}").run(args)
+    report = {"kind": args.kind, "machine": describe_machine(), "figures": figures}
+    if baseline is not None:
+        report["ratio_to_baseline"] = ratios(figures, baseline)
+    text = json.dumps(report, indent=1)
+    print(text)
+    if args.out:
+        Path(args.out).write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    _command.run(main, BenchmarkError)
