@@ -1,3 +1,4 @@
-"""Datasets, vocabularies, samplers and pipelines of open-vocabulary video instance segmentation, for mmdet."""
+"""Datasets, vocabularies, samplers and pipelines of open-vocabulary video instance segmentation,
+for mmdet."""
 
 __version__ = "0.1.0"
