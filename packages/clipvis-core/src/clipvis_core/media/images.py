@@ -1,0 +1,175 @@
+"""Frames from image files: one image, or a folder of them."""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from clipvis_core.errors import InputError
+from clipvis_core.media.frames import FrameSource, TruncatedError, check_pixels
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp"})
+"""Files taken for frames, whatever the case of their suffix."""
+
+_EXIF_ORIENTATION = 0x0112
+_TURNED = (5, 6, 7, 8)  # EXIF orientations that swap height and width
+_DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    struct.error,
+)  # what Pillow raises on broken data
+
+
+class ImageFolder(FrameSource):
+    """The images of a folder in natural order (`frame_2` before `frame_10`), as the frames of one
+    video.
+
+    Every header is read at once, so that an odd size in frame 900 is known before the first is
+    used. Hidden files and files that are no images by their suffix are passed over.
+
+    Raises:
+        InputError: No image in the folder, an image that is none, of another size, or there twice.
+    """
+
+    def __init__(self, folder: Path, *, allow_truncated: bool = False) -> None:
+        self._paths = list_images(folder)
+        height, width = image_size(self._paths[0])
+        for path in self._paths[1:]:
+            size = image_size(path)
+            if size != (height, width):
+                raise InputError(
+                    f"{path} is {size[1]}x{size[0]}, the frames before it {width}x{height}; "
+                    "give frames of one size"
+                )
+        super().__init__(
+            name=folder.resolve().name,
+            height=height,
+            width=width,
+            num_frames=len(self._paths),
+            allow_truncated=allow_truncated,
+        )
+
+    def _decode(self) -> Iterator[np.ndarray]:
+        for index, path in enumerate(self._paths):
+            try:
+                yield load_image(path)
+            except InputError as error:
+                raise TruncatedError(
+                    f"{error} (decoded {index} of {len(self._paths)} frames)"
+                ) from error
+
+
+class ImageFile(FrameSource):
+    """One image, as a video of one frame.
+
+    Raises:
+        InputError: The file is no image.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        height, width = image_size(path)
+        super().__init__(name=path.stem, height=height, width=width, num_frames=1)
+
+    def _decode(self) -> Iterator[np.ndarray]:
+        yield load_image(self._path)
+
+
+def list_images(folder: Path) -> list[Path]:
+    """Image files of a folder in natural order.
+
+    Raises:
+        InputError: The folder cannot be read, holds no image, or one frame in two formats.
+    """
+    try:
+        files = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
+    except OSError as error:
+        raise InputError(
+            f"{folder} cannot be read ({error.strerror}); check its permissions"
+        ) from None
+    paths = sorted((path for path in files if not path.name.startswith(".")), key=natural_key)
+    if not paths:
+        raise InputError(f"{folder} holds no frames; put PNG or JPEG images into it")
+    by_stem: dict[str, Path] = {}
+    for path in paths:
+        twin = by_stem.setdefault(path.stem, path)
+        if twin is not path:
+            raise InputError(
+                f"{folder} holds both {twin.name} and {path.name}; keep one of the two formats"
+            )
+    return paths
+
+
+def natural_key(path: Path) -> tuple[list[str | int], str]:
+    """Sorting key that compares runs of digits as numbers.
+
+    >>> [p.name for p in sorted(map(Path, ["f10.png", "f2.png", "F1.png"]), key=natural_key)]
+    ['F1.png', 'f2.png', 'f10.png']
+    """
+    parts = re.split(r"(\d+)", path.stem.casefold())
+    return [int(part) if index % 2 else part for index, part in enumerate(parts)], path.name
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Height and width of an image as it is shown, from its header alone.
+
+    Raises:
+        InputError: The file is no image, or larger than `MAX_PIXELS`.
+    """
+    with _opened(path) as image:
+        width, height = image.size
+        turned = image.getexif().get(_EXIF_ORIENTATION) in _TURNED
+    return (width, height) if turned else (height, width)
+
+
+def load_image(path: Path) -> np.ndarray:
+    """One image, upright (EXIF orientation applied), alpha dropped, 16-bit samples cut to 8.
+
+    Returns:
+        RGB uint8 array (H, W, 3).
+
+    Raises:
+        InputError: The file is no image, is damaged, or is larger than `MAX_PIXELS`.
+    """
+    with _opened(path) as image:
+        upright = ImageOps.exif_transpose(image)
+        if upright.mode.startswith("I"):  # Pillow would clip 16-bit grey instead of scaling it
+            grey = (np.asarray(upright).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
+            return np.repeat(grey[:, :, None], 3, axis=2)
+        return np.array(upright.convert("RGB"))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """Opens an image; whatever Pillow has against it becomes one line."""
+    try:
+        with Image.open(path) as image:
+            check_pixels(path, image.height, image.width)
+            yield image
+    except InputError:
+        raise
+    except PermissionError as error:
+        raise InputError(
+            f"{path} cannot be read ({error.strerror}); check its permissions"
+        ) from None
+    except Image.DecompressionBombError:
+        raise InputError(f"{path} is far too large for a frame; scale it down first") from None
+    except _DAMAGE as error:
+        raise InputError(
+            f"{path} cannot be read as an image ({_reason(error)}); replace it"
+        ) from None
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong, without the path that Pillow repeats."""
+    if isinstance(error, Image.UnidentifiedImageError):
+        return "not a known format"
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,125 @@
+"""Writing frames as a video that plays everywhere."""
+
+from __future__ import annotations
+
+import os
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+
+import av
+import numpy as np
+
+from clipvis_core.errors import InputError
+
+_OPTIONS = {"crf": "20", "preset": "veryfast"}  # visually clean; 3 to 4 times the speed of "medium"
+_BT709, _LIMITED_RANGE = 1, 1  # numbers of ITU-T H.273, the same for matrix, primaries and transfer
+
+
+class VideoWriter:
+    """Writes RGB frames to an H.264 mp4 file, complete or not at all.
+
+    The frames go to a temporary file beside `path`, which takes its name on a clean exit and is
+    removed on an error. Odd heights and widths get their last row or column twice, because 4:2:0
+    video has even sizes only.
+
+    Args:
+        path: File to write; one that exists is replaced.
+        frame_rate: Frames a second.
+        height: H of the frames, in pixels.
+        width: W of the frames, in pixels.
+
+    Attributes:
+        num_written: Frames written so far; a video without any is a ValueError on exit.
+
+    Raises:
+        InputError: On entering, if the folder does not exist or may not be written to, or if `path`
+            is a folder.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with VideoWriter(Path(folder) / "black.mp4", Fraction(25), 48, 64) as writer:
+    ...         writer.write(np.zeros((48, 64, 3), np.uint8))
+    ...     [path.name for path in Path(folder).iterdir()]
+    ['black.mp4']
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], frame_rate: Fraction | int, height: int, width: int
+    ) -> None:
+        self.path = Path(path)
+        self.frame_rate = Fraction(frame_rate).limit_denominator(100_000)
+        self.height = height
+        self.width = width
+        self.num_written = 0
+        self._partial = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
+
+    def __enter__(self) -> VideoWriter:
+        if self.path.is_dir():
+            raise InputError(f"{self.path} is a folder; give the name of a file to write")
+        try:
+            self._partial.touch()
+        except OSError as error:
+            raise InputError(
+                f"{self.path} cannot be written ({error.strerror}); choose another folder"
+            ) from None
+        # Faststart: the index in front, so that a browser plays the file while it loads.
+        self._container = av.open(
+            str(self._partial), "w", format="mp4", options={"movflags": "+faststart"}
+        )
+        self._stream = self._add_stream()
+        return self
+
+    def _add_stream(self) -> av.VideoStream:
+        """H.264 in the colour space of HD video, and labelled so: players need not guess."""
+        stream = self._container.add_stream("libx264", rate=self.frame_rate, options=dict(_OPTIONS))
+        stream.height = self.height + self.height % 2
+        stream.width = self.width + self.width % 2
+        stream.pix_fmt = "yuv420p"
+        codec = stream.codec_context
+        codec.colorspace = codec.color_primaries = codec.color_trc = _BT709
+        codec.color_range = _LIMITED_RANGE
+        return stream
+
+    def write(self, frame: np.ndarray) -> None:
+        """Appends a frame: RGB uint8 (H, W, 3).
+
+        Raises:
+            ValueError: The frame has another shape or type.
+            InputError: The disk is full, or is gone.
+        """
+        if frame.shape != (self.height, self.width, 3) or frame.dtype != np.uint8:
+            raise ValueError(
+                f"frame is {frame.dtype} {frame.shape}, not uint8 {(self.height, self.width, 3)}"
+            )
+        padding = ((0, self.height % 2), (0, self.width % 2), (0, 0))
+        even = np.pad(frame, padding, mode="edge") if any(map(any, padding)) else frame
+        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(even), format="rgb24")
+        picture = picture.reformat(format="yuv420p", dst_colorspace="ITU709")
+        self._mux(picture)
+        self.num_written += 1
+
+    def _mux(self, picture: av.VideoFrame | None) -> None:
+        try:
+            self._container.mux(self._stream.encode(picture))
+        except OSError as error:  # FFmpeg's errors of the file system are OSErrors as well
+            raise InputError(
+                f"{self.path} cannot be written ({error.strerror}); is the disk full?"
+            ) from None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if kind is None:
+                if self.num_written == 0:
+                    raise ValueError(f"no frame was written to {self.path}")
+                self._mux(None)
+                self._container.close()
+                os.replace(self._partial, self.path)
+        finally:
+            self._container.close()
+            self._partial.unlink(missing_ok=True)
