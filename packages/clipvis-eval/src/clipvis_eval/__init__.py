@@ -1,3 +1,3 @@
-"""Exact and fast track-AP evaluators, mmdet metrics and submission files for video instance segmentation."""
+"""Exact and fast track-AP evaluators, mmdet metrics and submission files."""
 
 __version__ = "0.1.0"

@@ -1,0 +1,132 @@
+"""The evaluator core against the plain form, and its behaviour at the edges."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pycocotools import mask as coco_mask
+
+from clipvis_eval import tracks
+from clipvis_eval.plain_track_ap import PlainTrack, plain_metrics, plain_track_iou
+from clipvis_eval.track_ap import evaluate_files
+
+HEIGHT, WIDTH = 200, 300  # a large enough frame for all three sizes
+
+
+def box_mask(box):
+    mask = np.zeros((HEIGHT, WIDTH), bool)
+    y, x, height, width = box
+    mask[y : y + height, x : x + width] = True
+    return mask
+
+
+def encode(mask):
+    rle = coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))
+    return {"size": rle["size"], "counts": rle["counts"].decode()}
+
+
+# A coarse grid makes equal IoUs, shared borders and repeated masks likely.
+boxes = st.tuples(
+    st.sampled_from([0, 10, 20]),
+    st.sampled_from([0, 10, 20]),
+    st.sampled_from([10, 20, 128, 180]),
+    st.sampled_from([10, 20, 128, 270]),
+)
+frames = st.lists(boxes | st.none(), min_size=2, max_size=2)
+track = st.fixed_dictionaries(
+    {
+        "video_id": st.integers(1, 2),
+        "category_id": st.integers(1, 2),
+        "boxes": frames,
+        "score": st.sampled_from([0.1, 0.5, 0.9]),
+        "iscrowd": st.sampled_from([0, 0, 0, 1]),
+    }
+)
+
+
+def write_files(folder, preds, truths):
+    def record(item, **more):
+        rles = [None if b is None else encode(box_mask(b)) for b in item["boxes"]]
+        fields = {"video_id": item["video_id"], "category_id": item["category_id"]}
+        return fields | {"segmentations": rles} | more
+
+    videos = [{"id": i, "height": HEIGHT, "width": WIDTH, "length": 2} for i in (1, 2)]
+    categories = [{"id": i, "name": f"c{i}", "partition": i} for i in (1, 2)]
+    annotations = [record(t, id=i, iscrowd=t["iscrowd"]) for i, t in enumerate(truths)]
+    ground_truth = {"videos": videos, "categories": categories, "annotations": annotations}
+    (folder / "gt.json").write_text(json.dumps(ground_truth))
+    (folder / "dt.json").write_text(json.dumps([record(p, score=p["score"]) for p in preds]))
+    return folder / "gt.json", folder / "dt.json"
+
+
+def dense_masks(boxes):
+    return np.stack([box_mask(box or (0, 0, 0, 0)) for box in boxes])
+
+
+def plain(item):
+    fields = {key: value for key, value in item.items() if key != "boxes"}
+    return PlainTrack(masks=dense_masks(item["boxes"]), **fields)
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(preds=st.lists(track, max_size=8), truths=st.lists(track, max_size=6))
+def test_equals_the_plain_form(tmp_path_factory, preds, truths):
+    files = write_files(tmp_path_factory.mktemp("case"), preds, truths)
+    ours = evaluate_files(*files, benchmark="lvvis", protocol="corrected").metrics
+    expected = plain_metrics([plain(p) for p in preds], [plain(t) for t in truths])
+    assert {k for k in ours if ours[k] is None} == {k for k in expected if expected[k] is None}
+    assert {k: v or 0.0 for k, v in ours.items()} == pytest.approx(
+        {k: v or 0.0 for k, v in expected.items()}, abs=1e-12, rel=0
+    )
+
+
+def test_no_predictions_is_a_legal_result(tmp_path):
+    truth = {"video_id": 1, "category_id": 1, "boxes": [(0, 0, 10, 10), None], "iscrowd": 0}
+    files = write_files(tmp_path, [], [truth])
+    result = evaluate_files(*files, benchmark="lvvis")
+    assert result.metrics["AP"] == 0.0
+    assert result.metrics["APl"] is None
+    assert result.groups["novel"]["AP"] is None
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(one=frames, other=frames, pixels=st.sampled_from([HEIGHT * WIDTH, 2**31]))
+def test_track_iou_is_the_exact_ratio(one, other, pixels):
+    # A small limit makes every frame a part of its own, as in a track of billions of pixels.
+    made = []
+    for item in (one, other):
+        masks = [
+            None if b is None else tracks.decode_mask(encode(box_mask(b)), HEIGHT, WIDTH)
+            for b in item
+        ]
+        made.append(tracks.Track(masks, HEIGHT, WIDTH))
+    limit, tracks._MAX_JOINED_PIXELS = tracks._MAX_JOINED_PIXELS, pixels
+    try:
+        iou = tracks.track_iou(*made)
+    finally:
+        tracks._MAX_JOINED_PIXELS = limit
+    assert iou == plain_track_iou(dense_masks(one), dense_masks(other))
+    bound = tracks.iou_bound(made[0].frame_areas, made[1].frame_areas[None])[0]
+    assert bound >= iou - 1e-15
+
+
+def test_swapping_predictions_of_equal_score_matters(tmp_path):
+    hit = {
+        "video_id": 1,
+        "category_id": 1,
+        "boxes": [(0, 0, 20, 20), None],
+        "score": 0.5,
+        "iscrowd": 0,
+    }
+    miss = hit | {"boxes": [(20, 20, 20, 20), None]}
+    values = []
+    for preds in ([hit, miss], [miss, hit]):
+        files = write_files(tmp_path, preds, [hit])
+        values.append(
+            evaluate_files(*files, benchmark="ytvis2019", protocol="corrected").metrics["AP"]
+        )
+    assert values == pytest.approx([1.0, 0.5])
