@@ -22,7 +22,7 @@ MAX_PIXELS = 2**28
 """Largest mask accepted (16,384 x 16,384): its codes fit the 32-bit shifts of pycocotools."""
 
 _MAX_CODE_BYTES = 6  # 30 bits: any difference between two runs of at most MAX_PIXELS
-_CHUNK_BYTES = 2**21  # text decoded at a time; bounds the memory at about 100 MiB
+_CHUNK_BYTES = 2**17  # text decoded at a time: its arrays stay in the processor cache
 
 
 class RleError(InputError):

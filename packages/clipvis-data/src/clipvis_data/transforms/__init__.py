@@ -1,0 +1,24 @@
+"""Image and video pipelines that reproduce the published ones to the byte."""
+
+from .clips import (
+    ClipFrameSample,
+    ClipInstanceTable,
+    FlipFrame,
+    PackClip,
+    RasteriseRows,
+    ResizeFrame,
+)
+from .large_scale_jitter import JitterGeometry, LargeScaleJitter
+from .loading import LoadRGBImage
+
+__all__ = [
+    "ClipFrameSample",
+    "ClipInstanceTable",
+    "FlipFrame",
+    "JitterGeometry",
+    "LargeScaleJitter",
+    "LoadRGBImage",
+    "PackClip",
+    "RasteriseRows",
+    "ResizeFrame",
+]

@@ -1,0 +1,70 @@
+"""Reading images as the published loaders do: Pillow, turned by their EXIF tag, RGB."""
+
+from __future__ import annotations
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+from mmdet.registry import TRANSFORMS
+from PIL import Image, ImageOps
+
+from ..errors import InputError
+
+_ORIENTATION = 0x0112  # EXIF tag; values from 5 on swap height and width
+
+
+@TRANSFORMS.register_module()
+class LoadRGBImage(BaseTransform):
+    """Reads an image file as RGB; checks its size against the annotation file before decoding it.
+
+    Required keys: `img_path`, `height`, `width`. Added: `img` (H, W, 3) uint8, `img_shape`,
+        `ori_shape`.
+    """
+
+    def transform(self, results: dict) -> dict:
+        """Reads one image.
+
+        Raises:
+            InputError: The file is missing, damaged, or of another size than `height` x `width`.
+        """
+        image = read_rgb(results["img_path"], results["height"], results["width"])
+        results["img"] = image
+        results["img_shape"] = results["ori_shape"] = image.shape[:2]
+        return results
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+def read_rgb(path: str, height: int, width: int) -> np.ndarray:
+    """Reads an image that must have a known size.
+
+    Args:
+        path: The file.
+        height: Height in pixels after turning.
+        width: Width in pixels after turning.
+
+    Returns:
+        (height, width, 3) uint8 RGB.
+
+    Raises:
+        InputError: The file is missing, damaged, or of another size.
+    """
+    try:
+        with Image.open(path) as image:
+            found = turned_size(image)
+            if found != (height, width):
+                raise InputError(
+                    f"{path} is {found[0]} x {found[1]} (height x width), but its annotation file "
+                    f"says {height} x {width}; tools/prepare_data.py check lists all such files"
+                )
+            return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+    except FileNotFoundError:
+        raise InputError(f"image {path} does not exist; check data_root and data_prefix") from None
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise InputError(f"image {path} cannot be read (damaged?): {error}") from None
+
+
+def turned_size(image: Image.Image) -> tuple[int, int]:
+    """(height, width) of an opened image after the turn its EXIF tag asks for; decodes nothing."""
+    width, height = image.size
+    return (width, height) if image.getexif().get(_ORIENTATION, 1) >= 5 else (height, width)
