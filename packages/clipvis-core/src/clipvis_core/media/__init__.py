@@ -2,6 +2,8 @@
 overlay."""
 
 from clipvis_core.media.frames import DEFAULT_FRAME_RATE, MAX_PIXELS, FrameSource, TruncatedError
+from clipvis_core.media.overlay import draw_tracks
+from clipvis_core.media.palette import track_color
 from clipvis_core.media.reader import open_frames
 from clipvis_core.media.writer import VideoWriter
 
@@ -11,5 +13,7 @@ __all__ = [
     "FrameSource",
     "TruncatedError",
     "VideoWriter",
+    "draw_tracks",
     "open_frames",
+    "track_color",
 ]
