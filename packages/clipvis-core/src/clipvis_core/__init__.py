@@ -1,3 +1,21 @@
-"""CLIP-VIS: open-vocabulary video instance segmentation as mmdet components, with an inference API."""
+"""CLIP-VIS as mmdet components: open-vocabulary video instance segmentation from a list of words.
+
+Importing this package registers its models with mmdet, so that configs can name them.
+
+Letters for shapes, used everywhere in the package:
+
+    B batch      T frames       Q queries    K categories   P prompt rows (one a synonym)
+    C channels   D embedding    H, W size    N instances    S points
+    L decoder layers            M remembered frames
+
+Reference: Zhu, Cao, Xie, Yang, Pang, "CLIP-VIS: Adapting CLIP for Open-Vocabulary Video Instance
+Segmentation", IEEE TCSVT 2024.
+"""
+
+from clipvis_core import models
+from clipvis_core.errors import InputError
+from clipvis_core.tracking import TemporalMatcher
+from clipvis_core.vocabulary import Vocabulary
 
 __version__ = "0.1.0"
+__all__ = ["InputError", "TemporalMatcher", "Vocabulary", "models"]

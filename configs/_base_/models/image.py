@@ -1,0 +1,13 @@
+# The image model: one image at a time.
+model = dict(
+    type="CLIPVISImage",
+    topk=100,
+    data_preprocessor=dict(
+        type="DetDataPreprocessor",
+        mean=[122.7709383, 116.7460125, 104.09373615],
+        std=[68.5005327, 66.6321579, 70.32316305],
+        bgr_to_rgb=False,
+        pad_size_divisor=32,
+        pad_mask=True,
+    ),
+)

@@ -1,0 +1,16 @@
+# The video model: the image model's network, plus time.
+model = dict(
+    type="CLIPVISVideo",
+    num_memory=9,
+    num_match=5,
+    topk=50,
+    window=10,
+    data_preprocessor=dict(
+        type="TrackDataPreprocessor",
+        mean=[122.7709383, 116.7460125, 104.09373615],
+        std=[68.5005327, 66.6321579, 70.32316305],
+        bgr_to_rgb=False,
+        pad_size_divisor=32,
+        pad_mask=True,
+    ),
+)

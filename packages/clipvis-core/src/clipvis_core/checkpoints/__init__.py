@@ -1,0 +1,20 @@
+"""Checkpoint files: safe reading, the published key names, strict loading with messages that help."""
+
+from clipvis_core.checkpoints.files import read_checkpoint, write_checkpoint
+from clipvis_core.checkpoints.keys import Layout, describe_layout, is_official, to_official, to_ours
+from clipvis_core.checkpoints.loading import check_shapes, load_checkpoint, model_state, official_file, our_file
+
+__all__ = [
+    "Layout",
+    "check_shapes",
+    "describe_layout",
+    "is_official",
+    "load_checkpoint",
+    "model_state",
+    "official_file",
+    "our_file",
+    "read_checkpoint",
+    "to_official",
+    "to_ours",
+    "write_checkpoint",
+]

@@ -1,0 +1,89 @@
+"""Weights into models: official files and ours, strictly."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from clipvis_core.checkpoints.files import read_checkpoint
+from clipvis_core.checkpoints.keys import Layout, describe_layout, is_official, list_names, to_official, to_ours
+from clipvis_core.errors import InputError
+
+#: Configs of this repository for each layout, as an error message names them.
+FITTING_CONFIGS = {
+    Layout("RN50", 6): "configs/video/clipvis_r50_lvis.py",
+    Layout("RN50", 9): "configs/video/clipvis_r50_ytvis2019.py",
+    Layout("ConvNeXt-B", 6): "configs/video/clipvis_convnext-b_lvis.py",
+    Layout("ConvNeXt-B", 9): "configs/video/clipvis_convnext-b_ytvis2019.py",
+}
+
+
+def model_state(content: dict[str, Any], path: str | Path = "the checkpoint") -> dict[str, Tensor]:
+    """The state dict inside a checkpoint's content: entry `model`, `state_dict`, or the whole.
+
+    Raises:
+        InputError: There is no dict of tensors in it.
+    """
+    state = content.get("model", content.get("state_dict", content))
+    if not isinstance(state, dict) or not state or not all(isinstance(value, Tensor) for value in state.values()):
+        raise InputError(f"{path} has no weights: a dict of tensors is expected, or one as entry 'model' or 'state_dict'")
+    return state
+
+
+def load_checkpoint(model: nn.Module, path: str | Path) -> Layout:
+    """Loads an official `.pth` or one of ours into a CLIP-VIS model; every name and shape must fit.
+
+    Returns:
+        What the file's keys say of it.
+
+    Raises:
+        InputError: The file cannot be read, is for another backbone or depth (the message names a config that
+            fits), or has missing, unexpected or differently shaped entries.
+    """
+    state = model_state(read_checkpoint(path), path)
+    layout = describe_layout(state)
+    if is_official(state):
+        state = to_ours(state)
+    expected = model.state_dict()
+    built = describe_layout(expected)
+    if built != layout:
+        fitting = FITTING_CONFIGS.get(layout, "one with that backbone and head.transformer_decoder.num_layers")
+        raise InputError(f"{path} holds {layout}, but the config builds {built}: use {fitting}")
+    check_shapes(state, expected, path)
+    model.load_state_dict(state, strict=True)
+    return layout
+
+
+def check_shapes(state: dict[str, Tensor], expected: dict[str, Tensor], path: str | Path) -> None:
+    """Compares names and shapes with those of a model.
+
+    Raises:
+        InputError: They differ; the message lists the names.
+    """
+    faults = []
+    missing = [name for name in expected if name not in state]
+    unexpected = [name for name in state if name not in expected]
+    reshaped = [
+        f"{name} {tuple(state[name].shape)} instead of {tuple(expected[name].shape)}"
+        for name in expected
+        if name in state and state[name].shape != expected[name].shape
+    ]
+    for what, names in (("missing", missing), ("unexpected", unexpected), ("of another shape", reshaped)):
+        if names:
+            faults.append(f"{len(names)} {what}: {list_names(names)}")
+    if faults:
+        raise InputError(f"{path} does not fit the model: {'; '.join(faults)}")
+
+
+def our_file(content: dict[str, Any], path: str | Path) -> dict[str, Any]:
+    """Content of an official file as content of one of ours; what is beside the weights is kept for the way back."""
+    state = model_state(content, path)
+    beside = {key: value for key, value in content.items() if key != "model"} if "model" in content else {}
+    return {"meta": {"converted_from": "official"}, "state_dict": to_ours(state), "official_entries": beside}
+
+
+def official_file(content: dict[str, Any], path: str | Path) -> dict[str, Any]:
+    """Content of one of our files in the published layout."""
+    return {"model": to_official(model_state(content, path)), **content.get("official_entries", {})}

@@ -1,0 +1,18 @@
+"""The network as mmdet components; importing this registers them."""
+
+from clipvis_core.models.clip_backbone import FrozenCLIP
+from clipvis_core.models.criterion import ClassAgnosticMaskCriterion
+from clipvis_core.models.image_model import CLIPVISImage
+from clipvis_core.models.query_head import CLIPVISHead, QueryPrediction
+from clipvis_core.models.video_model import CLIPVISVideo, VideoSession, VideoTracks
+
+__all__ = [
+    "CLIPVISHead",
+    "CLIPVISImage",
+    "CLIPVISVideo",
+    "ClassAgnosticMaskCriterion",
+    "FrozenCLIP",
+    "QueryPrediction",
+    "VideoSession",
+    "VideoTracks",
+]

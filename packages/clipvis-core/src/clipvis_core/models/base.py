@@ -1,0 +1,136 @@
+"""What the image and the video model share: features, queries, words, losses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from mmdet.models.detectors import BaseDetector
+from mmdet.registry import MODELS
+from mmengine.config import ConfigDict
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+from clipvis_core.errors import InputError
+from clipvis_core.models.criterion import FrameTarget
+from clipvis_core.models.query_head import QueryPrediction
+from clipvis_core.models.visual_towers import CLIPFeatures
+from clipvis_core.text import TEMPLATES, TextClassifier, VocabularyEmbedding
+from clipvis_core.vocabulary import Vocabulary
+
+
+class CLIPVISModel(BaseDetector):
+    """Frozen CLIP, query head, criterion and text classifier.
+
+    Args:
+        backbone: Config of `FrozenCLIP`.
+        head: Config of `CLIPVISHead`.
+        criterion: Config of `ClassAgnosticMaskCriterion`; a model that only infers needs none.
+        vocabulary: Categories to name, as a list of names or of synonym lists; usually set later, by
+            `set_vocabulary`, from the words of a user or of a dataset.
+        text: Options of `TextClassifier`: `templates`, `cache_dir`.
+        data_preprocessor: Config of mmdet's preprocessor.
+    """
+
+    def __init__(
+        self,
+        *,
+        backbone: ConfigDict,
+        head: ConfigDict,
+        criterion: ConfigDict | None = None,
+        vocabulary: Sequence[str | Sequence[str]] | None = None,
+        text: dict[str, Any] | None = None,
+        data_preprocessor: ConfigDict | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
+        self.backbone = MODELS.build(backbone)
+        self.head = MODELS.build(head)
+        self.criterion = MODELS.build(criterion) if criterion is not None else None
+        self.text_classifier = TextClassifier(self.backbone, **{"templates": TEMPLATES, **(text or {})})
+        self._vocabulary: Vocabulary | None = None
+        self._embedding: VocabularyEmbedding | None = None
+        if vocabulary is not None:
+            self.set_vocabulary(Vocabulary.from_categories(vocabulary))
+        self.register_load_state_dict_post_hook(_forget_words)
+
+    def set_vocabulary(self, vocabulary: Vocabulary | Sequence[str | Sequence[str]]) -> None:
+        """Sets the K categories to name; their words are encoded at the next prediction."""
+        if not isinstance(vocabulary, Vocabulary):
+            vocabulary = Vocabulary.from_categories(vocabulary)
+        self._vocabulary = vocabulary
+        self._embedding = None
+
+    @property
+    def vocabulary(self) -> Vocabulary | None:
+        """The categories that are named, or None before they are set."""
+        return self._vocabulary
+
+    def vocabulary_embedding(self) -> VocabularyEmbedding:
+        """Classifier rows of the vocabulary, encoded on first use.
+
+        Raises:
+            InputError: No vocabulary is set, or a name is too long.
+        """
+        if self._embedding is None:
+            if self._vocabulary is None:
+                raise InputError("the model has no vocabulary: call set_vocabulary with the categories to look for")
+            self._embedding = self.text_classifier.embed(self._vocabulary)
+        device = self.backbone.clip.text_projection.device
+        if self._embedding.rows.device != device:
+            self._embedding = self._embedding.to(device)
+        return self._embedding
+
+    def extract_feat(self, batch_inputs: Tensor) -> CLIPFeatures:
+        """Normalised images `(B, 3, H, W)` to CLIP features."""
+        return self.backbone(batch_inputs)
+
+    def segment(self, images: Tensor) -> tuple[QueryPrediction, Tensor]:
+        """The last layer's prediction for each image, and the dense CLIP features masks are named from.
+
+        Args:
+            images: Normalised and padded, `(B, 3, H, W)`.
+        """
+        features = self.extract_feat(images)
+        return self.head(features.levels)[-1], features.dense
+
+    def classify(self, mask_logits: Tensor, dense: Tensor) -> Tensor:
+        """Category logits of masks.
+
+        Args:
+            mask_logits: `(B, Q, H/4, W/4)`.
+            dense: `(B, C, H/32, W/32)`.
+
+        Returns:
+            `(B, Q, K)`, scaled cosines, maximum over synonyms.
+        """
+        masks = F.interpolate(mask_logits, size=dense.shape[-2:], mode="bilinear", align_corners=False) > 0
+        pooled = self.backbone.pool_masks(dense, masks)
+        logits = self.vocabulary_embedding().logits(pooled, self.backbone.logit_scale)
+        if not self.backbone.tower.classifies_empty_masks():
+            logits = logits.masked_fill(~masks.flatten(2).any(dim=-1, keepdim=True), 0.0)
+        return logits
+
+    def compute_losses(self, images: Tensor, targets: list[FrameTarget]) -> dict[str, Tensor]:
+        """Losses of all decoder layers for images `(B, 3, H, W)`."""
+        if self.criterion is None:
+            raise ValueError("this model was built without a criterion and cannot be trained")
+        predictions = self.head(self.extract_feat(images).levels, all_layers=True)
+        return self.criterion(predictions, targets)
+
+    def _forward(self, batch_inputs: Tensor, batch_data_samples: list | None = None) -> QueryPrediction:
+        """The network without post-processing (mmengine's `tensor` mode)."""
+        return self.segment(batch_inputs)[0]
+
+
+def target_masks(instances: InstanceData, device: torch.device) -> Tensor:
+    """Masks of mmdet's ground truth as bool tensor `(N, H, W)`."""
+    return instances.masks.to_tensor(dtype=torch.bool, device=device)
+
+
+def _forget_words(model: CLIPVISModel, _incompatible_keys: object) -> None:
+    """New weights may bring another text tower."""
+    model.text_classifier.forget()
+    model._embedding = None

@@ -1,0 +1,105 @@
+"""The frozen CLIP model: image features for the network, text features for the classifier."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+import open_clip
+import torch
+from mmdet.registry import MODELS
+from mmengine.logging import print_log
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from clipvis_core.errors import InputError
+from clipvis_core.models.visual_towers import CLIPFeatures, build_tower
+
+
+@MODELS.register_module()
+class FrozenCLIP(BaseModule):
+    """An open_clip model with all its parameters frozen, always in eval mode.
+
+    Args:
+        model_name: open_clip architecture: `RN50` or `convnext_base_w_320` in the released models.
+        pretrained: Where `init_weights` takes CLIP's own weights from: an open_clip tag (`openai`,
+            `laion_aesthetic_s13b_b82k`; downloaded by open_clip) or a file. Building the module never downloads:
+            a CLIP-VIS checkpoint holds these weights already. `None` leaves the random weights.
+        quick_gelu: Whether the text tower uses QuickGELU. OpenAI's weights need it; by default the answer is
+            taken from `pretrained`.
+    """
+
+    def __init__(
+        self, model_name: str, pretrained: str | None = None, quick_gelu: bool | None = None, init_cfg: dict | None = None
+    ) -> None:
+        super().__init__(init_cfg=init_cfg)
+        self.model_name = model_name
+        self.pretrained = pretrained
+        self.clip = _build_clip(model_name, pretrained == "openai" if quick_gelu is None else quick_gelu)
+        self.clip.requires_grad_(False)
+        self.tower = build_tower(self.clip.visual)
+        self.tokenizer = open_clip.get_tokenizer(model_name)
+        super().train(False)
+
+    @property
+    def logit_scale(self) -> Tensor:
+        """Factor on cosine similarities: exp of the learnt logarithm, at most 100."""
+        return self.clip.logit_scale.exp().clamp(max=100.0)
+
+    @property
+    def embed_dim(self) -> int:
+        """D, the length of image and text embeddings."""
+        return self.clip.text_projection.shape[1]
+
+    def init_weights(self) -> None:
+        """Loads CLIP's pretrained weights where `pretrained` names them.
+
+        Raises:
+            InputError: The file is missing, or the download failed.
+        """
+        if self.pretrained is None:
+            return
+        source = self.pretrained
+        if os.sep in source and not Path(source).is_file():
+            raise InputError(f"CLIP weights {source} not found: give a file, or an open_clip tag such as 'openai'")
+        print_log(f"loading CLIP weights {self.model_name}/{source}", logger="current")
+        try:
+            loaded = open_clip.create_model(self.model_name, pretrained=source)
+        except (OSError, RuntimeError) as error:
+            raise InputError(
+                f"CLIP weights {self.model_name}/{source} could not be loaded ({error}): check the connection, or set "
+                "the backbone's `pretrained` to a file you have"
+            ) from None
+        self.clip.load_state_dict(loaded.state_dict())
+
+    def train(self, mode: bool = True) -> FrozenCLIP:
+        """Stays in eval mode whatever `mode` says: BatchNorm statistics are CLIP's."""
+        return super().train(False)
+
+    @torch.no_grad()
+    def forward(self, images: Tensor) -> CLIPFeatures:
+        """Image features.
+
+        Args:
+            images: Normalised RGB, `(B, 3, H, W)`, H and W multiples of 32.
+        """
+        return self.tower.features(images)
+
+    @torch.no_grad()
+    def pool_masks(self, dense: Tensor, masks: Tensor) -> Tensor:
+        """CLIP features `(B, Q, D)` of bool masks `(B, Q, h, w)` over `dense` `(B, C, h, w)`."""
+        return self.tower.pool(dense, masks)
+
+
+def _build_clip(model_name: str, quick_gelu: bool) -> open_clip.CLIP:
+    """The architecture with random weights; nothing is downloaded."""
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)  # open_clip warns there that weights are random: on purpose here
+    try:
+        return open_clip.create_model(
+            model_name, pretrained=None, force_quick_gelu=quick_gelu, pretrained_image=False, pretrained_text=False
+        )
+    finally:
+        root.setLevel(level)

@@ -1,0 +1,97 @@
+"""The image model: scores and masks of single images (METHOD section 6)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from mmdet.registry import MODELS
+from mmdet.structures import DetDataSample
+from mmengine.structures import InstanceData
+from torch import Tensor
+from torchvision.ops import masks_to_boxes
+
+from clipvis_core.models.base import CLIPVISModel, target_masks
+from clipvis_core.models.criterion import FrameTarget
+from clipvis_core.tracking.mask_output import resize_mask_logits
+
+QUERIES_RESIZED_AT_ONCE = 16
+
+
+@MODELS.register_module()
+class CLIPVISImage(CLIPVISModel):
+    """Open-vocabulary instance segmentation of images.
+
+    Args:
+        topk: Most (query, category) pairs an image.
+        **kwargs: See `CLIPVISModel`.
+    """
+
+    def __init__(self, *, topk: int = 100, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.topk = topk
+
+    def loss(self, batch_inputs: Tensor, batch_data_samples: list[DetDataSample]) -> dict[str, Tensor]:
+        """Losses; all instances are objects, whatever their category."""
+        targets = []
+        for sample in batch_data_samples:
+            masks = target_masks(sample.gt_instances, batch_inputs.device)
+            targets.append(FrameTarget(masks, torch.zeros(len(masks), dtype=torch.long, device=masks.device)))
+        return self.compute_losses(batch_inputs, targets)
+
+    @torch.no_grad()
+    def predict(self, batch_inputs: Tensor, batch_data_samples: list[DetDataSample]) -> list[DetDataSample]:
+        """Adds `pred_instances` to each sample: `scores`, `labels`, `masks` (bool, `ori_shape`), `bboxes`, `queries`."""
+        prediction, dense = self.segment(batch_inputs)
+        class_logits = self.classify(prediction.mask_logits, dense)
+        for index, sample in enumerate(batch_data_samples):
+            sample.pred_instances = self._image_result(
+                prediction.object_logits[index].float(),
+                prediction.ious[index].float(),
+                prediction.mask_logits[index].float(),
+                class_logits[index].float(),
+                sizes=(tuple(batch_inputs.shape[-2:]), sample.img_shape[:2], sample.ori_shape[:2]),
+            )
+        return batch_data_samples
+
+    def _image_result(
+        self, object_logits: Tensor, ious: Tensor, mask_logits: Tensor, class_logits: Tensor, sizes: tuple
+    ) -> InstanceData:
+        """Top pairs of one image; `sizes` are those of `resize_mask_logits`."""
+        objectness = object_logits.softmax(dim=-1)[:, :1]
+        scores = (class_logits.softmax(dim=-1) * ious.unsqueeze(-1) * objectness).sqrt().nan_to_num(nan=0.0)
+        top, pairs = scores.flatten().topk(min(self.topk, scores.numel()))
+        queries, labels = pairs // scores.shape[1], pairs % scores.shape[1]
+        kept, slot = queries.unique(return_inverse=True)  # a query's mask is made once, however often it is named
+        masks, quality = _masks_and_quality(mask_logits[kept], sizes)
+        final = top * quality[slot]
+        order = final.argsort(descending=True, stable=True)
+        return InstanceData(
+            scores=final[order],
+            labels=labels[order],
+            masks=masks[slot[order]],
+            bboxes=_boxes(masks)[slot[order]],
+            queries=queries[order],
+        )
+
+
+def _masks_and_quality(mask_logits: Tensor, sizes: tuple) -> tuple[Tensor, Tensor]:
+    """Masks `(N, H, W)` at output size and the mean sigmoid inside each, `(N,)`."""
+    masks, quality = [], []
+    for chunk in mask_logits.split(QUERIES_RESIZED_AT_ONCE):
+        logits = resize_mask_logits(chunk, *sizes)
+        inside = logits > 0
+        total = (logits.sigmoid() * inside).flatten(1).sum(dim=1)
+        quality.append(total / (inside.flatten(1).sum(dim=1) + 1e-6))
+        masks.append(inside)
+    return torch.cat(masks), torch.cat(quality)
+
+
+def _boxes(masks: Tensor) -> Tensor:
+    """Boxes (x1, y1, x2, y2) around masks `(N, H, W)`; zeros for an empty one."""
+    boxes = torch.zeros((len(masks), 4), device=masks.device)
+    filled = masks.flatten(1).any(dim=1)
+    if filled.any():
+        boxes[filled] = masks_to_boxes(masks[filled])
+        boxes[filled, 2:] += 1  # pixel indices to edges
+    return boxes

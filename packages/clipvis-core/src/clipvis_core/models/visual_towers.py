@@ -1,0 +1,166 @@
+"""What the two CLIP families do differently: multi-scale features, and the CLIP feature of a mask.
+
+A tower is a thin view of an open_clip `visual` module: it owns no parameter, so that the weights stand in a
+checkpoint once, under the open_clip names.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import torch
+import torch.nn.functional as F
+from open_clip.modified_resnet import AttentionPool2d, ModifiedResNet
+from open_clip.timm_model import TimmModel
+from torch import Tensor, nn
+
+
+class CLIPFeatures(NamedTuple):
+    """Output of the frozen image encoder.
+
+    Attributes:
+        levels: res2..res5, `(B, C_i, H/s, W/s)` at strides s = 4, 8, 16, 32.
+        dense: `(B, C_5, H/32, W/32)`, what masks are pooled from.
+    """
+
+    levels: tuple[Tensor, Tensor, Tensor, Tensor]
+    dense: Tensor
+
+
+class VisualTower(Protocol):
+    """One family of CLIP image encoders."""
+
+    #: Name of the family, as checkpoints are described to users.
+    family: str
+    #: Channels of res2..res5.
+    channels: tuple[int, int, int, int]
+
+    def features(self, images: Tensor) -> CLIPFeatures:
+        """Normalised images `(B, 3, H, W)`, H and W multiples of 32, to features."""
+
+    def pool(self, dense: Tensor, masks: Tensor) -> Tensor:
+        """CLIP features of masks, before normalisation.
+
+        Args:
+            dense: `(B, C_5, h, w)`.
+            masks: bool `(B, Q, h, w)`, true inside.
+
+        Returns:
+            `(B, Q, D)`.
+        """
+
+    def classifies_empty_masks(self) -> bool:
+        """Whether the published system gives logits to a mask without a cell (else they are all 0)."""
+
+
+class ResNetTower:
+    """OpenAI's ResNets: three-convolution stem, attention pool."""
+
+    family = "RN50"
+
+    def __init__(self, visual: ModifiedResNet) -> None:
+        self.visual = visual
+        width = visual.layer1[0].conv1.out_channels
+        self.channels = tuple(width * 4 * 2**level for level in range(4))
+
+    def features(self, images: Tensor) -> CLIPFeatures:
+        x = self.visual.stem(images)
+        levels = []
+        for layer in (self.visual.layer1, self.visual.layer2, self.visual.layer3, self.visual.layer4):
+            x = layer(x)
+            levels.append(x)
+        return CLIPFeatures(tuple(levels), x)
+
+    def pool(self, dense: Tensor, masks: Tensor) -> Tensor:
+        return attention_pool_masks(self.visual.attnpool, dense, masks)
+
+    def classifies_empty_masks(self) -> bool:
+        return False
+
+
+class ConvNeXtTower:
+    """LAION's ConvNeXts: timm trunk, average pool, norm, linear projection."""
+
+    family = "ConvNeXt-B"
+
+    def __init__(self, visual: TimmModel) -> None:
+        self.visual = visual
+        self.channels = tuple(info["num_chs"] for info in visual.trunk.feature_info)
+
+    def features(self, images: Tensor) -> CLIPFeatures:
+        trunk = self.visual.trunk
+        x = trunk.stem(images)
+        levels = []
+        for stage in trunk.stages:
+            x = stage(x)
+            levels.append(x)
+        return CLIPFeatures(tuple(levels), trunk.norm_pre(x))
+
+    def pool(self, dense: Tensor, masks: Tensor) -> Tensor:
+        pooled = average_pool_masks(dense, masks)
+        batch, queries, channels = pooled.shape
+        x = self.visual.trunk.head(pooled.reshape(batch * queries, channels, 1, 1))
+        return self.visual.head(x.flatten(1)).view(batch, queries, -1)
+
+    def classifies_empty_masks(self) -> bool:
+        return True
+
+
+def build_tower(visual: nn.Module) -> VisualTower:
+    """The tower that fits an open_clip `visual` module.
+
+    Raises:
+        TypeError: Neither a ModifiedResNet with attention pool nor a timm ConvNeXt.
+    """
+    if isinstance(visual, ModifiedResNet):
+        return ResNetTower(visual)
+    if isinstance(visual, TimmModel) and hasattr(visual.trunk, "norm_pre"):
+        return ConvNeXtTower(visual)
+    raise TypeError(f"no multi-scale features are defined for a CLIP image encoder of type {type(visual).__name__}")
+
+
+def average_pool_masks(dense: Tensor, masks: Tensor) -> Tensor:
+    """Mean of `dense` `(B, C, h, w)` over each mask `(B, Q, h, w)` -> `(B, Q, C)`; zeros for an empty mask."""
+    weights = masks.to(dense.dtype)
+    sums = torch.einsum("bchw,bqhw->bqc", dense, weights)
+    return sums / (weights.sum(dim=(-1, -2)).unsqueeze(-1) + 1e-8)
+
+
+def attention_pool_masks(pool: AttentionPool2d, dense: Tensor, masks: Tensor) -> Tensor:
+    """CLIP's attention pool with one query a mask, which attends inside its mask only.
+
+    The query is the same for all masks (mean of `dense` plus its position), so that queries, keys and values are
+    projected once a frame and each mask costs a masked softmax. A mask without a cell attends nowhere and gets the
+    projection's bias.
+
+    Args:
+        pool: open_clip's attention pool.
+        dense: `(B, C, h, w)`.
+        masks: bool `(B, Q, h, w)`.
+
+    Returns:
+        `(B, Q, D)`.
+    """
+    batch, channels, height, width = dense.shape
+    heads, head_dim = pool.num_heads, channels // pool.num_heads
+    tokens = dense.flatten(2).transpose(1, 2)
+    query = tokens.mean(dim=1) + pool.positional_embedding[0]
+    tokens = tokens + resize_positions(pool.positional_embedding[1:], height, width)
+
+    q = pool.q_proj(query).view(batch, heads, 1, head_dim) * head_dim**-0.5
+    k = pool.k_proj(tokens).view(batch, -1, heads, head_dim).transpose(1, 2)
+    v = pool.v_proj(tokens).view(batch, -1, heads, head_dim).transpose(1, 2)
+    scores = q @ k.transpose(-1, -2)
+    inside = masks.flatten(2).unsqueeze(1)
+    attention = scores.masked_fill(~inside, float("-inf")).softmax(dim=-1)
+    attention = attention.masked_fill(~inside.any(dim=-1, keepdim=True), 0.0)
+    pooled = (attention.to(v.dtype) @ v).transpose(1, 2).flatten(2)
+    return pool.c_proj(pooled)
+
+
+def resize_positions(positions: Tensor, height: int, width: int) -> Tensor:
+    """Square grid of position embeddings `(n*n, C)` -> `(height*width, C)`, bilinear."""
+    side = round(len(positions) ** 0.5)
+    grid = positions.T.view(1, -1, side, side)
+    grid = F.interpolate(grid, size=(height, width), mode="bilinear", align_corners=False)
+    return grid.flatten(2)[0].T

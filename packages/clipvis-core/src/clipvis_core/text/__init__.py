@@ -1,0 +1,6 @@
+"""Words to classifier rows: prompt templates, the CLIP text tower, caches."""
+
+from clipvis_core.text.classifier import TextClassifier, VocabularyEmbedding
+from clipvis_core.text.templates import TEMPLATES, fill_templates
+
+__all__ = ["TEMPLATES", "TextClassifier", "VocabularyEmbedding", "fill_templates"]

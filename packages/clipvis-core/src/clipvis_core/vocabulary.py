@@ -1,0 +1,110 @@
+"""A vocabulary: the categories to look for, each a tuple of synonyms."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from clipvis_core.errors import InputError
+
+MAX_FILE_BYTES = 16 * 2**20
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Categories in label order, each a non-empty tuple of synonyms.
+
+    The first synonym is the category's name. Words are kept as they come but for white space: letter case is the
+    tokenizer's business, and underscores change the text embedding, so that replacing them is the caller's choice.
+
+    Example:
+        >>> vocabulary = Vocabulary.from_text("dog, puppy; frisbee")
+        >>> vocabulary.names
+        ('dog', 'frisbee')
+        >>> vocabulary.synonyms
+        ('dog', 'puppy', 'frisbee')
+        >>> vocabulary.category_of_synonym
+        (0, 0, 1)
+    """
+
+    categories: tuple[tuple[str, ...], ...]
+
+    def __post_init__(self) -> None:
+        if not self.categories:
+            raise InputError('the vocabulary is empty: give at least one category, such as "dog; person"')
+        seen: dict[str, str] = {}
+        for position, synonyms in enumerate(self.categories, start=1):
+            if not synonyms or not all(synonyms):
+                raise InputError(f"category {position} of the vocabulary has an empty name: remove it or name it")
+            for word in dict.fromkeys(synonym.casefold() for synonym in synonyms):
+                if word in seen:
+                    raise InputError(
+                        f"'{word}' stands in two categories of the vocabulary ('{seen[word]}' and "
+                        f"'{synonyms[0]}'): keep one of them"
+                    )
+                seen[word] = synonyms[0]
+
+    @classmethod
+    def from_categories(cls, categories: Iterable[str | Sequence[str]]) -> Vocabulary:
+        """From a list with, for each category, its synonyms or one string that parts them by commas."""
+        return cls(tuple(_synonyms(category) for category in categories))
+
+    @classmethod
+    def from_text(cls, text: str) -> Vocabulary:
+        """From the command line's form: `;` parts categories, `,` parts the synonyms of one category."""
+        return cls.from_categories(part for part in text.split(";") if part.strip())
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> Vocabulary:
+        """From a UTF-8 text file with one category a line; blank lines and lines from `#` on are skipped.
+
+        Raises:
+            InputError: The file is missing, is no text, or holds no usable list.
+        """
+        path = Path(path)
+        try:
+            if path.stat().st_size > MAX_FILE_BYTES:
+                raise InputError(f"{path} is over {MAX_FILE_BYTES} bytes: a word list has one category a line")
+            lines = path.read_text(encoding="utf-8-sig").splitlines()
+        except OSError as error:
+            raise InputError(f"cannot read the word list {path}: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise InputError(f"{path} is not a UTF-8 text file: a word list has one category a line") from None
+        try:
+            return cls.from_categories(line for line in lines if line.strip() and not line.lstrip().startswith("#"))
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Name of each category: its first synonym."""
+        return tuple(synonyms[0] for synonyms in self.categories)
+
+    @property
+    def synonyms(self) -> tuple[str, ...]:
+        """All P synonyms, category by category."""
+        return tuple(word for synonyms in self.categories for word in synonyms)
+
+    @property
+    def category_of_synonym(self) -> tuple[int, ...]:
+        """For each of the P synonyms, the label (0-based position) of its category."""
+        return tuple(label for label, synonyms in enumerate(self.categories) for _ in synonyms)
+
+    def __len__(self) -> int:
+        return len(self.categories)
+
+    def to_json(self) -> str:
+        """The list as JSON, with `id` = label + 1 as in result files."""
+        records = [
+            {"id": label, "name": synonyms[0], "synonyms": list(synonyms)}
+            for label, synonyms in enumerate(self.categories, start=1)
+        ]
+        return json.dumps({"categories": records}, ensure_ascii=False, indent=1)
+
+
+def _synonyms(category: str | Sequence[str]) -> tuple[str, ...]:
+    """Synonyms of one category, trimmed, without blank parts and without repeats."""
+    words = category.split(",") if isinstance(category, str) else category
+    return tuple(dict.fromkeys(" ".join(word.split()) for word in words if word.strip()))
