@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import re
 from collections.abc import Iterator
@@ -76,10 +77,17 @@ def _iterate_chunks(file: Any, path: str | Path) -> Iterator[list]:
 
 
 def _loads(text: bytes) -> Any:
+    # A parser makes objects without cycles by the hundred thousand; without a pause the collector
+    # would look through everything in memory again and again and take most of the time.
+    was_enabled = gc.isenabled()
+    gc.disable()
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
         return json.loads(text)  # also reads NaN, which Python writes; its record is named later
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _parse(text: bytes, path: str | Path) -> Any:

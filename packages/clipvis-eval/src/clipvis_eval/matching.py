@@ -42,10 +42,6 @@ class Bin:
         score = track.occlusion
         return score is None or not self.occlusion[0] <= score <= self.occlusion[1]
 
-    def misses_areas(self, areas: np.ndarray) -> np.ndarray:
-        """Which of (D,) mean areas of predictions lie outside; they have no occlusion."""
-        return (areas < self.area[0]) | (areas > self.area[1])
-
 
 AREA_BINS = (
     Bin(""),
@@ -103,17 +99,19 @@ def match(
         rules: Differences between the protocols.
     """
     order = np.argsort(-scores, kind="stable")[:MAX_DETECTIONS]
-    outside = np.stack([bin_.misses_areas(areas[order]) for bin_ in bins], axis=1)  # (D, A)
+    low, high = np.array([bin_.area for bin_ in bins]).T
+    outside = (areas[order, None] < low) | (areas[order, None] > high)  # (D, A)
     shape = (len(order), len(bins), len(IOU_THRESHOLDS))
     is_hit = np.zeros(shape, bool)
     is_ignored = np.zeros(shape, bool)
-    ignored = np.array(
-        [[(rules.ignore_crowds and t.iscrowd) or b.misses(t) for t in truths] for b in bins], bool
-    ).reshape(len(bins), len(truths))
+    num_targets = np.zeros(len(bins), np.int64)
     if truths:
+        ignored = np.array(
+            [[(rules.ignore_crowds and t.iscrowd) or b.misses(t) for t in truths] for b in bins]
+        )
+        num_targets += np.count_nonzero(~ignored, axis=1)
         _assign(ious[order], ignored, truths, rules, is_hit, is_ignored)
     is_ignored |= ~is_hit & outside[:, :, None]
-    num_targets = np.count_nonzero(~ignored, axis=1)
     return Matches(scores[order], is_hit, is_ignored, num_targets)
 
 
@@ -126,13 +124,16 @@ def _assign(
     is_ignored: np.ndarray,
 ) -> None:
     """Fills `is_hit` and, for predictions on ignored ground truths, `is_ignored`."""
-    num_bins, num_truths = ignored.shape
     bars = np.minimum(IOU_THRESHOLDS, _HIGHEST_BAR)[:, None]
+    candidates = np.flatnonzero((ious >= bars[0]).any(axis=1))
+    if not len(candidates):
+        return
+    num_bins, num_truths = ignored.shape
     reusable = np.array([rules.match_many or truth.iscrowd for truth in truths])
     counts = np.array([not (rules.id_zero_is_no_match and truth.id == 0) for truth in truths])
     is_free = np.ones((num_bins, len(bars), num_truths), bool)
     first_bin, first_bar = np.ix_(range(num_bins), range(len(bars)))
-    for d in np.flatnonzero((ious >= bars[0]).any(axis=1)):
+    for d in candidates:
         fits = is_free & (ious[d] >= bars)  # (A, T, G)
         # Ignored ground truths rank below all others: IoUs lie in [0, 1], so 2 parts the two.
         rank = np.where(fits, ious[d] + 2.0 * ~ignored[:, None], -1.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -116,8 +117,8 @@ def _mean(values: np.ndarray) -> float | None:
 
 def category_labels(categories: Mapping[int, str]) -> dict[int, str]:
     """Unique names by category id: the name, with the id after it where two share one."""
-    names = list(categories.values())
+    uses = Counter(categories.values())
     return {
-        category: name if names.count(name) == 1 else f"{name} (id {category})"
+        category: name if uses[name] == 1 else f"{name} (id {category})"
         for category, name in categories.items()
     }
