@@ -1,4 +1,4 @@
-# What all models share. The files beside this one add a CLIP backbone; experiments choose the decoder's depth.
+# What the image and the video model share. Experiments add a CLIP backbone and choose the decoder depth.
 model = dict(
     head=dict(
         type="CLIPVISHead",

@@ -1,4 +1,6 @@
 # The video model: the image model's network, plus time.
+_base_ = "./clipvis.py"
+
 model = dict(
     type="CLIPVISVideo",
     num_memory=9,
@@ -14,3 +16,6 @@ model = dict(
         pad_mask=True,
     ),
 )
+
+# How tools/infer.py and CLIPVISInferencer resize frames.
+inference = dict(short_side=480, max_long_side=1333)

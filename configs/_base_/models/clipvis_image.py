@@ -1,4 +1,6 @@
 # The image model: one image at a time.
+_base_ = "./clipvis.py"
+
 model = dict(
     type="CLIPVISImage",
     topk=100,
@@ -11,3 +13,6 @@ model = dict(
         pad_mask=True,
     ),
 )
+
+# How tools/infer.py and CLIPVISInferencer resize an image.
+inference = dict(short_side=800, max_long_side=1333)

@@ -1,0 +1,8 @@
+# LAION's CLIP ConvNeXt-B.
+clip_backbone = dict(
+    type="FrozenCLIP",
+    model_name="convnext_base_w_320",
+    pretrained="laion_aesthetic_s13b_b82k",
+    quick_gelu=False,
+)
+clip_channels = [128, 256, 512, 1024]

@@ -1,0 +1,16 @@
+# The released schedule: 368,750 iterations, steps at 8/9 and 26/27 of them. Published training ran with
+# `--amp` and a batch of 16; iterations and learning rate are not rescaled for other batch sizes.
+train_cfg = dict(type="IterBasedTrainLoop", max_iters=368750, val_interval=10000)
+val_cfg = dict(type="ValLoop")
+test_cfg = dict(type="TestLoop")
+
+optim_wrapper = dict(
+    type="OptimWrapper",
+    constructor="CLIPVISOptimWrapperConstructor",
+    optimizer=dict(type="AdamW", lr=1e-4, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.05),
+    clip_grad=dict(max_norm=0.01, norm_type=2),
+)
+
+param_scheduler = dict(
+    type="MultiStepLR", by_epoch=False, begin=0, end=368750, milestones=[327778, 355092], gamma=0.1
+)

@@ -1,0 +1,12 @@
+# ConvNeXt-B on LVIS v1 without rare categories: the released open-vocabulary image model.
+_base_ = [
+    "../_base_/backbones/clip_convnext-b.py",
+    "../_base_/models/clipvis_image.py",
+    "../_base_/schedules/adamw_368k.py",
+    "../_base_/default_runtime.py",
+]
+
+model = dict(
+    backbone=_base_.clip_backbone,
+    head=dict(in_channels=_base_.clip_channels, transformer_decoder=dict(num_layers=6)),
+)

@@ -1,0 +1,62 @@
+"""From a config and a checkpoint to a model that is ready to infer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from mmdet.registry import MODELS
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+from clipvis_core.checkpoints import load_checkpoint
+from clipvis_core.errors import InputError
+from clipvis_core.models.base import CLIPVISModel
+
+RANDOM_SEED = 0
+
+
+def read_config(config: str | Path | Config) -> Config:
+    """A config file, read.
+
+    Raises:
+        InputError: There is no such file, it cannot be parsed, or it describes no CLIP-VIS model.
+    """
+    if not isinstance(config, Config):
+        path = Path(config)
+        if not path.is_file():
+            raise InputError(f"config {path} not found")
+        try:
+            config = Config.fromfile(path)
+        except Exception as error:  # a config is a program: whatever it raises is a fault in that file
+            raise InputError(f"config {path} cannot be read: {error}") from None
+    if not str(config.get("model", {}).get("type", "")).startswith("CLIPVIS"):
+        raise InputError("the config has no `model` of type CLIPVISVideo or CLIPVISImage")
+    return config
+
+
+def build_model(
+    config: str | Path | Config, checkpoint: str | Path | None, device: str | torch.device = "cpu"
+) -> CLIPVISModel:
+    """Builds the model of a config in eval mode.
+
+    Args:
+        config: Path of a config, or a loaded one.
+        checkpoint: Official `.pth` or one of ours. `None` leaves seeded random weights, with which nothing a
+            model says means anything; its words are not cached on disk either.
+        device: Where the model goes.
+
+    Raises:
+        InputError: The config or checkpoint cannot be used; see `load_checkpoint`.
+    """
+    config = read_config(config)
+    init_default_scope("mmdet")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(RANDOM_SEED)
+        model = MODELS.build(config.model)
+        if checkpoint is None:
+            model.head.init_weights()
+            model.text_classifier.cache_dir = False
+    if checkpoint is not None:
+        load_checkpoint(model, checkpoint)
+    return model.to(device).eval()

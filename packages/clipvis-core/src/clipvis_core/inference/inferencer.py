@@ -1,0 +1,172 @@
+"""The Python API: a video, a folder of frames, an image or arrays in, named tracks out."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmdet.structures import DetDataSample
+from mmengine.config import Config
+from tqdm import tqdm
+
+from clipvis_core.errors import InputError
+from clipvis_core.inference.building import build_model, read_config
+from clipvis_core.inference.preprocessing import resized_size, to_input
+from clipvis_core.inference.result import SegmentationResult
+from clipvis_core.media import FrameSource, open_frames
+from clipvis_core.models import CLIPVISVideo, VideoTracks
+from clipvis_core.tracking import encode_masks
+from clipvis_core.vocabulary import Vocabulary
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+class CLIPVISInferencer:
+    """A CLIP-VIS model that finds, masks, tracks and names objects.
+
+    Args:
+        config: A video or image config of this repository, or one that inherits from them.
+        checkpoint: Official `.pth` or one of ours; `None` gives random weights, whose results mean nothing.
+        vocabulary: Categories to name: a `Vocabulary`, or a list of names (or of synonym lists).
+        device: `cpu`, `cuda`, ...; the default is a GPU if there is one.
+        dtype: `float32` (exact), or autocast to `bfloat16` or `float16`.
+        short_side: Frames are resized so that their shorter side is this; the default is the config's.
+        topk: Most (track, category) pairs; the default is the config's.
+        num_memory: Frames the matching remembers; the default is the config's.
+        num_match: Memories the matching combines; the default is the config's.
+
+    Raises:
+        InputError: Something the caller gave cannot be used; one line says what and how to mend it.
+
+    Example:
+        inferencer = CLIPVISInferencer("configs/video/clipvis_r50_lvis.py", "clipvis_r50_lvis.pth",
+                                       vocabulary=["dog, puppy", "frisbee"])
+        result = inferencer("park.mp4")
+        for line in result.summary(score_thr=0.3):
+            print(line.label, line.score)
+    """
+
+    def __init__(
+        self,
+        config: str | Path | Config,
+        checkpoint: str | Path | None = None,
+        *,
+        vocabulary: Vocabulary | Sequence[str | Sequence[str]],
+        device: str | None = None,
+        dtype: str = "float32",
+        short_side: int | None = None,
+        topk: int | None = None,
+        num_memory: int | None = None,
+        num_match: int | None = None,
+    ) -> None:
+        config = read_config(config)
+        self.device = _usable_device(device)
+        if dtype not in DTYPES:
+            raise InputError(f"dtype '{dtype}' is unknown: use one of {', '.join(DTYPES)}")
+        self.dtype = DTYPES[dtype]
+        self.short_side = _at_least_one("short_side", short_side, config.inference.short_side)
+        self.max_long_side = config.inference.max_long_side
+        if not isinstance(vocabulary, Vocabulary):
+            vocabulary = Vocabulary.from_categories(vocabulary)
+        self.model = build_model(config, checkpoint, self.device)
+        self.model.topk = _at_least_one("topk", topk, self.model.topk)
+        if isinstance(self.model, CLIPVISVideo):
+            self.model.num_memory = _at_least_one("num_memory", num_memory, self.model.num_memory)
+            self.model.num_match = _at_least_one("num_match", num_match, self.model.num_match)
+        elif num_memory is not None or num_match is not None:
+            raise InputError("num_memory and num_match belong to video models: use a config of configs/video")
+        self.set_vocabulary(vocabulary)
+
+    def set_vocabulary(self, vocabulary: Vocabulary | Sequence[str | Sequence[str]]) -> None:
+        """Changes the categories; only words not seen before are encoded."""
+        self.model.set_vocabulary(vocabulary)
+        self.model.vocabulary_embedding()
+
+    def __call__(
+        self,
+        source: str | Path | FrameSource | Iterable[np.ndarray],
+        *,
+        allow_truncated: bool = False,
+        progress: bool = True,
+    ) -> SegmentationResult:
+        """Segments one video, folder of frames, image, or iterable of RGB uint8 arrays `(H, W, 3)`.
+
+        Args:
+            source: See `clipvis_core.media.open_frames`.
+            allow_truncated: Take a video that breaks half-way for what could be decoded.
+            progress: Show a progress bar with frames a second.
+
+        Raises:
+            InputError: The source cannot be read, breaks half-way, or has several frames and the model is an
+                image model.
+        """
+        frames = source if isinstance(source, FrameSource) else open_frames(source, allow_truncated=allow_truncated)
+        size = resized_size(frames.height, frames.width, self.short_side, self.max_long_side)
+        bar = tqdm(total=frames.num_frames, desc=frames.name, unit="frame", disable=not progress)
+        with bar, self._precision(), torch.no_grad():
+            segment = self._segment_video if isinstance(self.model, CLIPVISVideo) else self._segment_image
+            tracks = segment(frames, size, bar)
+        return SegmentationResult(
+            name=frames.name,
+            height=frames.height,
+            width=frames.width,
+            frame_rate=frames.frame_rate,
+            num_frames=frames.num_read,
+            vocabulary=self.model.vocabulary,
+            tracks=tracks,
+        )
+
+    def _segment_video(self, frames: FrameSource, size: tuple[int, int], bar: tqdm) -> VideoTracks:
+        session = self.model.start_video()
+        for window in _windows(frames, self.model.window):
+            inputs = [to_input(window, size).to(self.device)]
+            data = self.model.data_preprocessor({"inputs": inputs, "data_samples": None}, False)
+            session.add(data["inputs"][0])
+            bar.update(len(window))
+        return session.finish(size, (frames.height, frames.width))
+
+    def _segment_image(self, frames: FrameSource, size: tuple[int, int], bar: tqdm) -> VideoTracks:
+        images = list(islice(frames, 2))
+        if len(images) > 1:
+            raise InputError(f"{frames.name} has several frames and the config builds an image model: use configs/video")
+        sample = DetDataSample(metainfo={"img_shape": size, "ori_shape": (frames.height, frames.width)})
+        inputs = {"inputs": [to_input(images, size)[0].to(self.device)], "data_samples": [sample]}
+        found = self.model(**self.model.data_preprocessor(inputs, False), mode="predict")[0].pred_instances
+        bar.update(1)
+        filled = found.masks.flatten(1).any(dim=1).tolist()
+        segmentations = [[rle if any_pixel else None] for rle, any_pixel in zip(encode_masks(found.masks), filled)]
+        return VideoTracks(found.scores.cpu(), found.labels.cpu(), found.queries.cpu(), segmentations)
+
+    def _precision(self) -> contextlib.AbstractContextManager:
+        if self.dtype == torch.float32:
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.type, dtype=self.dtype)
+
+
+def _windows(frames: Iterable[np.ndarray], size: int) -> Iterator[list[np.ndarray]]:
+    """Consecutive groups of `size` frames; the last may be shorter."""
+    iterator = iter(frames)
+    while window := list(islice(iterator, size)):
+        yield window
+
+
+def _usable_device(name: str | None) -> torch.device:
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = (str(error).strip().splitlines() or [""])[0]
+        raise InputError(f"device '{name}' cannot be used here ({reason}): try cpu") from None
+    return device
+
+
+def _at_least_one(name: str, value: int | None, default: int) -> int:
+    if value is not None and value < 1:
+        raise InputError(f"{name} must be at least 1, got {value}")
+    return default if value is None else value

@@ -1,0 +1,98 @@
+"""What the inferencer returns: tracks with names, scores and masks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from pycocotools import mask as coco_mask
+
+from clipvis_core.models.video_model import VideoTracks
+from clipvis_core.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class TrackSummary:
+    """One line of the table of tracks.
+
+    Attributes:
+        track: 1-based position in the result list.
+        label: Name of the category.
+        score: Reported score.
+        first: First frame with a mask, from 0; None if there is none.
+        last: Last frame with a mask.
+    """
+
+    track: int
+    label: str
+    score: float
+    first: int | None
+    last: int | None
+
+
+@dataclass(frozen=True)
+class SegmentationResult:
+    """All top tracks of one video or image.
+
+    Attributes:
+        name: Name of the source.
+        height: Height of the masks, the source's.
+        width: Width of the masks, the source's.
+        frame_rate: Frames a second.
+        num_frames: T, frames that were decoded.
+        vocabulary: The categories that labels count in.
+        tracks: Scores, labels and masks, best first.
+    """
+
+    name: str
+    height: int
+    width: int
+    frame_rate: Fraction
+    num_frames: int
+    vocabulary: Vocabulary
+    tracks: VideoTracks
+
+    def records(self, video_id: int = 1) -> list[dict]:
+        """The YouTube-VIS result list, ready for JSON: all tracks, whatever their score."""
+        return [
+            {"video_id": video_id, "score": score, "category_id": label + 1, "segmentations": segmentations}
+            for score, label, segmentations in zip(
+                self.tracks.scores.tolist(), self.tracks.labels.tolist(), self.tracks.segmentations, strict=True
+            )
+        ]
+
+    def visible(self, score_thr: float) -> list[int]:
+        """Indices of the tracks to show: score at least `score_thr`, each query under its best name only."""
+        best: dict[int, int] = {}
+        for index, (query, score) in enumerate(
+            zip(self.tracks.queries.tolist(), self.tracks.scores.tolist(), strict=True)
+        ):
+            if score >= score_thr and any(self.tracks.segmentations[index]):
+                best.setdefault(query, index)
+        return sorted(best.values())
+
+    def summary(self, score_thr: float) -> list[TrackSummary]:
+        """Lines for the tracks that `visible` names."""
+        lines = []
+        for index in self.visible(score_thr):
+            frames = [t for t, segment in enumerate(self.tracks.segmentations[index]) if segment is not None]
+            lines.append(
+                TrackSummary(
+                    track=index + 1,
+                    label=self.vocabulary.names[int(self.tracks.labels[index])],
+                    score=float(self.tracks.scores[index]),
+                    first=frames[0] if frames else None,
+                    last=frames[-1] if frames else None,
+                )
+            )
+        return lines
+
+    def masks(self, frame: int, tracks: list[int]) -> np.ndarray:
+        """Masks of some tracks in one frame, bool `(N, H, W)`."""
+        masks = np.zeros((len(tracks), self.height, self.width), dtype=bool)
+        for slot, index in enumerate(tracks):
+            segment = self.tracks.segmentations[index][frame]
+            if segment is not None:
+                masks[slot] = coco_mask.decode(segment)
+        return masks
