@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
-_ACTIVITY = re.compile(r"\s*(Collecting|Downloading|Building|Installing|Preparing)\b")
+_ACTIVITY = re.compile(r"\s*(Collecting|Downloading|Building|Preparing)\b")
 _NINJA = re.compile(r"\s*\[(\d+)/(\d+)\]")
 _LINE_EVERY = 30.0  # seconds between lines of progress where they cannot overwrite each other
 
@@ -78,10 +78,14 @@ def describe(line: str) -> str | None:
     'compiled 12 of 77'
     >>> describe("Collecting torch==2.11.0")
     'Collecting torch==2.11.0'
+    >>> describe("Installing collected packages: six, numpy")
+    'installing 2 packages'
     """
     compiled = _NINJA.match(line)
     if compiled:
         return f"compiled {compiled[1]} of {compiled[2]}"
+    if line.startswith("Installing collected packages:"):
+        return f"installing {line.count(',') + 1} packages"
     return line.strip() if _ACTIVITY.match(line) else None
 
 
@@ -100,8 +104,8 @@ class ProgressLine:
             return
         self._printed = now
         text = f"  {self._name} {duration(now - self._start)}  {activity}"
+        text = text[: shutil.get_terminal_size().columns - 1]
         if self._overwrite:
-            text = text[: shutil.get_terminal_size().columns - 1]
             print(f"\r{text}\x1b[K", end="", flush=True)
         else:
             print(text, flush=True)

@@ -27,10 +27,11 @@ from _long_command import duration, last_lines, run_with_progress
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("clipvis-core", "clipvis-data", "clipvis-eval", "clipvis-train")
+EXTRAS = {"clipvis-eval": "[burst]"}  # what the tests need besides
 BUILD_TOOLS = ("pip", "setuptools", "wheel", "ninja", "psutil", "packaging")
 TORCH = ("torch", "torchvision")
 TEST_TOOLS = ("pytest", "hypothesis", "ruff")
-OLDEST, NEWEST = (3, 10), (3, 12)
+OLDEST, NEWEST = (3, 11), (3, 12)  # what the pinned versions are made for
 MODULES = ("torch", "mmcv._ext", "mmdet", "open_clip", "av", "pycocotools.mask", "cv2", "pytest")
 
 _MEMORY_PER_JOB = 2 * 2**30  # bytes that one compiler process of mmcv may take
@@ -144,14 +145,14 @@ def check_python(version: tuple[int, int]) -> None:
     """Refuses a Python that the pinned versions do not run on, and names one that they do."""
     if OLDEST <= version <= NEWEST:
         return
-    wanted = [f"python{OLDEST[0]}.{minor}" for minor in range(NEWEST[1], OLDEST[1] - 1, -1)]
+    wanted = [f"python{OLDEST[0]}.{minor}" for minor in range(OLDEST[1], NEWEST[1] + 1)]
     found = next((name for name in wanted if shutil.which(name)), None)
     remedy = (
         f"run `make PYTHON={found} ...`"
         if found
         else "install Python 3.11 and run `make PYTHON=python3.11 ...`"
     )
-    raise StepError(f"Python 3.10 to 3.12 is needed, this is {version[0]}.{version[1]}: {remedy}")
+    raise StepError(f"Python 3.11 or 3.12 is needed, this is {version[0]}.{version[1]}: {remedy}")
 
 
 def make_venv(workspace: Workspace) -> None:
@@ -193,8 +194,8 @@ def build_mmcv(workspace: Workspace) -> None:
     check_compiler()
     environment = build_environment()
     print(
-        f"  compiling the operators of mmcv with {environment['MAX_JOBS']} processes: "
-        "about 14 minutes of one core",
+        f"  unless pip has them in its cache, mmcv's operators are compiled now, "
+        f"{environment['MAX_JOBS']} files at a time: about 14 minutes of one core",
         flush=True,
     )
     options = ["-v", "--no-build-isolation", *pinned]
@@ -257,10 +258,10 @@ def build_jobs() -> int:
 
 def install_packages(workspace: Workspace) -> None:
     """The four packages, editable, with what they depend on and what the tests need."""
-    editable = [
-        part for name in PACKAGES for part in ("-e", str(workspace.root / "packages" / name))
-    ]
-    workspace.pip("packages", "--no-build-isolation", *workspace.pinned(TEST_TOOLS), *editable)
+    arguments = ["--no-build-isolation", *workspace.pinned(TEST_TOOLS)]
+    for name in PACKAGES:
+        arguments += ["-e", f"{workspace.root / 'packages' / name}{EXTRAS.get(name, '')}"]
+    workspace.pip("packages", *arguments)
 
 
 def check_imports(workspace: Workspace) -> None:
