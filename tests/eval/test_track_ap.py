@@ -110,7 +110,7 @@ def test_track_iou_is_the_exact_ratio(one, other, pixels):
     finally:
         tracks._MAX_JOINED_PIXELS = limit
     assert iou == plain_track_iou(dense_masks(one), dense_masks(other))
-    bound = tracks.iou_bound(made[0].frame_areas, made[1].frame_areas[None])[0]
+    bound = tracks.iou_bounds(made[0], made[1].frame_areas[None])[0]
     assert bound >= iou - 1e-15
 
 

@@ -1,4 +1,4 @@
-"""The track-AP evaluator on a generated set, in the style of LV-VIS: CPU time by phase, peak memory.
+"""The track-AP evaluator on a generated set like LV-VIS: CPU time by phase, peak memory.
 
 The evaluation runs in a process of its own, so that making the set does not count.
 """

@@ -14,7 +14,7 @@ from .faults import Faults, InputError, is_number, is_whole, shown
 from .groups import category_groups
 from .json_stream import read_json
 from .rules import Benchmark, Rules, rules_for
-from .tracks import MaskError, Track, decode_mask, mean_of_nonzero
+from .tracks import MaskError, Track, decode_mask, decode_masks_fast, mean_of_nonzero
 
 OCCLUSION = {"no_occlusion": 0.0, "slight_occlusion": 0.25, "severe_occlusion": 0.75}
 """Score of an occlusion label of OVIS."""
@@ -194,6 +194,9 @@ def read_masks(segmentations: object, video: Video) -> list:
             f"has {len(segmentations)} entries, but video {video.id} has {video.length} frames",
         )
     height, width = video.height, video.width
+    masks = decode_masks_fast(segmentations, height, width)
+    if masks is not None:
+        return masks
     masks = []
     try:
         for mask in segmentations:

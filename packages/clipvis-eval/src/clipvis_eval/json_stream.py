@@ -55,28 +55,35 @@ def iterate_records(path: str | Path) -> Iterator[list]:
 
 
 def _iterate_chunks(file: Any, path: str | Path) -> Iterator[list]:
-    pending = file.read(_CHUNK_BYTES).removeprefix(_BOM).lstrip()
-    if not pending.startswith(b"["):
-        _parse(pending + file.read(), path)
+    first = file.read(_CHUNK_BYTES).removeprefix(_BOM).lstrip()
+    if not first.startswith(b"["):
+        _parse(first + file.read(), path)
         raise InputError(f"{path}: is not a list of results; expected [{{...}}, ...]")
-    pending = pending[1:].lstrip()
-    head = _RECORD_HEAD.match(pending)
+    buffer = bytearray(first)
+    head = _RECORD_HEAD.match(first[1:].lstrip())
     while head and (more := file.read(_CHUNK_BYTES)):
-        pending += more
-        cut = pending.rfind(head.group())
+        buffer += more
+        cut = buffer.rfind(head.group())
+        comma = cut - 1
+        while comma > 0 and buffer[comma] in b" \t\r\n":
+            comma -= 1
+        if comma < 1 or buffer[comma] != ord(","):
+            continue
         # A cut between two elements leaves valid json on its left; any other leaves a bracket open.
-        left = pending[:cut].rstrip()
-        if cut > 0 and left.endswith(b","):
-            try:
-                records = _loads(b"[" + left[:-1] + b"]")
-            except ValueError:
-                break
-            yield records
-            pending = pending[cut:]
-    yield _parse(b"[" + pending + file.read(), path)
+        buffer[comma] = ord("]")
+        try:
+            with memoryview(buffer)[: comma + 1] as whole_elements:
+                records = _loads(whole_elements)
+        except ValueError:
+            buffer[comma] = ord(",")
+            break
+        yield records
+        buffer = bytearray(b"[") + buffer[cut:]
+    buffer += file.read()
+    yield _parse(buffer, path)
 
 
-def _loads(text: bytes) -> Any:
+def _loads(text: bytes | bytearray | memoryview) -> Any:
     # A parser makes objects without cycles by the hundred thousand; without a pause the collector
     # would look through everything in memory again and again and take most of the time.
     was_enabled = gc.isenabled()
@@ -84,13 +91,15 @@ def _loads(text: bytes) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
-        return json.loads(text)  # also reads NaN, which Python writes; its record is named later
+        return json.loads(
+            bytes(text)
+        )  # also reads NaN, as Python writes it; its record is named later
     finally:
         if was_enabled:
             gc.enable()
 
 
-def _parse(text: bytes, path: str | Path) -> Any:
+def _parse(text: bytes | bytearray, path: str | Path) -> Any:
     try:
         return _loads(text)
     except RecursionError:

@@ -33,14 +33,14 @@ class Bin:
     area: tuple[float, float] = (0, 1e10)
     occlusion: tuple[float, float] | None = None
 
-    def misses(self, track: GroundTruthTrack) -> bool:
-        """Whether a ground truth lies outside."""
+    def holds(self, track: GroundTruthTrack) -> bool:
+        """Whether a ground truth belongs to the bin."""
         if not self.area[0] <= track.mean_area <= self.area[1]:
-            return True
-        if self.occlusion is None:
             return False
+        if self.occlusion is None:
+            return True
         score = track.occlusion
-        return score is None or not self.occlusion[0] <= score <= self.occlusion[1]
+        return score is not None and self.occlusion[0] <= score <= self.occlusion[1]
 
 
 AREA_BINS = (
@@ -106,9 +106,9 @@ def match(
     is_ignored = np.zeros(shape, bool)
     num_targets = np.zeros(len(bins), np.int64)
     if truths:
-        ignored = np.array(
-            [[(rules.ignore_crowds and t.iscrowd) or b.misses(t) for t in truths] for b in bins]
-        )
+        ignored = ~np.array([[b.holds(t) for t in truths] for b in bins])
+        if rules.ignore_crowds:
+            ignored |= [truth.iscrowd for truth in truths]
         num_targets += np.count_nonzero(~ignored, axis=1)
         _assign(ious[order], ignored, truths, rules, is_hit, is_ignored)
     is_ignored |= ~is_hit & outside[:, :, None]

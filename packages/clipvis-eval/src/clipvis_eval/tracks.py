@@ -2,7 +2,8 @@
 
 The frames of a track are joined side by side into one wide mask (run-length masks are stored column
 by column, so joining copies runs). The area of the intersection of two such masks, found in one
-pass in C, is then the intersection of the tracks; with the areas it gives the IoU from exact integers.
+pass in C, is then the intersection of the tracks; with the areas it gives the IoU from whole
+numbers.
 """
 
 from __future__ import annotations
@@ -40,11 +41,6 @@ def decode_mask(mask: object, height: int, width: int) -> RLEMask | None:
     if mask is None:
         return None
     if isinstance(mask, dict):
-        if mask.get("size") == [height, width] and isinstance(mask.get("counts"), str | bytes):
-            try:
-                return RLEMask.from_dict(mask)  # checks that the runs fill the frame
-            except (ValueError, TypeError, OverflowError):
-                pass  # the slower check below finds the words for it
         try:
             return RLEMask.from_dict(validate_rle(mask, height, width))
         except ValueError as error:
@@ -52,6 +48,25 @@ def decode_mask(mask: object, height: int, width: int) -> RLEMask | None:
     if isinstance(mask, list):
         return _from_polygons(mask, height, width)
     raise MaskError(f"is a {type(mask).__name__}, not an RLE, a list of polygons or null")
+
+
+def decode_masks_fast(masks: list, height: int, width: int) -> list[RLEMask | None] | None:
+    """`decode_mask` of many entries, if all are null or sound compressed RLEs; otherwise None.
+
+    Result files hold little else, and without a look at each mask from Python it takes half the
+    time.
+    """
+    size = [height, width]
+    try:
+        present = [mask for mask in masks if mask is not None]
+        if all(mask["size"] == size and type(mask["counts"]) is str for mask in present):
+            decoded = map(RLEMask.from_dict, present)  # checks that the runs fill the frame
+            if len(present) == len(masks):
+                return list(decoded)
+            return [None if mask is None else next(decoded) for mask in masks]
+    except (KeyError, TypeError, ValueError):
+        pass  # decode_mask finds the words for it
+    return None
 
 
 def _from_polygons(polygons: list, height: int, width: int) -> RLEMask:
@@ -77,9 +92,11 @@ class Track:
 
     Attributes:
         frame_areas: (T,) int64, pixels of each frame's mask; 0 where there is none.
+        area: Their sum.
+        mean_area: Mean area over the frames where the object has pixels, 0 if it has none anywhere.
     """
 
-    __slots__ = ("_joined", "_masks", "_shape", "frame_areas")
+    __slots__ = ("_joined", "_masks", "_shape", "area", "frame_areas", "mean_area")
 
     def __init__(self, masks: Sequence[RLEMask | None], height: int, width: int) -> None:
         self._masks = masks
@@ -87,12 +104,8 @@ class Track:
         self._joined: list[RLEMask] | None = None
         areas = [0 if mask is None else mask.area() for mask in masks]
         self.frame_areas = np.array(areas, np.int64)
-
-    @property
-    def mean_area(self) -> float:
-        """Mean area over the frames where the object has pixels, 0 if it has none anywhere."""
-        frames = np.count_nonzero(self.frame_areas)
-        return float(self.frame_areas.sum() / frames) if frames else 0.0
+        self.area = sum(areas)
+        self.mean_area = mean_of_nonzero(areas)
 
     @property
     def joined(self) -> list[RLEMask]:
@@ -130,25 +143,25 @@ def track_iou(one: Track, other: Track) -> float:
     Returns:
         IoU in [0, 1], the double nearest to the exact ratio.
     """
-    total = int(one.frame_areas.sum() + other.frame_areas.sum())
+    total = one.area + other.area
     if not total:
         return 0.0
     intersection = sum((a & b).area() for a, b in zip(one.joined, other.joined, strict=True))
     return intersection / (total - intersection)
 
 
-def iou_bound(one: np.ndarray, others: np.ndarray) -> np.ndarray:
+def iou_bounds(one: Track, frame_areas: np.ndarray) -> np.ndarray:
     """Upper bounds of the IoU of a track with several others, from areas alone.
 
-    In no frame can the intersection exceed the smaller area or the union fall below the larger.
+    In no frame can the intersection exceed the smaller area, and the union is what remains of both.
 
     Args:
-        one: (T,) areas of a track in pixels.
-        others: (N, T) areas of the others.
+        one: A track of T frames.
+        frame_areas: (N, T) areas of the others in pixels.
 
     Returns:
         (N,) float64 bounds in [0, 1].
     """
-    smaller = np.minimum(one, others).sum(axis=1)
-    larger = np.maximum(one, others).sum(axis=1)
+    smaller = np.minimum(one.frame_areas, frame_areas).sum(axis=1)
+    larger = frame_areas.sum(axis=1) + (one.area - smaller)
     return smaller / np.maximum(larger, 1)

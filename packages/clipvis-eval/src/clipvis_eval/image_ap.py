@@ -1,0 +1,201 @@
+"""COCO and LVIS image AP of result files, through `faster-coco-eval`.
+
+That library is a compiled, maintained form of pycocotools' evaluator that also knows LVIS's rules
+and runs on current numpy; `lvis` from the package index stops at `np.float`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from faster_coco_eval import COCO, COCOeval_faster
+
+from clipvis_data.errors import InputError
+from clipvis_data.rle import validate_rle
+
+from .faults import Faults, is_number, is_whole, shown
+from .json_stream import iterate_records, read_json
+from .summary import EvaluationResult, Numbers, category_labels
+
+IouType = Literal["bbox", "segm"]
+
+LVIS_MAX_DETECTIONS = 300
+"""Detections of an image that LVIS counts."""
+
+_FREQUENCIES = {"rare": "r", "common": "c", "frequent": "f"}
+
+
+def evaluate_images(
+    ground_truth: str | Path,
+    results: str | Path,
+    *,
+    benchmark: Literal["coco", "lvis"],
+    iou_type: IouType | None = None,
+) -> EvaluationResult:
+    """Evaluates a COCO result list against an image annotation file.
+
+    Args:
+        ground_truth: Annotation file in the COCO or LVIS form.
+        results: A list of `{"image_id", "category_id", "score", "bbox" or "segmentation"}`.
+        benchmark: "coco", or "lvis": at most 300 detections an image; detections of a category
+            that is neither annotated in an image nor known to be absent do not count, nor do
+            unmatched ones of a category that is not annotated exhaustively.
+        iou_type: What is compared; by default masks if the results have them, else boxes.
+
+    Raises:
+        InputError: A file that is missing, broken or of another data set.
+    """
+    truth = _load_ground_truth(ground_truth, benchmark)
+    records = _load_results(results, truth, str(ground_truth))
+    if iou_type is None:
+        iou_type = "segm" if not records or "segmentation" in records[0] else "bbox"
+    if benchmark == "lvis":
+        records = limit_detections(records, LVIS_MAX_DETECTIONS)
+    kept = [_only(record, iou_type, str(results)) for record in records]
+    precision, recall = _evaluate(truth, kept, benchmark, iou_type)
+    return _summarize(truth["categories"], precision, recall, benchmark)
+
+
+def limit_detections(records: list[dict], count: int) -> list[dict]:
+    """The `count` detections of highest score of each image, over all categories."""
+    by_image = defaultdict(list)
+    for record in records:
+        by_image[record["image_id"]].append(record)
+    ranked = (sorted(image, key=lambda r: -r["score"])[:count] for image in by_image.values())
+    return [record for image in ranked for record in image]
+
+
+def _load_ground_truth(path: str | Path, benchmark: str) -> dict:
+    data = read_json(path)
+    for key in ("images", "categories", "annotations"):
+        if not isinstance(data, dict) or not isinstance(data.get(key), list):
+            raise InputError(f"{path}: has no list {key!r}; is it a {benchmark.upper()} file?")
+    faults = Faults(str(path), "mend or re-make the annotation file")
+    required = {
+        "images": ("id", "height", "width"),
+        "categories": ("id",),
+        "annotations": ("id", "image_id", "category_id"),
+    }
+    for key, fields in required.items():
+        for index, record in enumerate(data[key]):
+            bad = [
+                field
+                for field in fields
+                if not isinstance(record, dict) or not is_whole(record.get(field))
+            ]
+            if bad:
+                faults.add(f"{key}[{index}]", f"{bad[0]} is not a whole number")
+            elif key == "annotations" and "area" not in record:
+                faults.add(f"{key}[{index}]", "area is missing")
+            elif key == "images" and benchmark == "lvis" and "neg_category_ids" not in record:
+                faults.add(f"{key}[{index}]", "neg_category_ids is missing")
+    faults.raise_if_any()
+    return data
+
+
+def _load_results(path: str | Path, truth: dict, source: str) -> list[dict]:
+    faults = Faults(str(path), f"are the results of the data set of {source}?")
+    sizes = {image["id"]: (image["height"], image["width"]) for image in truth["images"]}
+    categories = {category["id"] for category in truth["categories"]}
+    records: list[dict] = []
+    for chunk in iterate_records(path):
+        for record in chunk:
+            try:
+                records.append(_check_record(record, sizes, categories))
+            except ValueError as error:
+                faults.add(f"record {len(records) + faults.count}", str(error))
+    faults.raise_if_any()
+    return records
+
+
+def _check_record(record: object, sizes: dict, categories: set[int]) -> dict:
+    if not isinstance(record, dict):
+        raise ValueError(f"is a {type(record).__name__}, not an object")
+    for key, known in (("image_id", sizes), ("category_id", categories)):
+        if not is_whole(record.get(key)) or record[key] not in known:
+            raise ValueError(f"{key} {shown(record.get(key))} is not in the annotation file")
+    if not is_number(record.get("score")):
+        raise ValueError(f"score is {shown(record.get('score'))}, not a finite number")
+    mask = record.get("segmentation")
+    if isinstance(mask, dict):
+        try:
+            return {**record, "segmentation": validate_rle(mask, *sizes[record["image_id"]])}
+        except ValueError as error:
+            raise ValueError(f"segmentation {error}") from None
+    box = record.get("bbox")
+    if mask is None and not (
+        isinstance(box, list) and len(box) == 4 and all(is_number(value) for value in box)
+    ):
+        raise ValueError("bbox is not [x, y, width, height], and there is no segmentation")
+    return record
+
+
+def _only(record: dict, iou_type: IouType, source: str) -> dict:
+    """The record without the other form: areas come from what is compared."""
+    form, other = ("segmentation", "bbox") if iou_type == "segm" else ("bbox", "segmentation")
+    if record.get(form) is None:
+        raise InputError(f"{source}: a record has no {form!r}; choose the other --iou-type")
+    return {key: value for key, value in record.items() if key != other}
+
+
+def _evaluate(
+    truth: dict, records: list[dict], benchmark: str, iou_type: IouType
+) -> tuple[np.ndarray, np.ndarray]:
+    """Precision (T, R, K, A, M) and recall (T, K, A, M); -1 without ground truth."""
+    data = COCO(truth)
+    evaluation = COCOeval_faster(
+        data,
+        data.loadRes(records) if records else COCO({**truth, "annotations": []}),
+        iou_type,
+        print_function=lambda *_: None,
+        lvis_style=benchmark == "lvis",
+    )
+    evaluation.params.maxDets = [1, 10, 100]
+    if benchmark == "lvis":
+        evaluation.params.maxDets.append(LVIS_MAX_DETECTIONS)
+    evaluation.evaluate()
+    evaluation.accumulate()
+    return evaluation.eval["precision"], evaluation.eval["recall"]
+
+
+def _summarize(
+    categories: list[dict], precision: np.ndarray, recall: np.ndarray, benchmark: str
+) -> EvaluationResult:
+    ordered = sorted(categories, key=lambda category: category["id"])
+
+    def numbers(members: list[int]) -> Numbers:
+        p, r = precision[:, :, members], recall[:, members]
+        result = {"AP": _mean(p[..., 0, -1])}
+        result |= {"AP50": _mean(p[0, ..., 0, -1]), "AP75": _mean(p[5, ..., 0, -1])}
+        result |= {f"AP{end}": _mean(p[..., i, -1]) for i, end in ((1, "s"), (2, "m"), (3, "l"))}
+        limits = (1, 10, 100, LVIS_MAX_DETECTIONS)[: r.shape[-1]]
+        result |= {f"AR{n}": _mean(r[..., 0, i]) for i, n in enumerate(limits)}
+        return result | {f"AR{e}": _mean(r[..., i, -1]) for i, e in ((1, "s"), (2, "m"), (3, "l"))}
+
+    metrics = numbers(list(range(len(ordered))))
+    groups = {}
+    if benchmark == "lvis":
+        for name, letter in _FREQUENCIES.items():
+            places = [i for i, c in enumerate(ordered) if c.get("frequency") == letter]
+            groups[name] = numbers(places)
+            metrics[f"AP{letter}"] = groups[name]["AP"]
+    labels = category_labels({c["id"]: str(c.get("name", c["id"])) for c in ordered})
+    curves = precision[..., 0, -1]  # (T, R, K)
+    scored = (curves > -1).all(axis=(0, 1))
+    return EvaluationResult(
+        benchmark=benchmark,
+        protocol="published",
+        protocol_differences=(),
+        metrics=metrics,
+        groups=groups,
+        per_category={labels[c["id"]]: numbers([i]) for i, c in enumerate(ordered)},
+        precision=curves[..., scored].mean(axis=2) if scored.any() else np.zeros(curves.shape[:2]),
+    )
+
+
+def _mean(values: np.ndarray) -> float | None:
+    kept = values[values > -1]
+    return float(kept.mean()) if kept.size else None

@@ -1,0 +1,66 @@
+"""Scores a result file: `python tools/evaluate.py --benchmark lvvis --gt GT.json --results R.json`.
+
+Prints a table; `--out` writes all numbers, `--plots` draws charts, `--compare` sets the numbers
+beside an earlier METRICS.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+import _command
+from clipvis_data.errors import InputError
+from clipvis_eval.report import print_comparison, print_table, read_metrics
+from clipvis_eval.whole_file import write_json
+
+VIDEO_BENCHMARKS = ("lvvis", "ytvis2019", "ytvis2021", "ovis", "burst")
+IMAGE_BENCHMARKS = ("lvis", "coco")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--benchmark", required=True, choices=VIDEO_BENCHMARKS + IMAGE_BENCHMARKS)
+    parser.add_argument(
+        "--protocol",
+        choices=("published", "corrected"),
+        help="the published evaluator with its faults, or the faults mended "
+        "(default: corrected for burst, published otherwise)",
+    )
+    parser.add_argument("--gt", required=True, help="annotation file")
+    parser.add_argument("--results", required=True, help="result list")
+    parser.add_argument("--iou-type", choices=("bbox", "segm"), help="lvis and coco only")
+    parser.add_argument("--out", help="write all numbers to this METRICS.json")
+    parser.add_argument("--plots", help="draw charts into this folder")
+    parser.add_argument("--compare", help="METRICS.json of another run to set beside this one")
+    args = parser.parse_args()
+    earlier = read_metrics(args.compare) if args.compare else None
+
+    if args.benchmark in IMAGE_BENCHMARKS:
+        from clipvis_eval.image_ap import evaluate_images
+
+        if args.protocol == "corrected":
+            raise InputError(f"{args.benchmark} has one protocol only; leave --protocol out")
+        result = evaluate_images(
+            args.gt, args.results, benchmark=args.benchmark, iou_type=args.iou_type
+        )
+    else:
+        from clipvis_eval.track_ap import evaluate_files
+
+        if args.iou_type:
+            raise InputError("--iou-type is for lvis and coco; video benchmarks compare masks")
+        result = evaluate_files(
+            args.gt, args.results, benchmark=args.benchmark, protocol=args.protocol, progress=True
+        )
+    print_table(result)
+    if args.out:
+        write_json(result.to_json(), args.out)
+    if args.plots:
+        from clipvis_eval.charts import draw_charts
+
+        draw_charts(result, args.plots)
+    if earlier:
+        print_comparison(earlier, result.to_json())
+
+
+if __name__ == "__main__":
+    _command.run(main, InputError)
