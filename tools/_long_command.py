@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -45,6 +47,7 @@ def run_with_progress(
         cwd=folder,
         text=True,
         errors="replace",
+        start_new_session=True,
     )
     activity = ["starting"]
     reader = threading.Thread(target=_copy_output, args=(process, log, activity), daemon=True)
@@ -56,7 +59,7 @@ def run_with_progress(
             time.sleep(0.2)
         reader.join()
     except BaseException:
-        process.terminate()
+        os.killpg(process.pid, signal.SIGTERM)  # the compilers that pip has started, too
         process.wait()
         raise
     finally:

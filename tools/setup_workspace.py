@@ -300,7 +300,7 @@ def keys(workspace: Workspace, steps: Sequence[Step] = STEPS) -> Iterator[tuple[
 
 
 def set_up(workspace: Workspace, steps: Sequence[Step] = STEPS) -> list[tuple[str, float]]:
-    """Does the steps that are not done yet.
+    """Does the first step that is not done yet, and all after it.
 
     Returns:
         Name and seconds of each step that ran.
@@ -311,7 +311,7 @@ def set_up(workspace: Workspace, steps: Sequence[Step] = STEPS) -> list[tuple[st
     done: list[tuple[str, float]] = []
     for number, (step, key) in enumerate(keys(workspace, steps), 1):
         stamp = workspace.stamps / step.name
-        if stamp.is_file() and stamp.read_text() == key:
+        if not done and stamp.is_file() and stamp.read_text() == key:
             continue
         print(f"[{number}/{len(steps)}] {step.name}", flush=True)
         stamp.unlink(missing_ok=True)

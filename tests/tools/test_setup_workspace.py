@@ -110,6 +110,14 @@ def test_changed_input_repeats_its_step_and_those_after_it(setup, workspace):
     assert ran == ["first", "second", "third", "second", "third"]
 
 
+def test_what_follows_a_repeated_step_is_repeated(setup, workspace):
+    steps, ran = recorder(setup)
+    setup.set_up(workspace, steps)
+    (workspace.stamps / "second").unlink()
+    setup.set_up(workspace, steps)
+    assert ran == ["first", "second", "third", "second", "third"]
+
+
 def test_failed_step_is_named_and_the_next_run_goes_on_with_it(setup, workspace):
     failing = ["second"]
     steps, ran = recorder(setup, failing=failing)
@@ -224,17 +232,20 @@ def test_long_command_ends_with_its_reader(long_command, monkeypatch, tmp_path):
         pass
 
     def stop(*_):
+        time.sleep(0.2)  # time for the grandchild to start
         raise StopError
 
     monkeypatch.setattr(long_command.ProgressLine, "show", stop)
     marker = tmp_path / "late"
-    code = f"import time; time.sleep(1); open({str(marker)!r}, 'w')"
+    grandchild = f"import time; time.sleep(1); open({str(marker)!r}, 'w')"
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {grandchild!r}])"
     start = time.monotonic()
     with pytest.raises(StopError):
         long_command.run_with_progress(
             "x", [sys.executable, "-c", code], io.StringIO(), dict(os.environ), Path.cwd()
         )
     assert time.monotonic() - start < 0.9
+    time.sleep(1.2)
     assert not marker.exists()
 
 
