@@ -12,6 +12,12 @@ default_hooks = dict(
     sampler_seed=dict(type="DistSamplerSeedHook"),
 )
 
+custom_hooks = [
+    dict(type="InitialWeightsHook"),
+    dict(type="VocabularyHook"),
+    dict(type="SamplerStateHook"),
+]
+
 env_cfg = dict(
     cudnn_benchmark=False,
     mp_cfg=dict(mp_start_method="fork", opencv_num_threads=0),

@@ -1,3 +1,23 @@
-"""Training pieces of CLIP-VIS for the mmengine runner: optimizer constructor, hooks."""
+"""Training pieces of CLIP-VIS for the mmengine runner: optimizer constructor, hooks.
+
+Importing this package registers them.
+"""
+
+import torch
+
+from clipvis_core.checkpoints.files import HARMLESS_TYPES
+from clipvis_train.clip_hooks import InitialWeightsHook, VocabularyHook
+from clipvis_train.optimizer import CLIPVISOptimWrapperConstructor, parameter_groups
+from clipvis_train.sampler_state_hook import SamplerStateHook
+
+# mmengine's own checkpoints hold its logging history, which torch >= 2.6 refuses unless it is named here.
+torch.serialization.add_safe_globals(HARMLESS_TYPES)
 
 __version__ = "0.1.0"
+__all__ = [
+    "CLIPVISOptimWrapperConstructor",
+    "InitialWeightsHook",
+    "SamplerStateHook",
+    "VocabularyHook",
+    "parameter_groups",
+]

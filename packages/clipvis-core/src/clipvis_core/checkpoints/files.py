@@ -15,8 +15,8 @@ from mmengine.logging import HistoryBuffer
 
 from clipvis_core.errors import InputError
 
-#: Plain data that mmengine's runner writes beside the tensors (its logging history).
-_HARMLESS = [
+#: Types of the plain data that mmengine's runner writes beside the tensors (its logging history).
+HARMLESS_TYPES = [
     HistoryBuffer,
     np.ndarray,
     np.dtype,
@@ -35,7 +35,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     _check_file(path)
     try:
-        with torch.serialization.safe_globals(_HARMLESS):
+        with torch.serialization.safe_globals(HARMLESS_TYPES):
             content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except pickle.UnpicklingError as error:
         blocked = str(error).split("WeightsUnpickler error:")[-1].strip().splitlines()[0]

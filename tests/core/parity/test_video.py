@@ -1,0 +1,128 @@
+"""Association, naming, scores and masks of whole clips."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+import torch
+from pycocotools import mask as coco_mask
+
+from clipvis_core.tracking import TemporalMatcher
+
+CASES = ["A_rn50_dec7", "A_rn50_dec10", "A_convnextb_dec10", "B_rn50_dec10", "B_convnextb_dec10"]
+SIZES = {"A": ((96, 160), (120, 200)), "B": ((90, 150), (180, 301))}
+SETTINGS = {"t9k5": (9, 5), "t3k2": (3, 2), "t5k5": (5, 5)}
+
+
+@pytest.mark.parametrize("name", ["assoc_synth0", "assoc_synth1"])
+def test_association_alone(reference, name):
+    arrays = reference.arrays(name)
+    embeddings = torch.from_numpy(arrays["embds"])
+    settings = [key for key in arrays if re.fullmatch(r"perm_t\d+k\d+", key)]
+    assert len(settings) == 7
+    for key in settings:
+        num_memory, num_match = map(int, re.findall(r"\d+", key))
+        matcher = TemporalMatcher(num_memory, num_match)
+        permutations = np.stack([matcher.step(frame).numpy() for frame in embeddings])
+        np.testing.assert_array_equal(permutations, arrays[key], err_msg=key)
+
+
+@pytest.fixture(scope="module", params=CASES)
+def clip_run(request, reference):
+    """One clip segmented with every matching setting: (case, reference arrays, sessions by setting)."""
+    case = request.param
+    letter, kind, depth = case.split("_")
+    model = reference.model("video", kind, int(depth.removeprefix("dec")))
+    frames = reference.clip(letter, kind, model)
+    sessions = {}
+    for tag, (model.num_memory, model.num_match) in SETTINGS.items():
+        session = model.start_video()
+        for window in frames.split(model.window):
+            session.add(window)
+        sessions[tag] = session
+    return case, reference.arrays(f"infer_{case}_final"), sessions
+
+
+def test_permutations(clip_run):
+    _, expected, sessions = clip_run
+    for tag, session in sessions.items():
+        permutations = torch.stack(session.permutations).numpy()
+        np.testing.assert_array_equal(permutations[0], np.arange(permutations.shape[1]))
+        np.testing.assert_array_equal(permutations[1:], expected[f"perm_{tag}"], err_msg=tag)
+
+
+def test_classification(reference, clip_run):
+    case, expected, sessions = clip_run
+    letter, kind, _ = case.split("_")
+    model = sessions["t9k5"].model
+    rows = torch.stack(sessions["t9k5"].permutations)
+    frames = reference.clip(letter, kind, model)
+    with torch.no_grad():
+        outputs = [model.segment(window) for window in frames.split(10)]
+        logits = torch.cat([model.classify(prediction.mask_logits, dense) for prediction, dense in outputs])
+    aligned = logits.gather(1, rows.unsqueeze(-1).expand_as(logits)).transpose(0, 1)
+    np.testing.assert_allclose(aligned.numpy(), expected["cls_logits"], atol=1e-3, rtol=0)
+
+
+def test_scores_and_pairs(reference, clip_run, record_property):
+    case, expected, sessions = clip_run
+    image_size, output_size = SIZES[case[0]]
+    flipped = mask_pixel_flips(reference.arrays(f"infer_{case}_decoder"), sessions["t9k5"])
+    for tag, session in sessions.items():
+        scores = session.track_scores.scores().numpy()
+        np.testing.assert_allclose(scores, expected[f"final_scores_{tag}"], atol=2e-5, rtol=0, err_msg=tag)
+        tracks = session.finish(image_size, output_size)
+        ours = dict(zip(zip(tracks.queries.tolist(), tracks.labels.tolist(), strict=True), tracks.scores.tolist(), strict=True))
+        pairs = zip(expected[f"inst_query_{tag}"].tolist(), expected[f"inst_labels_{tag}"].tolist(), strict=True)
+        theirs = dict(zip(pairs, expected[f"inst_scores_{tag}"].tolist(), strict=True))
+        assert ours.keys() == theirs.keys(), tag
+        permutations = torch.stack(session.permutations).numpy()
+        for (query, label), score in theirs.items():
+            flips = sum(flipped[t, permutations[t, query]] for t in range(len(permutations)))
+            # A pixel on the other side of zero enters the mean sigmoid inside the mask with about 0.5.
+            allowed = 2e-5 + flips * 0.5 / mask_pixels(session, query)
+            record_property(f"flips_{tag}_{query}_{label}", int(flips))
+            assert abs(ours[query, label] - score) <= allowed, (tag, query, label, flips)
+
+
+def mask_pixel_flips(decoder: dict, session) -> np.ndarray:
+    """Mask pixels on the other side of zero than in the reference, net, by frame and network query `(T, Q)`."""
+    height, width = session._mask_logits[0].shape[-2:]
+    fractions = decoder["pred_masks_mean_std_posfrac"][..., 2]
+    counts = np.zeros_like(fractions)
+    for t, (permutation, pixels) in enumerate(
+        zip(session.permutations, session.track_scores._pixel_counts, strict=True)
+    ):
+        counts[t, permutation.numpy()] = pixels.numpy()
+    return np.abs(counts - np.rint(fractions * height * width))
+
+
+def mask_pixels(session, query: int) -> int:
+    """Positive pixels of a track over the whole clip, at least 1."""
+    return max(1, int(sum(pixels[query] for pixels in session.track_scores._pixel_counts)))
+
+
+def test_masks(reference, clip_run):
+    case, expected, sessions = clip_run
+    tracks = sessions["t9k5"].finish(*SIZES[case[0]])
+    pairs = zip(expected["inst_query_t9k5"].tolist(), expected["inst_labels_t9k5"].tolist(), strict=True)
+    records = dict(zip(pairs, reference.results(case), strict=True))
+    for query, label, segments in zip(
+        tracks.queries.tolist(), tracks.labels.tolist(), tracks.segmentations, strict=True
+    ):
+        record = records[query, label]
+        assert record["category_id"] == label + 1
+        overlap = np.array([frame_overlap(a, b) for a, b in zip(segments, record["segmentations"], strict=True)])
+        intersection, union = overlap.T
+        shown = union > 0
+        assert (intersection[shown] / union[shown] >= 0.995).all(), (query, label)
+        assert not shown.any() or intersection.sum() / union.sum() >= 0.999, (query, label)
+
+
+def frame_overlap(ours: dict | None, theirs: dict) -> tuple[int, int]:
+    """Pixels in both and in either."""
+    other = coco_mask.decode(theirs).astype(bool)
+    mask = np.zeros_like(other) if ours is None else coco_mask.decode(ours).astype(bool)
+    return int((mask & other).sum()), int((mask | other).sum())

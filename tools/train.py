@@ -1,0 +1,65 @@
+"""Trains a config: `python tools/train.py configs/image/clipvis_r50_lvis.py --amp`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import _command
+from mmengine.config import Config, DictAction
+from mmengine.runner import Runner
+
+import clipvis_train  # noqa: F401 - registers what configs name
+from clipvis_core import InputError
+from clipvis_core.inference.building import read_config
+from clipvis_data.errors import InputError as DataInputError
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("config", metavar="CONFIG")
+    parser.add_argument("--work-dir", help="folder for logs and checkpoints (default: work_dirs/NAME OF CONFIG)")
+    parser.add_argument(
+        "--resume",
+        nargs="?",
+        const="auto",
+        metavar="PATH",
+        help="continue from PATH, or from the newest checkpoint of the work dir",
+    )
+    parser.add_argument("--amp", action="store_true", help="train in mixed precision, as published")
+    parser.add_argument("--launcher", choices=["none", "pytorch", "slurm", "mpi"], default="none")
+    parser.add_argument("--cfg-options", nargs="+", action=DictAction, metavar="KEY=VALUE", help="override the config")
+    parser.add_argument("--local_rank", "--local-rank", type=int, default=0, help="set by torch's launcher")
+    return parser.parse_args()
+
+
+def configure(args: argparse.Namespace) -> Config:
+    """The config with the command line's choices put into it."""
+    config = read_config(args.config)
+    if args.cfg_options:
+        config.merge_from_dict(args.cfg_options)
+    if "train_cfg" not in config:
+        raise InputError(f"{args.config} is for inference only: it has no training schedule")
+    config.launcher = args.launcher
+    config.work_dir = args.work_dir or config.get("work_dir") or str(Path("work_dirs") / Path(args.config).stem)
+    if args.amp:
+        config.optim_wrapper.type = "AmpOptimWrapper"
+        config.optim_wrapper.setdefault("loss_scale", "dynamic")
+    if args.resume is not None:
+        config.resume = True
+        config.load_from = None if args.resume == "auto" else _existing(args.resume)
+    return config
+
+
+def _existing(path: str) -> str:
+    if not Path(path).is_file():
+        raise InputError(f"checkpoint {path} to resume from not found")
+    return path
+
+
+def main() -> None:
+    Runner.from_cfg(configure(parse_args())).train()
+
+
+if __name__ == "__main__":
+    _command.run(main, InputError, DataInputError)
