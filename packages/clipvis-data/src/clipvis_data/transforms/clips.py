@@ -14,10 +14,9 @@ from mmcv.transforms import BaseTransform
 from mmcv.transforms.utils import cache_randomness
 from mmdet.datasets.transforms import BaseFrameSample, PackTrackInputs
 from mmdet.registry import TRANSFORMS
-from mmdet.structures.mask import BitmapMasks
 from pycocotools import mask as mask_api
 
-from .masks import mask_bounds, rasterise
+from .masks import bitmap_masks, mask_bounds, rasterise
 from .resampling import resize_bilinear, resize_nearest
 
 ABSENT_ID = -1
@@ -205,13 +204,11 @@ class RasteriseRows(BaseTransform):
         for i, row in enumerate(rows):
             if row["mask"] is None:
                 continue
-            masks[i] = _row_bitmap(
-                row["mask"], results["ori_shape"], size, results.get("flip", False)
-            )
+            _draw_row(masks[i], row["mask"], results["ori_shape"], results.get("flip", False))
             boxes[i] = mask_bounds(masks[i])
             if boxes[i, 2] > 0:
                 ids[i] = row["instance_id"]
-        results["gt_masks"] = BitmapMasks(masks, *size)
+        results["gt_masks"] = bitmap_masks(masks)
         results["gt_bboxes"] = boxes
         results["gt_bboxes_labels"] = np.array([row["bbox_label"] for row in rows], np.int64)
         results["gt_instances_ids"] = ids
@@ -221,17 +218,18 @@ class RasteriseRows(BaseTransform):
         return f"{type(self).__name__}()"
 
 
-def _row_bitmap(
-    mask: dict | list, source: tuple[int, int], size: tuple[int, int], flip: bool
-) -> np.ndarray:
+def _draw_row(output: np.ndarray, mask: dict | list, source: tuple[int, int], flip: bool) -> None:
+    """Draws an RLE or polygons of a frame of size `source` into a (H, W) bitmap of zeros."""
+    height, width = output.shape
     if isinstance(mask, dict):
-        bitmap = resize_nearest(np.ascontiguousarray(mask_api.decode(mask)), size)
-        return bitmap[:, ::-1] if flip else bitmap
-    scale = (size[1] / source[1], size[0] / source[0])
+        bitmap = resize_nearest(np.ascontiguousarray(mask_api.decode(mask)), (height, width))
+        output[:] = bitmap[:, ::-1] if flip else bitmap
+        return
+    scale = (width / source[1], height / source[0])
     moved = [np.array(polygon, np.float64).reshape(-1, 2) * scale for polygon in mask]
     if flip:
-        moved = [np.stack([size[1] - points[:, 0], points[:, 1]], axis=1) for points in moved]
-    return rasterise([points.reshape(-1) for points in moved], *size)
+        moved = [np.stack([width - points[:, 0], points[:, 1]], axis=1) for points in moved]
+    rasterise([points.reshape(-1) for points in moved], output)
 
 
 @TRANSFORMS.register_module()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmcv.transforms.utils import cache_randomness
 from mmdet.registry import TRANSFORMS
-from mmdet.structures.mask import BitmapMasks
 from pycocotools import mask as mask_api
 
-from .masks import clip_polygons, mask_bounds, rasterise
+from .masks import bitmap_masks, clip_polygons, mask_bounds, rasterise
 from .resampling import resize_bilinear, resize_nearest
 
 MIN_BOX_SIDE = 1e-5  # pixels; the published pipeline drops instances whose box is not larger
@@ -73,10 +73,13 @@ class JitterGeometry:
             (size[0], size[1], 3) uint8.
         """
         x0, y0, x1, y1 = self.crop
-        output = np.full((*self.size, 3), pad_value, np.uint8)
         source = image[:, ::-1] if self.flip else image
-        output[: y1 - y0, : x1 - x0] = resize_bilinear(source, self.resized, self.crop)
-        return output
+        planes = np.full((3, *self.size), pad_value, np.uint8)
+        kept = resize_bilinear(source, self.resized, self.crop)
+        for plane, channel in zip(planes, cv2.split(kept), strict=True):
+            plane[: y1 - y0, : x1 - x0] = channel
+        # Held as planes, it becomes the (3, H, W) tensor of a sample without another copy.
+        return planes.transpose(1, 2, 0)
 
     def warp_polygons(self, polygons: list[list[float]]) -> list[np.ndarray]:
         """Mirrors, scales and clips polygons; they come back relative to the crop's corner."""
@@ -113,7 +116,7 @@ class LargeScaleJitter(BaseTransform):
     Required keys: `img` (H, W, 3) uint8, `instances` (`bbox_label`, `ignore_flag`, `mask` each).
         Added: `img` of the output
     size, `gt_masks` (BitmapMasks), `gt_bboxes` (N, 4) float32, `gt_bboxes_labels` (N,) int64,
-    `gt_ignore_flags` (N,) False, `img_shape`, `scale_factor`, `flip`, `flip_direction`.
+    `img_shape`, `scale_factor`, `flip`, `flip_direction`.
 
     Args:
         size: (height, width) of the output.
@@ -155,20 +158,17 @@ class LargeScaleJitter(BaseTransform):
             geometry.resized[1] / geometry.source[1],
             geometry.resized[0] / geometry.source[0],
         )
-        masks, boxes, labels = [], [], []
-        for instance in results["instances"]:
-            if instance["ignore_flag"]:
-                continue
-            warped = _warp_instance(instance["mask"], geometry)
-            if warped is not None:
-                masks.append(warped[0])
-                boxes.append(warped[1])
+        instances = [i for i in results["instances"] if not i["ignore_flag"]]
+        masks = np.zeros((len(instances), *self.size), np.uint8)
+        boxes, labels = [], []
+        for instance in instances:
+            box = _draw_instance(masks[len(boxes)], instance["mask"], geometry)
+            if box is not None:
+                boxes.append(box)
                 labels.append(instance["bbox_label"])
-        stacked = np.stack(masks) if masks else np.zeros((0, *self.size), np.uint8)
-        results["gt_masks"] = BitmapMasks(stacked, *self.size)
+        results["gt_masks"] = bitmap_masks(masks[: len(boxes)])
         results["gt_bboxes"] = np.array(boxes, np.float32).reshape(-1, 4)
         results["gt_bboxes_labels"] = np.array(labels, np.int64)
-        results["gt_ignore_flags"] = np.zeros(len(masks), bool)
         return results
 
     def __repr__(self) -> str:
@@ -178,19 +178,24 @@ class LargeScaleJitter(BaseTransform):
         )
 
 
-def _warp_instance(
-    mask: dict | list, geometry: JitterGeometry
-) -> tuple[np.ndarray, list[float]] | None:
-    """Bitmap and box of an instance after augmentation, or None if nothing of it is left."""
+def _draw_instance(
+    output: np.ndarray, mask: dict | list, geometry: JitterGeometry
+) -> list[float] | None:
+    """Draws an instance after augmentation into a bitmap of zeros.
+
+    Returns:
+        Its box [x1, y1, x2, y2], or None, with nothing drawn, if nothing of the instance is left.
+    """
     if isinstance(mask, dict):
-        bitmap = geometry.warp_bitmap(mask_api.decode(mask))
-        box = mask_bounds(bitmap)
-    else:
-        polygons = geometry.warp_polygons(mask)
-        if not polygons:
-            return None
-        points = np.concatenate(polygons).reshape(-1, 2)
-        box = [*points.min(axis=0), *points.max(axis=0)]
+        output[:] = geometry.warp_bitmap(mask_api.decode(mask))
+        box = mask_bounds(output)
+        return None if box[2] == 0 else box
+    polygons = geometry.warp_polygons(mask)
+    if not polygons:
+        return None
+    points = np.concatenate(polygons).reshape(-1, 2)
+    box = [*points.min(axis=0), *points.max(axis=0)]
     if box[2] - box[0] <= MIN_BOX_SIDE or box[3] - box[1] <= MIN_BOX_SIDE:
         return None
-    return (bitmap if isinstance(mask, dict) else rasterise(polygons, *geometry.size)), box
+    rasterise(polygons, output)
+    return box

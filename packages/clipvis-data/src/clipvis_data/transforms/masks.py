@@ -5,23 +5,44 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import shapely
+from mmdet.structures.mask import BitmapMasks
 from pycocotools import mask as mask_api
 
+from ..rle import decode_runs
 
-def rasterise(polygons: list[np.ndarray], height: int, width: int) -> np.ndarray:
+
+def rasterise(polygons: list[np.ndarray], output: np.ndarray) -> None:
     """Fills polygons by COCO's rule; parts are joined.
+
+    Only the columns and rows of the object are decoded and written: untouched pages of a freshly
+        zeroed
+    `output` are never fetched by the system, which is most of the cost of a large bitmap.
 
     Args:
         polygons: Arrays of x0, y0, x1, y1, ... in pixels, at least three points each.
-        height: Height of the bitmap.
-        width: Width of the bitmap.
-
-    Returns:
-        (height, width) uint8 of 0 and 1.
+        output: (H, W) uint8 zeros; pixels inside become 1.
     """
+    height, width = output.shape
     rles = mask_api.frPyObjects([polygon.tolist() for polygon in polygons], height, width)
-    columns = mask_api.decode(mask_api.merge(rles)).T  # pycocotools decodes column by column
-    return cv2.transpose(columns)
+    rle = mask_api.merge(rles)
+    x, y, w, h = mask_api.toBbox(rle).astype(int).tolist()
+    if w == 0 or h == 0:
+        return
+    runs = decode_runs(rle["counts"])  # down the columns, beginning with background
+    runs[0] -= x * height
+    if len(runs) % 2 == 1:
+        runs[-1] -= (width - x - w) * height
+    part = mask_api.frPyObjects({"size": [height, w], "counts": runs.tolist()}, height, w)
+    columns = mask_api.decode(part).T
+    output[y : y + h, x : x + w] = cv2.transpose(columns[:, y : y + h])
+
+
+def bitmap_masks(masks: np.ndarray) -> BitmapMasks:
+    """Wraps (N, H, W) uint8 bitmaps without the copy that the constructor of `BitmapMasks`
+    makes."""
+    wrapped = BitmapMasks([], *masks.shape[1:])
+    wrapped.masks = masks
+    return wrapped
 
 
 def clip_polygons(polygons: list[np.ndarray], box: tuple[int, int, int, int]) -> list[np.ndarray]:
