@@ -7,6 +7,7 @@ and runs on current numpy; `lvis` from the package index stops at `np.float`.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -30,7 +31,7 @@ _FREQUENCIES = {"rare": "r", "common": "c", "frequent": "f"}
 
 def evaluate_images(
     ground_truth: str | Path,
-    results: str | Path,
+    results: str | Path | list[dict],
     *,
     benchmark: Literal["coco", "lvis"],
     iou_type: IouType | None = None,
@@ -39,7 +40,8 @@ def evaluate_images(
 
     Args:
         ground_truth: Annotation file in the COCO or LVIS form.
-        results: A list of `{"image_id", "category_id", "score", "bbox" or "segmentation"}`.
+        results: A list of `{"image_id", "category_id", "score", "bbox" or "segmentation"}`, or a
+            file that holds one.
         benchmark: "coco", or "lvis": at most 300 detections an image; detections of a category
             that is neither annotated in an image nor known to be absent do not count, nor do
             unmatched ones of a category that is not annotated exhaustively.
@@ -49,12 +51,14 @@ def evaluate_images(
         InputError: A file that is missing, broken or of another data set.
     """
     truth = _load_ground_truth(ground_truth, benchmark)
-    records = _load_results(results, truth, str(ground_truth))
+    name = "the result list" if isinstance(results, list) else str(results)
+    chunks = [results] if isinstance(results, list) else iterate_records(results)
+    records = _check_records(chunks, name, truth, str(ground_truth))
     if iou_type is None:
         iou_type = "segm" if not records or "segmentation" in records[0] else "bbox"
     if benchmark == "lvis":
         records = limit_detections(records, LVIS_MAX_DETECTIONS)
-    kept = [_only(record, iou_type, str(results)) for record in records]
+    kept = [_only(record, iou_type, name) for record in records]
     precision, recall = _evaluate(truth, kept, benchmark, iou_type)
     return _summarize(truth["categories"], precision, recall, benchmark)
 
@@ -96,12 +100,12 @@ def _load_ground_truth(path: str | Path, benchmark: str) -> dict:
     return data
 
 
-def _load_results(path: str | Path, truth: dict, source: str) -> list[dict]:
-    faults = Faults(str(path), f"are the results of the data set of {source}?")
+def _check_records(chunks: Iterable[list], name: str, truth: dict, source: str) -> list[dict]:
+    faults = Faults(name, f"are the results of the data set of {source}?")
     sizes = {image["id"]: (image["height"], image["width"]) for image in truth["images"]}
     categories = {category["id"] for category in truth["categories"]}
     records: list[dict] = []
-    for chunk in iterate_records(path):
+    for chunk in chunks:
         for record in chunk:
             try:
                 records.append(_check_record(record, sizes, categories))
