@@ -1,0 +1,72 @@
+"""Words from the command line, lists and files."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from clipvis_core import InputError, Vocabulary
+
+
+def test_text_form():
+    vocabulary = Vocabulary.from_text(" dog,  puppy ; hot  dog;;person ; ")
+    assert vocabulary.categories == (("dog", "puppy"), ("hot dog",), ("person",))
+    assert vocabulary.names == ("dog", "hot dog", "person")
+    assert vocabulary.category_of_synonym == (0, 0, 1, 2)
+    assert len(vocabulary) == 3
+
+
+def test_underscores_and_case_are_kept():
+    assert Vocabulary.from_categories(["Giant_panda", "bus_(vehicle)"]).names == ("Giant_panda", "bus_(vehicle)")
+
+
+def test_repeated_synonym_of_one_category_counts_once():
+    assert Vocabulary.from_categories(["dog, dog"]).synonyms == ("dog",)
+
+
+@pytest.mark.parametrize("text", ["", " ; ; ", "\t"])
+def test_empty(text):
+    with pytest.raises(InputError, match="empty"):
+        Vocabulary.from_text(text)
+
+
+@pytest.mark.parametrize("text", ["dog; cat; Dog", "dog, puppy; puppy"])
+def test_duplicates_are_named(text):
+    with pytest.raises(InputError, match="stands in two categories"):
+        Vocabulary.from_text(text)
+
+
+def test_category_without_a_name():
+    with pytest.raises(InputError, match="category 2"):
+        Vocabulary.from_categories(["dog", " , "])
+
+
+def test_file(tmp_path):
+    path = tmp_path / "words.txt"
+    path.write_text("\ufeff# animals\ndog, puppy\n\nchien à poil ras\n犬\n", encoding="utf-8")
+    assert Vocabulary.from_file(path).names == ("dog", "chien à poil ras", "犬")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [(b"", "words.txt: the vocabulary is empty"), (b"\xff\xfe\x00d", "not a UTF-8 text")]
+)
+def test_bad_file(tmp_path, content, message):
+    path = tmp_path / "words.txt"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        Vocabulary.from_file(path)
+
+
+def test_missing_file_and_folder(tmp_path):
+    for path in (tmp_path / "none.txt", tmp_path):
+        with pytest.raises(InputError, match=r"cannot read the word list"):
+            Vocabulary.from_file(path)
+
+
+def test_json_counts_from_one():
+    categories = json.loads(Vocabulary.from_text("dog, puppy; é").to_json())["categories"]
+    assert categories == [
+        {"id": 1, "name": "dog", "synonyms": ["dog", "puppy"]},
+        {"id": 2, "name": "é", "synonyms": ["é"]},
+    ]

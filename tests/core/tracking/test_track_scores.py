@@ -1,0 +1,73 @@
+"""Running sums against the formulas written out."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from clipvis_core.tracking import FrameOutputs, TrackScores
+
+
+def random_frames(num_frames: int, queries: int = 6, classes: int = 5, seed: int = 0) -> list[FrameOutputs]:
+    generator = torch.Generator().manual_seed(seed)
+    return [
+        FrameOutputs(
+            class_probs=torch.randn((queries, classes), generator=generator).mul(4).softmax(dim=-1),
+            ious=torch.rand(queries, generator=generator),
+            object_logits=torch.randn((queries, 2), generator=generator) * 5,
+            mask_logits=torch.randn((queries, 4, 6), generator=generator) * 3,
+        )
+        for _ in range(num_frames)
+    ]
+
+
+def scored(frames: list[FrameOutputs]) -> TrackScores:
+    scores = TrackScores()
+    for frame in frames:
+        scores.update(frame)
+    return scores
+
+
+def test_scores_are_the_formula():
+    frames = random_frames(7)
+    joint = torch.stack([(f.class_probs * f.ious[:, None]).sqrt() for f in frames]).mean(0)
+    objectness = torch.stack([f.object_logits for f in frames]).mean(0).softmax(-1)[:, :1]
+    torch.testing.assert_close(scored(frames).scores(), (joint * objectness).sqrt())
+
+
+def test_top_pairs_gate_and_quality():
+    frames = random_frames(7)
+    scores = scored(frames)
+    top = scores.top(12)
+    assert (top.scores[:-1] >= top.scores[1:]).all()
+    expected_pairs = scores.scores().flatten().topk(12).indices
+    assert sorted((top.queries * 5 + top.labels).tolist()) == sorted(expected_pairs.tolist())
+    assert top.hidden.any()
+    assert not top.hidden.all()
+    for query, label, class_score, score, hidden in zip(*vars(top).values(), strict=True):
+        inside, weight = 0.0, 0
+        for t, frame in enumerate(frames):
+            presence = (frame.class_probs[query, label].sigmoid() * frame.object_logits[query].softmax(-1)[0]).sqrt()
+            assert bool(hidden[t]) == bool(presence < 0.1 * class_score)
+            logits = torch.full((4, 6), -1.0) if hidden[t] else frame.mask_logits[query]
+            inside += float(logits[logits > 0].sigmoid().sum())
+            weight += int((logits > 0).sum())
+        assert float(score) == pytest.approx(float(class_score) * inside / (weight + 1e-6), rel=1e-5)
+
+
+def test_fewer_pairs_than_asked():
+    assert len(scored(random_frames(1, queries=2, classes=3)).top(50).scores) == 6
+
+
+def test_outputs_that_are_not_finite_score_nothing():
+    (frame,) = random_frames(1)
+    frame.ious[2] = float("nan")
+    frame.object_logits[3] = float("inf")
+    scores = scored([frame]).scores()
+    assert scores.isfinite().all()
+    assert (scores[2:4] == 0).all()
+
+
+def test_no_frame():
+    with pytest.raises(ValueError, match="no frame"):
+        TrackScores().scores()
