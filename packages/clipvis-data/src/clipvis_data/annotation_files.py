@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -57,6 +58,24 @@ def read_annotation_file(path: str | Path) -> dict:
     if not isinstance(data, dict):
         raise InputError(f"{path} holds a {type(data).__name__}, not an annotation object")
     return data
+
+
+def write_annotation_file(path: str | Path, data: dict) -> None:
+    """Writes an annotation json; a file of that name is replaced only once the new one is whole.
+
+    Raises:
+        InputError: The folder cannot be written to.
+    """
+    path = Path(path)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with partial.open("w", encoding="utf-8") as file:
+            json.dump(data, file)
+        os.replace(partial, path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error}") from None
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 class Records:

@@ -211,15 +211,7 @@ class LVISInstanceDataset(CocoInstanceDataset):
     def file_name(self, images: Records, index: int) -> str:
         """`file_name` (a COCO 2014 prefix cut off) if there is one, else the path part of
         `coco_url`."""
-        name = images.records[index].get("file_name")
-        if isinstance(name, str):
-            return name[-16:] if name.startswith("COCO") else name
-        url = images.get(index, "coco_url", str)
-        if not url.startswith(COCO_URL):
-            raise InputError(
-                f"{images.where(index)}: field 'coco_url' does not begin with {COCO_URL}"
-            )
-        return url[len(COCO_URL) :]
+        return lvis_file_name(images, index)
 
     def parse_annotation(
         self, annotations: Records, index: int, masks: dict[int, dict]
@@ -240,3 +232,18 @@ class LVISInstanceDataset(CocoInstanceDataset):
                 f"{annotations.where(index)}: 'segmentation' has a polygon of under 3 points"
             )
         return good
+
+
+def lvis_file_name(images: Records, index: int) -> str:
+    """Path of an LVIS image below the folder of COCO.
+
+    Raises:
+        InputError: The record has neither a `file_name` nor a `coco_url` of COCO's server.
+    """
+    name = images.records[index].get("file_name")
+    if isinstance(name, str):
+        return name[-16:] if name.startswith("COCO") else name
+    url = images.get(index, "coco_url", str)
+    if not url.startswith(COCO_URL):
+        raise InputError(f"{images.where(index)}: field 'coco_url' does not begin with {COCO_URL}")
+    return url[len(COCO_URL) :]
