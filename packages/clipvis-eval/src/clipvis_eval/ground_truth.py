@@ -110,6 +110,21 @@ def load_ground_truth(path: str | Path, benchmark: Benchmark, rules: Rules) -> G
     return GroundTruth(str(path), videos, categories, groups, dict(tracks))
 
 
+def load_videos(path: str | Path) -> dict[int, Video]:
+    """Videos of an annotation file, which need not have annotations.
+
+    Raises:
+        InputError: The file is missing, broken, or has no `videos`.
+    """
+    data = read_json(path)
+    if not isinstance(data, dict) or not isinstance(data.get("videos"), list):
+        raise InputError(f"{path}: has no list 'videos'; give the json of the test set")
+    faults = Faults(str(path), "mend the file or fetch it again")
+    videos = _read_videos(data["videos"], faults)
+    faults.raise_if_any()
+    return videos
+
+
 class _BadRecordError(ValueError):
     def __init__(self, field_name: str, reason: str) -> None:
         super().__init__(f"{field_name} {reason}")
