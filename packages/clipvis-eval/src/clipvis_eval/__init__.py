@@ -1,10 +1,11 @@
 """Exact and fast track-AP evaluators, mmdet metrics, resumable testing and submission files.
 
-Importing the package registers its metrics with mmdet and its test loop with mmengine.
+Importing the package registers its metrics and its test loop with mmdet. The evaluators themselves
+need neither mmdet nor torch, and do not import them.
 """
 
-from . import metrics, running
+from .registration import register_with_mmdet
 
 __version__ = "0.1.0"
 
-__all__ = ["metrics", "running"]
+register_with_mmdet({"METRICS": ["clipvis_eval.metrics"], "LOOPS": ["clipvis_eval.running"]})

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from mmdet.registry import DATASETS, LOOPS
 from mmengine.dist import barrier, broadcast_object_list, is_main_process
-from mmengine.registry import DATASETS, LOOPS
 from mmengine.runner import TestLoop
 from mmengine.runner.amp import autocast
 
