@@ -15,9 +15,19 @@ from mmengine.logging import HistoryBuffer
 
 from clipvis_core.errors import InputError
 
-#: Types of the plain data that mmengine's runner writes beside the tensors (its logging history).
+
+
+def _history_statistic(owner: Any, name: str) -> Any:
+    """What `getattr` may do while a checkpoint is read: name a statistic of mmengine's logging history."""
+    if (isinstance(owner, HistoryBuffer) or owner is HistoryBuffer) and name in ("max", "min", "mean", "current"):
+        return getattr(owner, name)
+    raise pickle.UnpicklingError(f"attribute '{name}' of {owner!r} is not plain data")
+
+
+#: What mmengine's runner writes beside the tensors (its logging history), for `torch.serialization.safe_globals`.
 HARMLESS_TYPES = [
     HistoryBuffer,
+    (_history_statistic, "builtins.getattr"),
     np.ndarray,
     np.dtype,
     np.array(0).__reduce__()[0],  # the array and scalar constructors, whose home differs between numpy versions

@@ -102,6 +102,8 @@ def _opened(path: Path) -> Iterator[av.VideoStream]:
             videos = [s for s in container.streams.video if s not in pictures]
             if not videos:
                 raise InputError(f"{path} has no video stream; give a file with pictures in it")
+            if videos[0].codec_context is None:
+                raise InputError(f"{path}: its video codec is not known; convert it to H.264 first")
             videos[0].thread_type = "AUTO"
             yield videos[0]
 

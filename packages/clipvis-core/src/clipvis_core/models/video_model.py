@@ -105,18 +105,27 @@ class VideoSession:
             raise ValueError(f"frames of padded size {size} after frames of {self._padded_size}")
         self._padded_size = size
         prediction, dense = self.model.segment(images)
-        class_probs = self.model.classify(prediction.mask_logits, dense).float().softmax(dim=-1)
-        for t in range(len(images)):
-            permutation = self.matcher.step(prediction.embeddings[t])
-            frame = FrameOutputs(
-                class_probs=class_probs[t][permutation],
-                ious=prediction.ious[t][permutation],
-                object_logits=prediction.object_logits[t][permutation],
-                mask_logits=prediction.mask_logits[t][permutation].float(),
-            )
-            self.track_scores.update(frame)
-            self.permutations.append(permutation)
-            self._mask_logits.append(frame.mask_logits.cpu())
+        class_logits = self.model.classify(prediction.mask_logits, dense)
+        with torch.autocast(images.device.type, enabled=False):  # what follows is cheap and stays in float32
+            class_probs = class_logits.float().softmax(dim=-1)
+            for t in range(len(images)):
+                self._add_frame(
+                    prediction.embeddings[t].float(),
+                    FrameOutputs(
+                        class_probs=class_probs[t],
+                        ious=prediction.ious[t].float(),
+                        object_logits=prediction.object_logits[t].float(),
+                        mask_logits=prediction.mask_logits[t].float(),
+                    ),
+                )
+
+    def _add_frame(self, embeddings: Tensor, outputs: FrameOutputs) -> None:
+        """Puts one frame's outputs into track order and takes them in."""
+        permutation = self.matcher.step(embeddings)
+        aligned = outputs.permuted(permutation)
+        self.track_scores.update(aligned)
+        self.permutations.append(permutation)
+        self._mask_logits.append(aligned.mask_logits.cpu())
 
     @torch.no_grad()
     def finish(self, image_size: tuple[int, int], output_size: tuple[int, int]) -> VideoTracks:

@@ -13,7 +13,7 @@ PRESENCE_SHARE = 0.1
 
 @dataclass(frozen=True)
 class FrameOutputs:
-    """One frame's outputs in track order.
+    """One frame's outputs, float32, one row a query.
 
     Attributes:
         class_probs: `(Q, K)`, softmax over the categories.
@@ -26,6 +26,12 @@ class FrameOutputs:
     ious: Tensor
     object_logits: Tensor
     mask_logits: Tensor
+
+    def permuted(self, order: Tensor) -> FrameOutputs:
+        """The same with row i taken from row `order[i]`."""
+        return FrameOutputs(
+            self.class_probs[order], self.ious[order], self.object_logits[order], self.mask_logits[order]
+        )
 
 
 @dataclass(frozen=True)
@@ -63,17 +69,15 @@ class TrackScores:
         return len(self._class_probs)
 
     def update(self, frame: FrameOutputs) -> None:
-        """Adds the next frame."""
-        object_logits = frame.object_logits.float()
-        class_probs = frame.class_probs.float()
-        joint = (class_probs * frame.ious.float().unsqueeze(-1)).sqrt()
+        """Adds the next frame, its rows in track order."""
+        object_logits = frame.object_logits
+        joint = (frame.class_probs * frame.ious.unsqueeze(-1)).sqrt()
         self._class_sum = joint if self._class_sum is None else self._class_sum + joint
         self._object_sum = object_logits if self._object_sum is None else self._object_sum + object_logits
-        self._class_probs.append(class_probs)
+        self._class_probs.append(frame.class_probs)
         self._object_probs.append(object_logits.softmax(dim=-1)[:, 0])
-        mask_logits = frame.mask_logits.float()
-        positive = mask_logits > 0
-        self._quality_sums.append((mask_logits.sigmoid() * positive).flatten(1).sum(dim=1))
+        positive = frame.mask_logits > 0
+        self._quality_sums.append((frame.mask_logits.sigmoid() * positive).flatten(1).sum(dim=1))
         self._pixel_counts.append(positive.flatten(1).sum(dim=1))
 
     def scores(self) -> Tensor:

@@ -1,0 +1,197 @@
+"""Files from strangers, names, and strict loading."""
+
+from __future__ import annotations
+
+import os
+import pickle
+
+import pytest
+import torch
+from mmengine.logging import HistoryBuffer
+
+from clipvis_core import InputError
+from clipvis_core.checkpoints import (
+    Layout,
+    describe_layout,
+    is_official,
+    load_checkpoint,
+    model_state,
+    official_file,
+    our_file,
+    read_checkpoint,
+    to_official,
+    to_ours,
+    write_checkpoint,
+)
+
+
+@pytest.fixture(scope="module")
+def state(video_model):
+    return {name: tensor.clone() for name, tensor in video_model.state_dict().items()}
+
+
+def saved(tmp_path, content, name="checkpoint.pth"):
+    path = tmp_path / name
+    torch.save(content, path)
+    return path
+
+
+def test_names_there_and_back(state):
+    official = to_official(state)
+    assert is_official(official)
+    assert not is_official(state)
+    assert describe_layout(official) == describe_layout(state) == Layout("RN50", 3)
+    back = to_ours(official)
+    assert back.keys() == state.keys()
+    assert all(back[name] is state[name] for name in state)
+
+
+def test_both_layouts_load(video_model, state, tmp_path):
+    for content in (
+        {"state_dict": state},
+        {"model": to_official(state), "optimizer": {"state": {}}, "iteration": 3},
+        to_official(state),
+    ):
+        assert load_checkpoint(video_model, saved(tmp_path, content)) == Layout("RN50", 3)
+
+
+def test_entries_beside_the_weights_survive_both_ways(state):
+    official = {"model": to_official(state), "optimizer": {"state": {0: torch.ones(2)}}, "iteration": 7}
+    back = official_file(our_file(official, "a"), "b")
+    assert back.keys() == official.keys()
+    assert back["iteration"] == 7
+    assert all(torch.equal(back["model"][name], tensor) for name, tensor in official["model"].items())
+
+
+def test_loading_forgets_encoded_words(video_model, state, tmp_path):
+    rows = video_model.vocabulary_embedding().rows
+    other = {**state, "backbone.clip.text_projection": state["backbone.clip.text_projection"].roll(1, 0)}
+    load_checkpoint(video_model, saved(tmp_path, {"state_dict": other}))
+    assert not torch.allclose(video_model.vocabulary_embedding().rows, rows)
+    video_model.load_state_dict(state)
+    torch.testing.assert_close(video_model.vocabulary_embedding().rows, rows)
+
+
+def test_another_depth_names_the_config_that_fits(repo_root, video_model, state, tmp_path):
+    layer = "head.transformer_decoder.layers."
+    deeper = dict(state)
+    for name, tensor in state.items():
+        if name.startswith(f"{layer}0."):
+            deeper |= {name.replace(f"{layer}0.", f"{layer}{depth}."): tensor for depth in range(3, 6)}
+    with pytest.raises(InputError, match="6 decoder layers, but the config builds .* 3 .*: use (configs/.*)") as error:
+        load_checkpoint(video_model, saved(tmp_path, {"state_dict": deeper}))
+    assert (repo_root / str(error.value).split()[-1]).is_file()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda state: state.pop("head.query_feat.weight"), "1 missing: head.query_feat.weight"),
+        (lambda state: state.update(extra=torch.ones(1)), "1 unexpected: extra"),
+        (
+            lambda state: state.update({"head.query_feat.weight": torch.ones(100, 256)}),
+            r"head.query_feat.weight \(100, 256\) instead of \(20, 256\)",
+        ),
+    ],
+)
+def test_entries_that_do_not_fit_are_listed(video_model, state, tmp_path, change, message):
+    altered = dict(state)
+    change(altered)
+    with pytest.raises(InputError, match=message):
+        load_checkpoint(video_model, saved(tmp_path, {"state_dict": altered}))
+
+
+def test_unknown_official_names(state):
+    official = {**to_official(state), "sem_seg_head.predictor.class_embed.weight": torch.ones(1)}
+    with pytest.raises(InputError, match=r"class_embed\.weight"):
+        to_ours(official)
+
+
+def test_changed_constant(state):
+    with pytest.raises(InputError, match="should be"):
+        to_ours({**to_official(state), "criterion.empty_object_weight": torch.tensor([1.0, 0.1])})
+
+
+class Malicious:
+    """Runs a command when it is unpickled by a loader that allows it."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.system, (f"touch {self.path}",)
+
+
+def test_code_in_a_file_is_not_run(tmp_path):
+    path, proof = tmp_path / "evil.pth", tmp_path / "executed"
+    for save in (torch.save, lambda content, target: target.write_bytes(pickle.dumps(content))):
+        save({"model": Malicious(proof)}, path)
+        with pytest.raises(InputError, match="nothing else is loaded"):
+            read_checkpoint(path)
+    assert not proof.exists()
+
+
+class Attribute:
+    """Asks for an attribute that leads out of the plain data."""
+
+    def __reduce__(self):
+        return getattr, (HistoryBuffer, "__init__")
+
+
+def test_attributes_beyond_the_history_are_blocked(tmp_path):
+    with pytest.raises(InputError, match="'__init__'"):
+        read_checkpoint(saved(tmp_path, {"model": Attribute()}))
+
+
+def test_what_the_runner_writes_is_readable(tmp_path, state):
+    history = HistoryBuffer()
+    history.update(0.5)
+    content = {"state_dict": state, "message_hub": {"log_scalars": {"loss": history}}, "meta": {"iter": 1}}
+    assert model_state(read_checkpoint(saved(tmp_path, content))).keys() == state.keys()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty"),
+        (b"\n<!DOCTYPE html><html>", "is a web page"),
+        (b"PK\x03\x04 cut off", "damaged or no PyTorch checkpoint|no checkpoint of tensors"),
+        (b"just text", "damaged or no PyTorch checkpoint|no checkpoint of tensors"),
+    ],
+)
+def test_files_that_are_no_checkpoint(tmp_path, content, message):
+    path = tmp_path / "file.pth"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=message) as error:
+        read_checkpoint(path)
+    assert "\n" not in str(error.value)
+
+
+def test_truncated_checkpoint(tmp_path, state):
+    path = saved(tmp_path, {"state_dict": state})
+    path.write_bytes(path.read_bytes()[: 2**20])
+    with pytest.raises(InputError, match="damaged"):
+        read_checkpoint(path)
+
+
+def test_missing_folder_and_wrong_content(tmp_path):
+    with pytest.raises(InputError, match="cannot read the checkpoint"):
+        read_checkpoint(tmp_path / "none.pth")
+    with pytest.raises(InputError, match="is a folder"):
+        read_checkpoint(tmp_path)
+    with pytest.raises(InputError, match="holds a Tensor"):
+        read_checkpoint(saved(tmp_path, torch.ones(2)))
+    with pytest.raises(InputError, match="a dict of tensors is expected"):
+        model_state(read_checkpoint(saved(tmp_path, {"model": {"epoch": 3}})))
+    with pytest.raises(InputError, match="not the weights of a CLIP-VIS model"):
+        describe_layout({"conv1.weight": torch.ones(1)})
+
+
+def test_writing_leaves_nothing_half_done(tmp_path):
+    with pytest.raises(InputError, match="cannot write"):
+        write_checkpoint({}, tmp_path / "missing" / "out.pth")
+    with pytest.raises(InputError, match="is a folder"):
+        write_checkpoint({}, tmp_path)
+    with pytest.raises((pickle.PicklingError, AttributeError)):
+        write_checkpoint({"model": lambda: None}, tmp_path / "out.pth")
+    assert list(tmp_path.iterdir()) == []

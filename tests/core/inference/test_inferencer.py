@@ -1,0 +1,160 @@
+"""The Python API on the sources it takes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from PIL import Image
+from pycocotools import mask as coco_mask
+
+from clipvis_core import InputError, Vocabulary
+from clipvis_core.inference import CLIPVISInferencer, resized_size, write_overlay
+from clipvis_core.inference.preprocessing import to_input
+from clipvis_core.media import open_frames
+
+WORDS = ["dog, puppy", "grass"]
+
+
+def short_config(repo_root, mode):
+    config = Config.fromfile(repo_root / f"configs/{mode}/clipvis_r50_lvis.py")
+    config.model.head.transformer_decoder.num_layers = 3
+    config.model.head.num_queries = 10
+    return config
+
+
+@pytest.fixture(scope="module")
+def inferencer(repo_root):
+    return CLIPVISInferencer(
+        short_config(repo_root, "video"), vocabulary=WORDS, device="cpu", short_side=64, topk=7, num_memory=3, num_match=2
+    )
+
+
+@pytest.fixture(scope="module")
+def frames() -> list[np.ndarray]:
+    rng = np.random.default_rng(0)
+    return [np.kron(rng.integers(0, 255, (6, 9, 3)), np.ones((8, 8, 1))).astype(np.uint8) for _ in range(12)]
+
+
+def test_arrays_folder_and_generator_agree(inferencer, frames, tmp_path):
+    for index, frame in enumerate(frames):
+        Image.fromarray(frame).save(tmp_path / f"frame_{index}.png")
+    results = [
+        inferencer(source, progress=False) for source in (frames, tmp_path, (frame for frame in frames))
+    ]
+    for result in results:
+        assert (result.num_frames, result.height, result.width) == (12, 48, 72)
+        assert result.records() == results[0].records()
+    records = results[0].records(video_id=5)
+    assert len(records) == 7
+    assert all(record["video_id"] == 5 and record["category_id"] in (1, 2) for record in records)
+    assert all(len(record["segmentations"]) == 12 for record in records)
+
+
+def test_one_frame_and_one_pixel(inferencer):
+    for shape in ((40, 50, 3), (1, 1, 3), (1, 90, 3)):
+        result = inferencer([np.full(shape, 128, np.uint8)], progress=False)
+        assert result.num_frames == 1
+        sizes = {tuple(s["size"]) for record in result.records() for s in record["segmentations"] if s}
+        assert sizes <= {shape[:2]}
+
+
+def test_summary_shows_each_query_once(inferencer, frames):
+    result = inferencer(frames, progress=False)
+    visible = result.visible(score_thr=0.0)
+    queries = result.tracks.queries[visible].tolist()
+    assert len(queries) == len(set(queries))
+    for line, index in zip(result.summary(score_thr=0.0), visible, strict=True):
+        shown = [t for t, segment in enumerate(result.tracks.segmentations[index]) if segment]
+        assert (line.track, line.first, line.last) == (index + 1, shown[0], shown[-1])
+        assert line.label == ("dog", "grass")[int(result.tracks.labels[index])]
+    assert result.visible(score_thr=1.1) == []
+
+
+def test_masks_are_the_records(inferencer, frames):
+    result = inferencer(frames, progress=False)
+    masks = result.masks(3, [0, 2])
+    assert masks.shape == (2, 48, 72)
+    for slot, index in enumerate((0, 2)):
+        segment = result.tracks.segmentations[index][3]
+        assert masks[slot].sum() == (coco_mask.area(segment) if segment else 0)
+
+
+def test_overlay_has_every_frame(inferencer, frames, tmp_path):
+    source = open_frames(frames)
+    result = inferencer(source, progress=False)
+    write_overlay(result, source, tmp_path / "overlay.mp4", score_thr=0.0, progress=False)
+    written = open_frames(tmp_path / "overlay.mp4")
+    assert len(list(written)) == 12
+    assert (written.height, written.width, written.frame_rate) == (48, 72, result.frame_rate)
+
+
+def test_vocabulary_can_change(inferencer, frames):
+    inferencer.set_vocabulary(Vocabulary.from_text("sky"))
+    result = inferencer(frames[:2], progress=False)
+    inferencer.set_vocabulary(WORDS)
+    assert result.vocabulary.names == ("sky",)
+    assert {record["category_id"] for record in result.records()} == {1}
+
+
+def test_bfloat16_is_near(repo_root, inferencer, frames):
+    half = CLIPVISInferencer(
+        short_config(repo_root, "video"), vocabulary=WORDS, device="cpu", short_side=64, topk=7, dtype="bfloat16"
+    )
+    result = half(frames[:2], progress=False)
+    exact = inferencer(frames[:2], progress=False)
+    assert result.tracks.scores.isfinite().all()
+    assert abs(float(result.tracks.scores.max() - exact.tracks.scores.max())) < 0.1
+
+
+def test_image_model(repo_root, frames):
+    inferencer = CLIPVISInferencer(short_config(repo_root, "image"), vocabulary=WORDS, device="cpu", short_side=64)
+    result = inferencer(frames[:1], progress=False)
+    assert len(result.records()) == 20
+    assert all(len(record["segmentations"]) == 1 for record in result.records())
+    with pytest.raises(InputError, match="several frames"):
+        inferencer(frames, progress=False)
+    with pytest.raises(InputError, match="video models"):
+        CLIPVISInferencer(short_config(repo_root, "image"), vocabulary=WORDS, num_memory=3)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"vocabulary": []}, "vocabulary is empty"),
+        ({"vocabulary": WORDS, "device": "cuda:77"}, "device 'cuda:77'"),
+        ({"vocabulary": WORDS, "device": "nonsense"}, "device 'nonsense'"),
+        ({"vocabulary": WORDS, "dtype": "int8"}, "dtype 'int8'"),
+        ({"vocabulary": WORDS, "topk": 0}, "topk must be at least 1"),
+        ({"vocabulary": WORDS, "short_side": -3}, "short_side must be at least 1"),
+        ({"vocabulary": WORDS, "checkpoint": "none.pth"}, "cannot read the checkpoint"),
+        ({"vocabulary": WORDS, "config": "none.py"}, "config none.py not found"),
+    ],
+)
+def test_mistakes_are_named(repo_root, options, message):
+    config = options.pop("config", short_config(repo_root, "video"))
+    with pytest.raises(InputError, match=message):
+        CLIPVISInferencer(config, **options)
+
+
+def test_configs_of_other_models_are_refused(tmp_path):
+    path = tmp_path / "config.py"
+    path.write_text("model = dict(type='MaskRCNN')\n")
+    with pytest.raises(InputError, match="CLIPVISVideo"):
+        CLIPVISInferencer(path, vocabulary=WORDS)
+    path.write_text("model = dict(\n")
+    with pytest.raises(InputError, match="cannot be read"):
+        CLIPVISInferencer(path, vocabulary=WORDS)
+
+
+def test_resized_size_bounds():
+    assert resized_size(480, 640, 480, 1333) == (480, 640)
+    assert resized_size(1000, 300, 480, 1333) == (1333, 400)
+    assert resized_size(5000, 1, 480, 1333) == (1333, 1)
+
+
+def test_input_is_antialiased_like_pil():
+    frame = np.random.default_rng(0).integers(0, 255, (40, 60, 3), dtype=np.uint8)
+    expected = np.array(Image.fromarray(frame).resize((30, 20), Image.BILINEAR))
+    assert torch.equal(to_input([frame], (20, 30))[0], torch.from_numpy(expected).permute(2, 0, 1))

@@ -1,0 +1,183 @@
+"""tools/infer.py as a user calls it, good and bad input."""
+
+from __future__ import annotations
+
+import json
+import runpy
+import shutil
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from pycocotools import mask as coco_mask
+
+from clipvis_core.media import open_frames
+
+SHORT = ["--short-side", "64", "--topk", "5"]
+
+
+@pytest.fixture
+def infer(repo_root, monkeypatch, tmp_path, capsys):
+    """Runs the program in this process: (exit code, stdout, stderr)."""
+    monkeypatch.setenv("CLIPVIS_CACHE", str(tmp_path / "cache"))
+
+    def run(*arguments) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["infer.py", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            runpy.run_path(str(repo_root / "tools/infer.py"), run_name="__main__")
+        captured = capsys.readouterr()
+        return stop.value.code, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture
+def frames_folder(tmp_path):
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for index in range(3):
+        picture = np.kron(rng.integers(0, 255, (5, 8, 3)), np.ones((8, 8, 1))).astype(np.uint8)
+        Image.fromarray(picture).save(folder / f"{index}.jpg")
+    return folder
+
+
+def test_video(infer, repo_root, tmp_path):
+    out = tmp_path / "out"
+    code, stdout, stderr = infer(
+        repo_root / "assets/demo.mp4", "--classes", "dog, puppy; grass", "--out-dir", out, *SHORT, "--score-thr", "0"
+    )
+    assert code == 0
+    assert "weights are random, so masks and names mean nothing" in stderr
+    assert "dog" in stdout or "grass" in stdout
+    source, overlay = open_frames(repo_root / "assets/demo.mp4"), open_frames(out / "overlay.mp4")
+    num_frames = len(list(source))
+    assert len(list(overlay)) == num_frames
+    assert overlay.frame_rate == source.frame_rate
+    records = json.loads((out / "results.json").read_text())
+    assert len(records) == 5
+    for record in records:
+        assert set(record) == {"video_id", "score", "category_id", "segmentations"}
+        assert record["category_id"] in (1, 2)
+        assert len(record["segmentations"]) == num_frames
+        for segment in filter(None, record["segmentations"]):
+            assert coco_mask.decode(segment).shape == (source.height, source.width)
+    names = [category["name"] for category in json.loads((out / "vocabulary.json").read_text())["categories"]]
+    assert names == ["dog", "grass"]
+
+
+def test_threshold_changes_the_table_only(infer, frames_folder, tmp_path):
+    results = []
+    for threshold in ("0", "1"):
+        out = tmp_path / threshold
+        code, stdout, _ = infer(
+            frames_folder, "--classes", "dog", "--out-dir", out, *SHORT, "--score-thr", threshold, "--no-video"
+        )
+        assert code == 0
+        assert sorted(path.name for path in out.iterdir()) == ["results.json", "vocabulary.json"]
+        results.append(((out / "results.json").read_bytes(), stdout))
+    assert results[0][0] == results[1][0]
+    assert "0 tracks" in results[1][1]
+
+
+def test_image_gets_a_picture_too(infer, frames_folder, tmp_path):
+    out = tmp_path / "out"
+    code, _, _ = infer(frames_folder / "0.jpg", "--classes", "dog", "--out-dir", out, "--short-side", "64")
+    assert code == 0
+    assert sorted(path.name for path in out.iterdir()) == [
+        "overlay.mp4", "overlay.png", "results.json", "vocabulary.json",
+    ]
+    assert Image.open(out / "overlay.png").size == (64, 40)
+
+
+def test_benchmark_vocabulary_and_word_file(infer, frames_folder, tmp_path):
+    words = tmp_path / "words.txt"
+    words.write_text("dog, puppy\nperson\n")
+    code, _, _ = infer(frames_folder, "--classes-file", words, "--out-dir", tmp_path / "a", *SHORT, "--no-video")
+    assert code == 0
+    code, _, _ = infer(frames_folder, "--vocabulary", "ovis", "--out-dir", tmp_path / "b", *SHORT, "--no-video")
+    assert code == 0
+    assert len(json.loads((tmp_path / "b/vocabulary.json").read_text())["categories"]) == 25
+
+
+def spoilt_inputs(tmp_path, demo):
+    """Bad inputs by name: (path, words of the message)."""
+    files = {"zero.mp4": b"", "page.mp4": b"<!DOCTYPE html><html></html>", "noimage.png": b"\x89PNG not really"}
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    shutil.copy(demo, tmp_path / "cut.mp4")
+    with (tmp_path / "cut.mp4").open("r+b") as file:
+        file.truncate(demo.stat().st_size // 2)
+    for name, size in (("0.png", (20, 10)), ("1.png", (21, 10))):
+        (tmp_path / "sizes").mkdir(exist_ok=True)
+        Image.new("RGB", size).save(tmp_path / "sizes" / name)
+    (tmp_path / "empty").mkdir()
+    return {
+        "missing": (tmp_path / "none.mp4", "none.mp4"),
+        "zero bytes": (tmp_path / "zero.mp4", "zero.mp4"),
+        "web page": (tmp_path / "page.mp4", "page.mp4"),
+        "no image": (tmp_path / "noimage.png", "noimage.png"),
+        "truncated": (tmp_path / "cut.mp4", "cut.mp4"),
+        "sizes": (tmp_path / "sizes", "one size"),
+        "empty folder": (tmp_path / "empty", "empty"),
+    }
+
+
+@pytest.mark.parametrize(
+    "kind", ["missing", "zero bytes", "web page", "no image", "truncated", "sizes", "empty folder"]
+)
+def test_bad_input(infer, repo_root, tmp_path, kind):
+    path, message = spoilt_inputs(tmp_path, repo_root / "assets/demo.mp4")[kind]
+    out = tmp_path / "out"
+    code, _, stderr = infer(path, "--classes", "dog", "--out-dir", out, *SHORT)
+    assert_refused(code, stderr, message)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "no categories given"),
+        (["--classes", " ; "], "vocabulary is empty"),
+        (["--classes", "dog; cat; dog"], "'dog' stands in two categories"),
+        (["--classes", "dog " * 80], "CLIP reads 77"),
+        (["--classes-file", "none.txt"], "none.txt"),
+        (["--vocabulary", "nonsense"], "nonsense"),
+        (["--classes", "dog", "--config", "none.py"], "none.py"),
+        (["--classes", "dog", "--checkpoint", "none.pth"], "none.pth"),
+        (["--classes", "dog", "--checkpoint", "."], "is a folder"),
+        (["--classes", "dog", "--num-memory", "0"], "num_memory"),
+    ],
+)
+def test_bad_options(infer, frames_folder, tmp_path, arguments, message):
+    out = tmp_path / "out"
+    code, _, stderr = infer(frames_folder, "--out-dir", out, *SHORT, *arguments)
+    assert_refused(code, stderr, message)
+    assert not out.exists()
+
+
+def test_web_page_as_checkpoint_and_foreign_weights(infer, frames_folder, tmp_path):
+    path = tmp_path / "weights.pth"
+    path.write_bytes(b"<html>Sign in</html>")
+    code, _, stderr = infer(frames_folder, "--classes", "dog", "--checkpoint", path)
+    assert_refused(code, stderr, "web page")
+    torch.save({"state_dict": {"conv1.weight": torch.ones(1)}}, path)
+    code, _, stderr = infer(frames_folder, "--classes", "dog", "--checkpoint", path)
+    assert_refused(code, stderr, "not the weights of a CLIP-VIS model")
+
+
+def test_nowhere_to_write(infer, frames_folder, tmp_path):
+    (tmp_path / "file").write_text("")
+    code, _, stderr = infer(frames_folder, "--classes", "dog", "--out-dir", tmp_path / "file" / "below")
+    assert_refused(code, stderr, "is a file")
+
+
+def assert_refused(code: int, stderr: str, message: str) -> None:
+    """Exit code 2 and one line, the last one, that says why."""
+    assert code == 2, stderr
+    assert "Traceback" not in stderr
+    errors = [line for line in stderr.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert message in errors[0]
