@@ -202,6 +202,13 @@ def test_what_is_no_video(tmp_path, content, message):
     assert "\n" not in str(info.value)
 
 
+def test_unknown_codec(make_video):
+    path = make_video()
+    path.write_bytes(path.read_bytes().replace(b"avc1", b"zzzz"))
+    with pytest.raises(InputError, match=r"clip\.mp4: its video codec is not known"):
+        open_frames(path)
+
+
 def test_a_playlist_cannot_open_another_file(make_video):
     video = make_video("target.ts", num_frames=3)
     playlist = video.with_name("list.m3u8")

@@ -16,7 +16,7 @@ from clipvis_core.errors import InputError
 from clipvis_core.media.frames import DEFAULT_FRAME_RATE, FrameSource, TruncatedError, check_pixels
 
 _FASTEST_RATE = 1000  # frames a second; what claims more has a clock for a frame rate
-_TIME_GAP = 1.0  # seconds missing at the end that mean "broken off" where frames are not counted
+_TIME_GAP = 0.5  # seconds missing at the end that mean "broken off" where frames are not counted
 
 
 class VideoFile(FrameSource):
@@ -220,7 +220,7 @@ def _ends_early(
         missing = float((stream.start_time or 0) * stream.time_base) + seconds - end
     if stream.frames:
         return count < stream.frames and (missing is None or missing > 1.5 / frame_rate)
-    return missing is not None and missing > _TIME_GAP
+    return missing is not None and missing > max(_TIME_GAP, 1.5 / frame_rate)
 
 
 def _upright(frame: av.VideoFrame) -> np.ndarray:
