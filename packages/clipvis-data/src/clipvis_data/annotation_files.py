@@ -23,22 +23,25 @@ MAX_IMAGE_PIXELS = 178_956_970
 _KINDS = {int: "a whole number", float: "a number", str: "text", list: "a list", dict: "an object"}
 
 
-def first_existing(candidates: str | Path | Sequence[str | Path]) -> Path:
+def first_existing(root: str | Path, candidates: str | Sequence[str]) -> str:
     """The first of some file names that exists.
 
     Args:
+        root: Folder the names are relative to.
         candidates: One file, or several names under which a download is found in the wild.
+
+    Returns:
+        The name, as it was given.
 
     Raises:
         InputError: None exists.
     """
-    names = [candidates] if isinstance(candidates, str | Path) else list(candidates)
+    names = [candidates] if isinstance(candidates, str) else list(candidates)
     for name in names:
-        if Path(name).is_file():
-            return Path(name)
-    raise InputError(
-        f"annotation file {' or '.join(map(str, names))} does not exist; check data_root"
-    )
+        if (Path(root) / name).is_file():
+            return name
+    tried = " or ".join(str(Path(root) / name) for name in names)
+    raise InputError(f"annotation file {tried} does not exist; check data_root and ann_file")
 
 
 def read_annotation_file(path: str | Path) -> dict:
@@ -47,7 +50,9 @@ def read_annotation_file(path: str | Path) -> dict:
     Raises:
         InputError: The file is missing, is not json, or is not an object.
     """
-    path = first_existing(path)
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"annotation file {path} does not exist")
     try:
         with path.open(encoding="utf-8") as file:
             data = json.load(file)

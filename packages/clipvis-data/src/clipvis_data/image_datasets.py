@@ -56,9 +56,8 @@ class CocoInstanceDataset(BaseDetDataset):
         self.vocabulary_name = vocabulary
         self.prompt_options = dict(prompt_options or {})
         self.check_files = check_files
-        root = Path(kwargs.get("data_root") or "")
-        names = [ann_file] if isinstance(ann_file, str) else ann_file
-        super().__init__(ann_file=str(first_existing([root / name for name in names])), **kwargs)
+        name = first_existing(kwargs.get("data_root") or "", ann_file)
+        super().__init__(ann_file=name, **kwargs)
 
     def load_data_list(self) -> list[dict]:
         """Reads and checks the json.

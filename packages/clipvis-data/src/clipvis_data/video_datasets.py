@@ -66,10 +66,9 @@ class VideoInstanceDataset(BaseVideoDataset):
         self.prompt_options = dict(prompt_options or {})
         self.require_boxes = require_boxes
         self.check_files = check_files
-        root = Path(kwargs.get("data_root") or "")
-        names = [ann_file] if isinstance(ann_file, str) else list(ann_file)
-        path = str(first_existing([root / name for name in names])) if any(names) else ""
-        super().__init__(ann_file=path, **kwargs)
+        if ann_file:
+            ann_file = first_existing(kwargs.get("data_root") or "", ann_file)
+        super().__init__(ann_file=ann_file, **kwargs)
 
     def load_data_list(self) -> list[dict]:
         """Reads and checks the json, or the folders.

@@ -1,0 +1,29 @@
+# What the video sets share: single frames at shorter side 800 for training, whole videos at 480 for
+# testing.
+train_pipeline = [
+    dict(type="ClipFrameSample", num_frames=1, frame_range=20),
+    dict(type="ClipInstanceTable"),
+    # share_random_params=True draws one size and one flip for all frames of a clip.
+    dict(
+        type="TransformBroadcaster",
+        share_random_params=False,
+        transforms=[
+            dict(type="LoadRGBImage"),
+            dict(type="ResizeFrame", short_sides=800, max_size=1333),
+            dict(type="FlipFrame", prob=0.5),
+            dict(type="RasteriseRows"),
+        ],
+    ),
+    dict(type="PackClip"),
+]
+
+test_pipeline = [
+    dict(
+        type="TransformBroadcaster",
+        transforms=[
+            dict(type="LoadRGBImage"),
+            dict(type="ResizeFrame", short_sides=480, max_size=1333),
+        ],
+    ),
+    dict(type="PackClip"),
+]
