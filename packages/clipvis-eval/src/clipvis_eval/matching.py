@@ -124,17 +124,51 @@ def _assign(
     is_ignored: np.ndarray,
 ) -> None:
     """Fills `is_hit` and, for predictions on ignored ground truths, `is_ignored`."""
-    bars = np.minimum(IOU_THRESHOLDS, _HIGHEST_BAR)[:, None]
-    candidates = np.flatnonzero((ious >= bars[0]).any(axis=1))
-    if not len(candidates):
+    bars = np.minimum(IOU_THRESHOLDS, _HIGHEST_BAR)
+    overlaps = ious >= bars[0]
+    if not overlaps.any():
         return
-    num_bins, num_truths = ignored.shape
     reusable = np.array([rules.match_many or truth.iscrowd for truth in truths])
     counts = np.array([not (rules.id_zero_is_no_match and truth.id == 0) for truth in truths])
+    if (overlaps.sum(axis=1) <= 1).all():
+        hits = _first_come(ious, bars, reusable)  # (D, G, T)
+        is_hit[:] = (hits & counts[:, None]).any(axis=1)[:, None]
+        is_ignored[:] = (hits[:, None] & ignored[:, :, None]).any(axis=2)
+    else:
+        _contested(ious, bars, ignored, reusable, counts, is_hit, is_ignored)
+
+
+def _first_come(ious: np.ndarray, bars: np.ndarray, reusable: np.ndarray) -> np.ndarray:
+    """Who takes what where each prediction fits one ground truth at most: no bin matters then.
+
+    Args:
+        ious: (D, G) IoUs, in order of falling score.
+        bars: (T,) thresholds.
+        reusable: (G,) whether a ground truth may be taken again.
+
+    Returns:
+        (D, G, T) bool.
+    """
+    fits = ious[:, :, None] >= bars
+    is_first = np.cumsum(fits, axis=0) == 1
+    return fits & (is_first | reusable[:, None])
+
+
+def _contested(
+    ious: np.ndarray,
+    bars: np.ndarray,
+    ignored: np.ndarray,
+    reusable: np.ndarray,
+    counts: np.ndarray,
+    is_hit: np.ndarray,
+    is_ignored: np.ndarray,
+) -> None:
+    """The general case: one prediction after the other, all bins and thresholds at once."""
+    num_bins, num_truths = ignored.shape
     is_free = np.ones((num_bins, len(bars), num_truths), bool)
     first_bin, first_bar = np.ix_(range(num_bins), range(len(bars)))
-    for d in candidates:
-        fits = is_free & (ious[d] >= bars)  # (A, T, G)
+    for d in np.flatnonzero((ious >= bars[0]).any(axis=1)):
+        fits = is_free & (ious[d] >= bars[:, None])  # (A, T, G)
         # Ignored ground truths rank below all others: IoUs lie in [0, 1], so 2 parts the two.
         rank = np.where(fits, ious[d] + 2.0 * ~ignored[:, None], -1.0)
         best = num_truths - 1 - np.argmax(rank[:, :, ::-1], axis=2)  # the last of equal ones
