@@ -172,6 +172,18 @@ def test_length_cuts_the_file_names(tmp_path, data):
     assert build(tmp_path).get_data_info(0)["video_length"] == 2
 
 
+def test_a_video_may_end_where_its_frames_change_size(tmp_path, data):
+    write_videos(tmp_path, data)
+    frames = data["videos"][1]["file_names"]
+    save_picture(tmp_path / "JPEGImages" / frames[2], 30, 48)
+    dataset = build(tmp_path, cut_at_size_change=True)
+    assert [dataset.get_data_info(i)["video_length"] for i in range(3)] == [4, 2, 4]
+    assert len(dataset.get_data_info(1)["images"][1]["instances"]) == 2
+    save_picture(tmp_path / "JPEGImages" / frames[0], 30, 48)
+    with pytest.raises(InputError, match=r"the first frame of its video, is not 32 x 48"):
+        build(tmp_path, cut_at_size_change=True)
+
+
 def test_the_first_of_several_annotation_files_is_taken(tmp_path, data):
     write_videos(tmp_path, data)
     assert len(build(tmp_path, ann_file=["absent.json", "instances.json"])) == 3

@@ -18,6 +18,7 @@ train_dataloader = dict(
         ],
         data_prefix=dict(img_path="train/JPEGImages"),
         vocabulary="lvvis",
+        cut_at_size_change=True,
         pipeline=_base_.train_pipeline,
     ),
 )

@@ -9,6 +9,7 @@ from mmdet.datasets.base_video_dataset import BaseVideoDataset
 from mmdet.registry import DATASETS
 from PIL import Image
 from pycocotools import mask as mask_api
+from tqdm import tqdm
 
 from .annotation_files import (
     Records,
@@ -21,6 +22,7 @@ from .annotation_files import (
 from .errors import InputError
 from .paths import relative_name, require_files
 from .rle import check_rles
+from .transforms.loading import turned_size
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 
@@ -44,6 +46,9 @@ class VideoInstanceDataset(BaseVideoDataset):
         require_boxes: Where a json has `bboxes`, leave out a mask whose box is null, as the
             published loaders do (the one of BURST does not).
         check_files: Look for every frame before anything runs.
+        cut_at_size_change: Open every frame and end a video before the first one whose size is not
+            that of the json. The LV-VIS download has such frames; without this they are errors when
+            they are read.
         kwargs: See mmengine's `BaseDataset`; `data_prefix=dict(img_path=...)` is the folder of the
             frames.
 
@@ -60,12 +65,14 @@ class VideoInstanceDataset(BaseVideoDataset):
         prompt_options: Mapping | None = None,
         require_boxes: bool = True,
         check_files: bool = True,
+        cut_at_size_change: bool = False,
         **kwargs,
     ) -> None:
         self.vocabulary_name = vocabulary
         self.prompt_options = dict(prompt_options or {})
         self.require_boxes = require_boxes
         self.check_files = check_files
+        self.cut_at_size_change = cut_at_size_change
         if ann_file:
             ann_file = first_existing(kwargs.get("data_root") or "", ann_file)
         super().__init__(ann_file=ann_file, **kwargs)
@@ -91,6 +98,9 @@ class VideoInstanceDataset(BaseVideoDataset):
         if self.check_files:
             require_files(folder, (name for frames in names.values() for name in frames), source)
         sizes = {videos.records[i]["id"]: videos.size(i) for i in range(len(videos.records))}
+        if self.cut_at_size_change:
+            bar = tqdm(names.items(), desc=f"sizes of {source}", unit="video", delay=2)
+            names = {key: frames_of_size(folder, own, sizes[key]) for key, own in bar}
         annotations = Records(source, data, "annotations", optional=True)
         tracks = read_tracks(
             annotations, sizes, names, self.vocabulary.id_to_label, self.require_boxes
@@ -148,6 +158,36 @@ def frame_names(videos: Records, index: int) -> list[str]:
                 f"{videos.where(index)}: file_names holds {str(name)[:40]!r}, not text"
             )
     return [relative_name(name, videos.where(index)) for name in names[:length]]
+
+
+def frames_of_size(folder: str | Path, names: list[str], size: tuple[int, int]) -> list[str]:
+    """The frames of a video before the first whose size is not (height, width).
+
+    Raises:
+        InputError: A file is no image, or even the first frame has another size.
+    """
+    for index, name in enumerate(names):
+        if image_size(Path(folder) / name) != size:
+            if index == 0:
+                raise InputError(
+                    f"{Path(folder) / name}, the first frame of its video, is not {size[0]} x "
+                    f"{size[1]} (height x width) as the annotation file says"
+                )
+            return names[:index]
+    return names
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """(height, width) of an image file, from its header.
+
+    Raises:
+        InputError: The file is no image.
+    """
+    try:
+        with Image.open(path) as image:
+            return turned_size(image)
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise InputError(f"image {path} cannot be read (damaged?): {error}") from None
 
 
 def read_tracks(
@@ -266,11 +306,7 @@ def videos_from_folder(folder: str | Path) -> dict:
         frames = sorted(f.name for f in path.iterdir() if f.suffix.lower() in IMAGE_SUFFIXES)
         if not frames:
             continue
-        try:
-            with Image.open(path / frames[0]) as image:
-                width, height = image.size
-        except (OSError, Image.DecompressionBombError) as error:
-            raise InputError(f"{path / frames[0]} is not a readable image: {error}") from None
+        height, width = image_size(path / frames[0])
         videos.append(
             {
                 "id": len(videos),
