@@ -40,7 +40,9 @@ def describe_machine() -> dict:
             versions[name] = None
     return {
         "processor": processor_name(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
         "python": platform.python_version(),
         **versions,
     }
@@ -96,4 +98,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    _command.run(main, BenchmarkError)
+    from clipvis_data.errors import InputError as DataInputError
+
+    _command.run(main, BenchmarkError, DataInputError)

@@ -16,14 +16,16 @@ import warnings
 from pathlib import Path
 
 import _command
-
-warnings.filterwarnings("ignore", category=UserWarning, module=r"(torch|mmengine|mmcv|mmdet|timm)\b")
-
-from clipvis_core import InputError, Vocabulary  # noqa: E402
-from clipvis_core.checkpoints import Layout, describe_layout, model_state, read_checkpoint  # noqa: E402
-from clipvis_core.inference import CLIPVISInferencer, SegmentationResult, overlay_frames, write_overlay  # noqa: E402
-from clipvis_core.media import FrameSource, open_frames  # noqa: E402
-from clipvis_data.errors import InputError as DataInputError  # noqa: E402
+from clipvis_core import InputError, Vocabulary
+from clipvis_core.checkpoints import Layout, describe_layout, model_state, read_checkpoint
+from clipvis_core.inference import (
+    CLIPVISInferencer,
+    SegmentationResult,
+    overlay_frames,
+    write_overlay,
+)
+from clipvis_core.media import FrameSource, open_frames
+from clipvis_data.errors import InputError as DataInputError
 
 ROOT = Path(__file__).resolve().parents[1]
 RANDOM_LAYOUT = Layout("RN50", 9)
@@ -35,35 +37,61 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__.splitlines()[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
-    parser.add_argument("input", metavar="INPUT", help="a video file, a folder of frames, or an image")
-    parser.add_argument("--config", help="model config; by default the one that fits the checkpoint")
-    parser.add_argument("--checkpoint", help="official .pth or one of ours; without it the weights are random")
+    parser.add_argument(
+        "input", metavar="INPUT", help="a video file, a folder of frames, or an image"
+    )
+    parser.add_argument(
+        "--config", help="model config; by default the one that fits the checkpoint"
+    )
+    parser.add_argument(
+        "--checkpoint", help="official .pth or one of ours; without it the weights are random"
+    )
     words = parser.add_mutually_exclusive_group()
-    words.add_argument("--classes", help="categories to look for: `;` parts categories, `,` parts synonyms")
+    words.add_argument(
+        "--classes", help="categories to look for: `;` parts categories, `,` parts synonyms"
+    )
     words.add_argument("--classes-file", help="text file with one category a line")
-    words.add_argument("--vocabulary", help="a benchmark's category list, such as lvvis, or a file of that form")
+    words.add_argument(
+        "--vocabulary", help="a benchmark's category list, such as lvvis, or a file of that form"
+    )
     parser.add_argument("--out-dir", help="folder for the results (default: outputs/NAME OF INPUT)")
-    parser.add_argument("--short-side", type=int, help="resize frames to this shorter side (default: the config's)")
-    parser.add_argument("--topk", type=int, help="most (track, category) pairs (default: the config's)")
-    parser.add_argument("--score-thr", type=float, default=0.2, help="least score that is drawn and printed")
-    parser.add_argument("--num-memory", type=int, help="frames the matching remembers (default: the config's)")
-    parser.add_argument("--num-match", type=int, help="memories the matching combines (default: the config's)")
+    parser.add_argument(
+        "--short-side", type=int, help="resize frames to this shorter side (default: the config's)"
+    )
+    parser.add_argument(
+        "--topk", type=int, help="most (track, category) pairs (default: the config's)"
+    )
+    parser.add_argument(
+        "--score-thr", type=float, default=0.3, help="least score that is drawn and printed"
+    )
+    parser.add_argument(
+        "--num-memory", type=int, help="frames the matching remembers (default: the config's)"
+    )
+    parser.add_argument(
+        "--num-match", type=int, help="memories the matching combines (default: the config's)"
+    )
     parser.add_argument("--device", help="cpu or cuda (default: a GPU if there is one)")
     parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16", "float16"])
     parser.add_argument("--no-video", action="store_true", help="write no overlay")
-    parser.add_argument("--allow-truncated", action="store_true", help="take what a broken video yields")
+    parser.add_argument(
+        "--allow-truncated", action="store_true", help="take what a broken video yields"
+    )
     return parser.parse_args()
 
 
 def main() -> None:
     args = parse_args()
+    warnings.filterwarnings("ignore", category=UserWarning, module="torch")
     vocabulary = read_vocabulary(args)
     source = open_frames(args.input, allow_truncated=args.allow_truncated)
     out_dir = Path(args.out_dir) if args.out_dir else Path("outputs") / source.name
     check_writable(out_dir)
     config = args.config or fitting_config(args.checkpoint, is_image=source.num_frames == 1)
     if args.checkpoint is None:
-        print("no checkpoint given: the weights are random, so masks and names mean nothing", file=sys.stderr)
+        print(
+            "no checkpoint given: the weights are random, so masks and names mean nothing",
+            file=sys.stderr,
+        )
     inferencer = CLIPVISInferencer(
         config,
         args.checkpoint,
@@ -97,7 +125,9 @@ def read_vocabulary(args: argparse.Namespace) -> Vocabulary:
         from clipvis_data.vocabularies import load_vocabulary
 
         return Vocabulary.from_categories(load_vocabulary(args.vocabulary).prompts())
-    raise InputError('no categories given: use --classes "dog; person", --classes-file or --vocabulary')
+    raise InputError(
+        'no categories given: use --classes "dog; person", --classes-file or --vocabulary'
+    )
 
 
 def fitting_config(checkpoint: str | None, *, is_image: bool) -> Path:
@@ -123,13 +153,17 @@ def check_writable(out_dir: Path) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Writes under a temporary name and renames."""
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=path.name, delete=False, encoding="utf-8") as file:
+    with tempfile.NamedTemporaryFile(
+        "w", dir=path.parent, prefix=path.name, delete=False, encoding="utf-8"
+    ) as file:
         file.write(text)
     os.chmod(file.name, 0o644)
     os.replace(file.name, path)
 
 
-def write_picture(result: SegmentationResult, source: FrameSource, path: Path, score_thr: float) -> None:
+def write_picture(
+    result: SegmentationResult, source: FrameSource, path: Path, score_thr: float
+) -> None:
     """An image's overlay as a picture too."""
     from PIL import Image
 
@@ -147,7 +181,9 @@ def print_table(result: SegmentationResult, score_thr: float) -> None:
     for column in ("track", "label", "score", "first", "last"):
         table.add_column(column, justify="left" if column == "label" else "right")
     for line in lines[:TABLE_ROWS]:
-        table.add_row(str(line.track), line.label, f"{line.score:.3f}", str(line.first), str(line.last))
+        table.add_row(
+            str(line.track), line.label, f"{line.score:.3f}", str(line.first), str(line.last)
+        )
     console = Console()
     console.print(table)
     if len(lines) > TABLE_ROWS:

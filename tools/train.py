@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import _command
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
+import _command
 import clipvis_train  # noqa: F401 - registers what configs name
 from clipvis_core import InputError
 from clipvis_core.inference.building import read_config
@@ -18,7 +18,9 @@ from clipvis_data.errors import InputError as DataInputError
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("config", metavar="CONFIG")
-    parser.add_argument("--work-dir", help="folder for logs and checkpoints (default: work_dirs/NAME OF CONFIG)")
+    parser.add_argument(
+        "--work-dir", help="folder for logs and checkpoints (default: work_dirs/NAME OF CONFIG)"
+    )
     parser.add_argument(
         "--resume",
         nargs="?",
@@ -28,8 +30,16 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument("--amp", action="store_true", help="train in mixed precision, as published")
     parser.add_argument("--launcher", choices=["none", "pytorch", "slurm", "mpi"], default="none")
-    parser.add_argument("--cfg-options", nargs="+", action=DictAction, metavar="KEY=VALUE", help="override the config")
-    parser.add_argument("--local_rank", "--local-rank", type=int, default=0, help="set by torch's launcher")
+    parser.add_argument(
+        "--cfg-options",
+        nargs="+",
+        action=DictAction,
+        metavar="KEY=VALUE",
+        help="override the config",
+    )
+    parser.add_argument(
+        "--local_rank", "--local-rank", type=int, default=0, help="set by torch's launcher"
+    )
     return parser.parse_args()
 
 
@@ -41,7 +51,9 @@ def configure(args: argparse.Namespace) -> Config:
     if "train_cfg" not in config:
         raise InputError(f"{args.config} is for inference only: it has no training schedule")
     config.launcher = args.launcher
-    config.work_dir = args.work_dir or config.get("work_dir") or str(Path("work_dirs") / Path(args.config).stem)
+    config.work_dir = (
+        args.work_dir or config.get("work_dir") or str(Path("work_dirs") / Path(args.config).stem)
+    )
     if args.amp:
         config.optim_wrapper.type = "AmpOptimWrapper"
         config.optim_wrapper.setdefault("loss_scale", "dynamic")

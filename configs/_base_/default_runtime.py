@@ -1,14 +1,17 @@
 default_scope = "mmdet"
 
 custom_imports = dict(
-    imports=["clipvis_core", "clipvis_data", "clipvis_eval", "clipvis_train"], allow_failed_imports=False
+    imports=["clipvis_core", "clipvis_data", "clipvis_eval", "clipvis_train"],
+    allow_failed_imports=False,
 )
 
 default_hooks = dict(
     timer=dict(type="IterTimerHook"),
     logger=dict(type="LoggerHook", interval=50),
     param_scheduler=dict(type="ParamSchedulerHook"),
-    checkpoint=dict(type="CheckpointHook", by_epoch=False, interval=10000, save_last=True, max_keep_ckpts=3),
+    checkpoint=dict(
+        type="CheckpointHook", by_epoch=False, interval=10000, save_last=True, max_keep_ckpts=3
+    ),
     sampler_seed=dict(type="DistSamplerSeedHook"),
 )
 

@@ -2,6 +2,7 @@
 _base_ = [
     "../_base_/backbones/clip_r50.py",
     "../_base_/models/clipvis_image.py",
+    "../_base_/datasets/coco.py",
     "../_base_/schedules/adamw_368k.py",
     "../_base_/default_runtime.py",
 ]

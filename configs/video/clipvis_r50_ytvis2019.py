@@ -3,6 +3,7 @@
 _base_ = [
     "../_base_/backbones/clip_r50.py",
     "../_base_/models/clipvis_video.py",
+    "../_base_/datasets/ytvis2019.py",
     "../_base_/schedules/adamw_368k.py",
     "../_base_/default_runtime.py",
 ]

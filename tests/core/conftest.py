@@ -14,7 +14,8 @@ from clipvis_core.inference import build_model
 
 
 def fill_by_name(model: nn.Module) -> None:
-    """Fixed weights: normal draws seeded by the parameter's name, scaled so that activations keep their size."""
+    """Fixed weights: normal draws seeded by the parameter's name, centred and scaled so that activations
+    keep their size and masks their balance."""
     with torch.no_grad():
         for name, tensor in model.state_dict().items():
             if not tensor.is_floating_point() or name.endswith("logit_scale"):
@@ -22,6 +23,7 @@ def fill_by_name(model: nn.Module) -> None:
             generator = torch.Generator().manual_seed(zlib.crc32(name.encode()))
             draw = torch.randn(tensor.shape, generator=generator)
             if tensor.dim() > 1:
+                draw -= draw.flatten(1).mean(dim=1).view(-1, *[1] * (draw.dim() - 1))
                 tensor.copy_(draw * math.sqrt(1.5 / tensor[0].numel()))
             elif name.endswith(("running_var", ".weight")):
                 tensor.copy_(1 + 0.05 * draw)

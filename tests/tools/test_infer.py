@@ -47,7 +47,14 @@ def frames_folder(tmp_path):
 def test_video(infer, repo_root, tmp_path):
     out = tmp_path / "out"
     code, stdout, stderr = infer(
-        repo_root / "assets/demo.mp4", "--classes", "dog, puppy; grass", "--out-dir", out, *SHORT, "--score-thr", "0"
+        repo_root / "assets/demo.mp4",
+        "--classes",
+        "dog, puppy; grass",
+        "--out-dir",
+        out,
+        *SHORT,
+        "--score-thr",
+        "0",
     )
     assert code == 0
     assert "weights are random, so masks and names mean nothing" in stderr
@@ -64,7 +71,10 @@ def test_video(infer, repo_root, tmp_path):
         assert len(record["segmentations"]) == num_frames
         for segment in filter(None, record["segmentations"]):
             assert coco_mask.decode(segment).shape == (source.height, source.width)
-    names = [category["name"] for category in json.loads((out / "vocabulary.json").read_text())["categories"]]
+    names = [
+        category["name"]
+        for category in json.loads((out / "vocabulary.json").read_text())["categories"]
+    ]
     assert names == ["dog", "grass"]
 
 
@@ -73,7 +83,15 @@ def test_threshold_changes_the_table_only(infer, frames_folder, tmp_path):
     for threshold in ("0", "1"):
         out = tmp_path / threshold
         code, stdout, _ = infer(
-            frames_folder, "--classes", "dog", "--out-dir", out, *SHORT, "--score-thr", threshold, "--no-video"
+            frames_folder,
+            "--classes",
+            "dog",
+            "--out-dir",
+            out,
+            *SHORT,
+            "--score-thr",
+            threshold,
+            "--no-video",
         )
         assert code == 0
         assert sorted(path.name for path in out.iterdir()) == ["results.json", "vocabulary.json"]
@@ -84,10 +102,15 @@ def test_threshold_changes_the_table_only(infer, frames_folder, tmp_path):
 
 def test_image_gets_a_picture_too(infer, frames_folder, tmp_path):
     out = tmp_path / "out"
-    code, _, _ = infer(frames_folder / "0.jpg", "--classes", "dog", "--out-dir", out, "--short-side", "64")
+    code, _, _ = infer(
+        frames_folder / "0.jpg", "--classes", "dog", "--out-dir", out, "--short-side", "64"
+    )
     assert code == 0
     assert sorted(path.name for path in out.iterdir()) == [
-        "overlay.mp4", "overlay.png", "results.json", "vocabulary.json",
+        "overlay.mp4",
+        "overlay.png",
+        "results.json",
+        "vocabulary.json",
     ]
     assert Image.open(out / "overlay.png").size == (64, 40)
 
@@ -95,16 +118,24 @@ def test_image_gets_a_picture_too(infer, frames_folder, tmp_path):
 def test_benchmark_vocabulary_and_word_file(infer, frames_folder, tmp_path):
     words = tmp_path / "words.txt"
     words.write_text("dog, puppy\nperson\n")
-    code, _, _ = infer(frames_folder, "--classes-file", words, "--out-dir", tmp_path / "a", *SHORT, "--no-video")
+    code, _, _ = infer(
+        frames_folder, "--classes-file", words, "--out-dir", tmp_path / "a", *SHORT, "--no-video"
+    )
     assert code == 0
-    code, _, _ = infer(frames_folder, "--vocabulary", "ovis", "--out-dir", tmp_path / "b", *SHORT, "--no-video")
+    code, _, _ = infer(
+        frames_folder, "--vocabulary", "ovis", "--out-dir", tmp_path / "b", *SHORT, "--no-video"
+    )
     assert code == 0
     assert len(json.loads((tmp_path / "b/vocabulary.json").read_text())["categories"]) == 25
 
 
 def spoilt_inputs(tmp_path, demo):
     """Bad inputs by name: (path, words of the message)."""
-    files = {"zero.mp4": b"", "page.mp4": b"<!DOCTYPE html><html></html>", "noimage.png": b"\x89PNG not really"}
+    files = {
+        "zero.mp4": b"",
+        "page.mp4": b"<!DOCTYPE html><html></html>",
+        "noimage.png": b"\x89PNG not really",
+    }
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
     shutil.copy(demo, tmp_path / "cut.mp4")
@@ -170,7 +201,9 @@ def test_web_page_as_checkpoint_and_foreign_weights(infer, frames_folder, tmp_pa
 
 def test_nowhere_to_write(infer, frames_folder, tmp_path):
     (tmp_path / "file").write_text("")
-    code, _, stderr = infer(frames_folder, "--classes", "dog", "--out-dir", tmp_path / "file" / "below")
+    code, _, stderr = infer(
+        frames_folder, "--classes", "dog", "--out-dir", tmp_path / "file" / "below"
+    )
     assert_refused(code, stderr, "is a file")
 
 

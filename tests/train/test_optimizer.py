@@ -26,16 +26,20 @@ def model(config):
 
 
 def test_groups_equal_published(model, reference_dir):
-    published = json.loads((reference_dir / "parity/optimizer_goldens.json").read_text())["rn50_dec10"]["params"]
+    published = json.loads((reference_dir / "parity/optimizer_goldens.json").read_text())[
+        "rn50_dec10"
+    ]["params"]
     decayed, undecayed = parameter_groups(model)
-    ours = {name: 0.05 for name in to_official(decayed)} | {name: 0.0 for name in to_official(undecayed)}
+    ours = dict.fromkeys(to_official(decayed), 0.05) | dict.fromkeys(to_official(undecayed), 0.0)
     ours.pop("criterion.empty_object_weight")  # a buffer that `to_official` adds
     assert ours == {name: entry["weight_decay"] for name, entry in published.items()}
 
 
 def test_frozen_parameters_are_not_in_the_optimizer(model, config):
     constructor = OPTIM_WRAPPER_CONSTRUCTORS.get("CLIPVISOptimWrapperConstructor")
-    wrapper = constructor({key: value for key, value in config.optim_wrapper.items() if key != "constructor"})(model)
+    wrapper = constructor(
+        {key: value for key, value in config.optim_wrapper.items() if key != "constructor"}
+    )(model)
     held = {parameter for group in wrapper.optimizer.param_groups for parameter in group["params"]}
     assert held == {parameter for parameter in model.parameters() if parameter.requires_grad}
     assert not held & set(model.backbone.parameters())

@@ -14,7 +14,12 @@ model = dict(
                 num_layers=6,
                 layer_cfg=dict(
                     self_attn_cfg=dict(
-                        embed_dims=256, num_heads=8, num_levels=3, num_points=4, dropout=0.0, batch_first=True
+                        embed_dims=256,
+                        num_heads=8,
+                        num_levels=3,
+                        num_points=4,
+                        dropout=0.0,
+                        batch_first=True,
                     ),
                     ffn_cfg=dict(
                         embed_dims=256,
@@ -57,7 +62,14 @@ model = dict(
         ],
         loss_object=dict(type="CrossEntropyLoss", loss_weight=2.0, class_weight=[1.0, 0.4]),
         loss_mask=dict(type="CrossEntropyLoss", loss_weight=5.0, use_sigmoid=True),
-        loss_dice=dict(type="DiceLoss", loss_weight=5.0, use_sigmoid=True, activate=True, naive_dice=True, eps=1.0),
+        loss_dice=dict(
+            type="DiceLoss",
+            loss_weight=5.0,
+            use_sigmoid=True,
+            activate=True,
+            naive_dice=True,
+            eps=1.0,
+        ),
         loss_iou_weight=2.0,
     ),
 )

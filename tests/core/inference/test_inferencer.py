@@ -27,21 +27,31 @@ def short_config(repo_root, mode):
 @pytest.fixture(scope="module")
 def inferencer(repo_root):
     return CLIPVISInferencer(
-        short_config(repo_root, "video"), vocabulary=WORDS, device="cpu", short_side=64, topk=7, num_memory=3, num_match=2
+        short_config(repo_root, "video"),
+        vocabulary=WORDS,
+        device="cpu",
+        short_side=64,
+        topk=7,
+        num_memory=3,
+        num_match=2,
     )
 
 
 @pytest.fixture(scope="module")
 def frames() -> list[np.ndarray]:
     rng = np.random.default_rng(0)
-    return [np.kron(rng.integers(0, 255, (6, 9, 3)), np.ones((8, 8, 1))).astype(np.uint8) for _ in range(12)]
+    return [
+        np.kron(rng.integers(0, 255, (6, 9, 3)), np.ones((8, 8, 1))).astype(np.uint8)
+        for _ in range(12)
+    ]
 
 
 def test_arrays_folder_and_generator_agree(inferencer, frames, tmp_path):
     for index, frame in enumerate(frames):
         Image.fromarray(frame).save(tmp_path / f"frame_{index}.png")
     results = [
-        inferencer(source, progress=False) for source in (frames, tmp_path, (frame for frame in frames))
+        inferencer(source, progress=False)
+        for source in (frames, tmp_path, (frame for frame in frames))
     ]
     for result in results:
         assert (result.num_frames, result.height, result.width) == (12, 48, 72)
@@ -56,7 +66,9 @@ def test_one_frame_and_one_pixel(inferencer):
     for shape in ((40, 50, 3), (1, 1, 3), (1, 90, 3)):
         result = inferencer([np.full(shape, 128, np.uint8)], progress=False)
         assert result.num_frames == 1
-        sizes = {tuple(s["size"]) for record in result.records() for s in record["segmentations"] if s}
+        sizes = {
+            tuple(s["size"]) for record in result.records() for s in record["segmentations"] if s
+        }
         assert sizes <= {shape[:2]}
 
 
@@ -100,7 +112,12 @@ def test_vocabulary_can_change(inferencer, frames):
 
 def test_bfloat16_is_near(repo_root, inferencer, frames):
     half = CLIPVISInferencer(
-        short_config(repo_root, "video"), vocabulary=WORDS, device="cpu", short_side=64, topk=7, dtype="bfloat16"
+        short_config(repo_root, "video"),
+        vocabulary=WORDS,
+        device="cpu",
+        short_side=64,
+        topk=7,
+        dtype="bfloat16",
     )
     result = half(frames[:2], progress=False)
     exact = inferencer(frames[:2], progress=False)
@@ -109,7 +126,9 @@ def test_bfloat16_is_near(repo_root, inferencer, frames):
 
 
 def test_image_model(repo_root, frames):
-    inferencer = CLIPVISInferencer(short_config(repo_root, "image"), vocabulary=WORDS, device="cpu", short_side=64)
+    inferencer = CLIPVISInferencer(
+        short_config(repo_root, "image"), vocabulary=WORDS, device="cpu", short_side=64
+    )
     result = inferencer(frames[:1], progress=False)
     assert len(result.records()) == 20
     assert all(len(record["segmentations"]) == 1 for record in result.records())
@@ -154,7 +173,9 @@ def test_resized_size_bounds():
     assert resized_size(5000, 1, 480, 1333) == (1333, 1)
 
 
-def test_input_is_antialiased_like_pil():
+def test_input_is_antialiased_by_pillow_rows_first():
     frame = np.random.default_rng(0).integers(0, 255, (40, 60, 3), dtype=np.uint8)
-    expected = np.array(Image.fromarray(frame).resize((30, 20), Image.BILINEAR))
+    rows = Image.fromarray(frame).resize((30, 40), Image.Resampling.BILINEAR)
+    expected = np.array(rows.resize((30, 20), Image.Resampling.BILINEAR))
     assert torch.equal(to_input([frame], (20, 30))[0], torch.from_numpy(expected).permute(2, 0, 1))
+    assert torch.equal(to_input([frame], (40, 60))[0], torch.from_numpy(frame).permute(2, 0, 1))

@@ -19,10 +19,20 @@ from clipvis_core.models.visual_towers import build_tower
 RELEASED = sorted(
     f"{mode}/clipvis_{backbone}_{data}.py"
     for backbone in ("r50", "convnext-b")
-    for mode, data in (("image", "lvis"), ("image", "coco"), ("video", "lvis"), ("video", "ytvis2019"))
+    for mode, data in (
+        ("image", "lvis"),
+        ("image", "coco"),
+        ("video", "lvis"),
+        ("video", "ytvis2019"),
+    )
 )
 LAYERS = {"lvis": 6, "coco": 9, "ytvis2019": 9}
-PARAMETERS = {("r50", 6): 118029348, ("r50", 9): 122765604, ("convnext-b", 6): 194916036, ("convnext-b", 9): 199652292}
+PARAMETERS = {
+    ("r50", 6): 118029348,
+    ("r50", 9): 122765604,
+    ("convnext-b", 6): 194916036,
+    ("convnext-b", 9): 199652292,
+}
 
 
 @pytest.mark.parametrize("name", RELEASED)
@@ -32,8 +42,23 @@ def test_released_configs_build(repo_root, name):
     model = MODELS.build(config.model)
     assert type(model) is (CLIPVISVideo if name.startswith("video") else CLIPVISImage)
     assert model.head.num_layers == LAYERS[data]
-    assert sum(parameter.numel() for parameter in model.parameters()) == PARAMETERS[backbone, LAYERS[data]]
+    assert (
+        sum(parameter.numel() for parameter in model.parameters())
+        == PARAMETERS[backbone, LAYERS[data]]
+    )
     assert not any("vocabulary" in key for key in config.model)
+
+
+def test_every_config_runs_a_released_model(repo_root):
+    released = [Config.fromfile(repo_root / "configs" / name).model for name in RELEASED]
+    others = [
+        path
+        for mode in ("image", "video")
+        for path in sorted((repo_root / "configs" / mode).glob("*.py"))
+    ]
+    assert len(others) >= 24
+    for path in others:
+        assert Config.fromfile(path).model in released, path
 
 
 def test_clip_never_trains(video_model):
@@ -95,7 +120,7 @@ def test_video_predict(video_model, clip):
     tracks = sample.pred_tracks
     assert len(tracks.scores) == min(video_model.topk, 20 * 3)
     assert tracks.labels.max() < 3
-    shared: dict[int, list] = {}
+    shared: dict[tuple[int, int], dict] = {}
     for query, segments in zip(tracks.queries.tolist(), tracks.segmentations, strict=True):
         assert len(segments) == 5
         for t, segment in enumerate(segments):
@@ -104,6 +129,7 @@ def test_video_predict(video_model, clip):
             assert segment["size"] == [45, 70]
             assert coco_mask.area(segment) > 0
             assert shared.setdefault((query, t), segment) == segment
+    assert shared
 
 
 def test_frames_of_two_sizes_are_refused(video_model, clip):
@@ -114,7 +140,9 @@ def test_frames_of_two_sizes_are_refused(video_model, clip):
 
 
 def test_image_predict(image_model, clip):
-    samples = [DetDataSample(metainfo={"img_shape": (60, 90), "ori_shape": (30, 45)}) for _ in range(2)]
+    samples = [
+        DetDataSample(metainfo={"img_shape": (60, 90), "ori_shape": (30, 45)}) for _ in range(2)
+    ]
     for sample in image_model(clip[:2], samples, mode="predict"):
         found = sample.pred_instances
         assert found.masks.shape == (60, 30, 45)
@@ -122,7 +150,11 @@ def test_image_predict(image_model, clip):
         assert (found.scores[:-1] >= found.scores[1:]).all()
         for mask, box in zip(found.masks, found.bboxes, strict=True):
             rows, columns = np.nonzero(mask.numpy())
-            expected = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1] if len(rows) else [0] * 4
+            expected = (
+                [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+                if len(rows)
+                else [0] * 4
+            )
             assert box.tolist() == expected
 
 
@@ -148,7 +180,9 @@ def test_video_loss_reaches_every_trainable_parameter(video_model, clip, ids):
         assert len(losses) == 4 * (video_model.head.num_layers + 1)
         assert all(loss.isfinite() for loss in losses.values())
         sum(losses.values()).backward()
-        missing = [n for n, p in video_model.named_parameters() if p.requires_grad and p.grad is None]
+        missing = [
+            n for n, p in video_model.named_parameters() if p.requires_grad and p.grad is None
+        ]
         assert missing == []
     finally:
         video_model.zero_grad(set_to_none=True)
@@ -169,7 +203,11 @@ def test_image_and_video_losses_are_one(image_model, video_model, clip):
 
 
 def test_a_model_without_words_says_so(repo_root, video_model, clip):
-    vocabulary, video_model._vocabulary, video_model._embedding = video_model._vocabulary, None, None
+    vocabulary, video_model._vocabulary, video_model._embedding = (
+        video_model._vocabulary,
+        None,
+        None,
+    )
     try:
         with pytest.raises(InputError, match="set_vocabulary"):
             video_model(clip.unsqueeze(0), [video_sample(5)], mode="predict")

@@ -36,9 +36,17 @@ def test_cut_context_equals_full_context(video_model):
 
 def test_rows_do_not_depend_on_the_batch(video_model):
     words = ["dog", "a rather long name of a thing", "é"]
-    together = TextClassifier(video_model.backbone, cache_dir=False).embed(Vocabulary.from_categories(words)).rows
+    together = (
+        TextClassifier(video_model.backbone, cache_dir=False)
+        .embed(Vocabulary.from_categories(words))
+        .rows
+    )
     for word, row in zip(words, together, strict=True):
-        alone = TextClassifier(video_model.backbone, cache_dir=False).embed(Vocabulary.from_categories([word])).rows[0]
+        alone = (
+            TextClassifier(video_model.backbone, cache_dir=False)
+            .embed(Vocabulary.from_categories([word]))
+            .rows[0]
+        )
         torch.testing.assert_close(alone, row, atol=1e-7, rtol=0)
     torch.testing.assert_close(together.norm(dim=-1), torch.ones(3))
 
@@ -102,7 +110,9 @@ def test_fingerprint_follows_weights_and_templates(video_model):
 
 def test_name_over_77_tokens_is_refused(video_model):
     with pytest.raises(InputError, match="CLIP reads 77"):
-        TextClassifier(video_model.backbone, cache_dir=False).embed(Vocabulary.from_categories(["dog " * 70]))
+        TextClassifier(video_model.backbone, cache_dir=False).embed(
+            Vocabulary.from_categories(["dog " * 70])
+        )
 
 
 def test_logits_take_the_best_synonym(video_model):
@@ -110,6 +120,10 @@ def test_logits_take_the_best_synonym(video_model):
     embedding = classifier.embed(Vocabulary.from_text("dog, puppy, hound; cat; bird, sparrow"))
     features = torch.randn(2, 7, 1024, generator=torch.Generator().manual_seed(0))
     logits = embedding.logits(features, scale=10.0)
-    cosine = torch.nn.functional.cosine_similarity(features.unsqueeze(-2), embedding.rows, dim=-1) * 10
-    expected = torch.stack([cosine[..., :3].amax(-1), cosine[..., 3], cosine[..., 4:].amax(-1)], dim=-1)
+    cosine = (
+        torch.nn.functional.cosine_similarity(features.unsqueeze(-2), embedding.rows, dim=-1) * 10
+    )
+    expected = torch.stack(
+        [cosine[..., :3].amax(-1), cosine[..., 3], cosine[..., 4:].amax(-1)], dim=-1
+    )
     torch.testing.assert_close(logits, expected, atol=1e-4, rtol=0)

@@ -8,7 +8,9 @@ import torch
 from clipvis_core.tracking import FrameOutputs, TrackScores
 
 
-def random_frames(num_frames: int, queries: int = 6, classes: int = 5, seed: int = 0) -> list[FrameOutputs]:
+def random_frames(
+    num_frames: int, queries: int = 6, classes: int = 5, seed: int = 0
+) -> list[FrameOutputs]:
     generator = torch.Generator().manual_seed(seed)
     return [
         FrameOutputs(
@@ -47,12 +49,17 @@ def test_top_pairs_gate_and_quality():
     for query, label, class_score, score, hidden in zip(*vars(top).values(), strict=True):
         inside, weight = 0.0, 0
         for t, frame in enumerate(frames):
-            presence = (frame.class_probs[query, label].sigmoid() * frame.object_logits[query].softmax(-1)[0]).sqrt()
+            presence = (
+                frame.class_probs[query, label].sigmoid()
+                * frame.object_logits[query].softmax(-1)[0]
+            ).sqrt()
             assert bool(hidden[t]) == bool(presence < 0.1 * class_score)
             logits = torch.full((4, 6), -1.0) if hidden[t] else frame.mask_logits[query]
             inside += float(logits[logits > 0].sigmoid().sum())
             weight += int((logits > 0).sum())
-        assert float(score) == pytest.approx(float(class_score) * inside / (weight + 1e-6), rel=1e-5)
+        assert float(score) == pytest.approx(
+            float(class_score) * inside / (weight + 1e-6), rel=1e-5
+        )
 
 
 def test_fewer_pairs_than_asked():

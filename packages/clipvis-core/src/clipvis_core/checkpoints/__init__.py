@@ -2,7 +2,13 @@
 
 from clipvis_core.checkpoints.files import read_checkpoint, write_checkpoint
 from clipvis_core.checkpoints.keys import Layout, describe_layout, is_official, to_official, to_ours
-from clipvis_core.checkpoints.loading import check_shapes, load_checkpoint, model_state, official_file, our_file
+from clipvis_core.checkpoints.loading import (
+    check_shapes,
+    load_checkpoint,
+    model_state,
+    official_file,
+    our_file,
+)
 
 __all__ = [
     "Layout",

@@ -16,10 +16,14 @@ from mmengine.logging import HistoryBuffer
 from clipvis_core.errors import InputError
 
 
-
 def _history_statistic(owner: Any, name: str) -> Any:
     """What `getattr` may do while a checkpoint is read: name a statistic of mmengine's logging history."""
-    if (isinstance(owner, HistoryBuffer) or owner is HistoryBuffer) and name in ("max", "min", "mean", "current"):
+    if (isinstance(owner, HistoryBuffer) or owner is HistoryBuffer) and name in (
+        "max",
+        "min",
+        "mean",
+        "current",
+    ):
         return getattr(owner, name)
     raise pickle.UnpicklingError(f"attribute '{name}' of {owner!r} is not plain data")
 
@@ -30,7 +34,9 @@ HARMLESS_TYPES = [
     (_history_statistic, "builtins.getattr"),
     np.ndarray,
     np.dtype,
-    np.array(0).__reduce__()[0],  # the array and scalar constructors, whose home differs between numpy versions
+    np.array(0).__reduce__()[
+        0
+    ],  # the array and scalar constructors, whose home differs between numpy versions
     np.float64(0).__reduce__()[0],
     *(type(np.dtype(code)) for code in ("float64", "float32", "int64", "int32", "uint64", "bool")),
 ]
@@ -46,14 +52,22 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     _check_file(path)
     try:
         with torch.serialization.safe_globals(HARMLESS_TYPES):
-            content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+            content = torch.load(
+                path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
+            )
     except pickle.UnpicklingError as error:
         blocked = str(error).split("WeightsUnpickler error:")[-1].strip().splitlines()[0]
-        raise InputError(f"{path} is no checkpoint of tensors and plain data, nothing else is loaded: {blocked}") from None
+        raise InputError(
+            f"{path} is no checkpoint of tensors and plain data, nothing else is loaded: {blocked}"
+        ) from None
     except (RuntimeError, ValueError, EOFError, OSError, KeyError, AttributeError) as error:
-        raise InputError(f"{path} is damaged or no PyTorch checkpoint ({_first_line(error)}): fetch it again") from None
+        raise InputError(
+            f"{path} is damaged or no PyTorch checkpoint ({_first_line(error)}): fetch it again"
+        ) from None
     if not isinstance(content, dict):
-        raise InputError(f"{path} holds a {type(content).__name__} and a checkpoint is a dict of tensors")
+        raise InputError(
+            f"{path} holds a {type(content).__name__} and a checkpoint is a dict of tensors"
+        )
     return content
 
 
@@ -91,7 +105,9 @@ def _check_file(path: Path) -> None:
     if not head:
         raise InputError(f"{path} is empty: fetch it again")
     if head.lstrip()[:1] == b"<":
-        raise InputError(f"{path} is a web page, not a checkpoint: download the file itself, not its page")
+        raise InputError(
+            f"{path} is a web page, not a checkpoint: download the file itself, not its page"
+        )
 
 
 def _first_line(error: Exception) -> str:

@@ -36,7 +36,10 @@ _PREFIXES: tuple[tuple[str, str], ...] = (
     (_PIXEL[0] + "layer_1.norm.", _PIXEL[1] + "output_convs.0.gn."),
     (_PIXEL[0] + "layer_1.", _PIXEL[1] + "output_convs.0.conv."),
     (_PIXEL[0] + "mask_features.", _PIXEL[1] + "mask_feature."),
-    (_PREDICTOR[0] + "transformer_cross_attention_layers.#.multihead_attn.", _LAYER + "cross_attn.attn."),
+    (
+        _PREDICTOR[0] + "transformer_cross_attention_layers.#.multihead_attn.",
+        _LAYER + "cross_attn.attn.",
+    ),
     (_PREDICTOR[0] + "transformer_cross_attention_layers.#.norm.", _LAYER + "norms.0."),
     (_PREDICTOR[0] + "transformer_self_attention_layers.#.self_attn.", _LAYER + "self_attn.attn."),
     (_PREDICTOR[0] + "transformer_self_attention_layers.#.norm.", _LAYER + "norms.1."),
@@ -44,10 +47,17 @@ _PREFIXES: tuple[tuple[str, str], ...] = (
     (_PREDICTOR[0] + "transformer_ffn_layers.#.linear2.", _LAYER + "ffn.layers.1."),
     (_PREDICTOR[0] + "transformer_ffn_layers.#.norm.", _LAYER + "norms.2."),
     (_PREDICTOR[0] + "decoder_norm.", "head.transformer_decoder.post_norm."),
-    *((_PREDICTOR[0] + f"{name}.", _PREDICTOR[1] + f"{name}.") for name in ("query_feat", "query_embed", "level_embed")),
+    *(
+        (_PREDICTOR[0] + f"{name}.", _PREDICTOR[1] + f"{name}.")
+        for name in ("query_feat", "query_embed", "level_embed")
+    ),
     *(
         (_PREDICTOR[0] + f"{published}.layers.{layer}.", _PREDICTOR[1] + f"{ours}.{2 * layer}.")
-        for published, ours in (("object_embed", "object_embed"), ("mask_embed", "mask_embed"), ("iou_head", "iou_embed"))
+        for published, ours in (
+            ("object_embed", "object_embed"),
+            ("mask_embed", "mask_embed"),
+            ("iou_head", "iou_embed"),
+        )
         for layer in range(3)
     ),
 )
@@ -99,10 +109,16 @@ def describe_layout(names: Iterable[str]) -> Layout:
         if (found := re.match(r"sem_seg_head\.predictor\.transformer_ffn_layers\.(\d+)\.", name))
         or (found := re.match(r"head\.transformer_decoder\.layers\.(\d+)\.ffn\.", name))
     }
-    clip = [name for name in names if name.startswith(("backbone.clip_model.visual.", "backbone.clip.visual."))]
+    clip = [
+        name
+        for name in names
+        if name.startswith(("backbone.clip_model.visual.", "backbone.clip.visual."))
+    ]
     if not layers or not clip:
         examples = ", ".join(names[:3]) or "none"
-        raise InputError(f"these are not the weights of a CLIP-VIS model (names such as {examples})")
+        raise InputError(
+            f"these are not the weights of a CLIP-VIS model (names such as {examples})"
+        )
     family = "ConvNeXt-B" if any(".visual.trunk." in name for name in clip) else "RN50"
     return Layout(family, len(layers))
 
@@ -116,7 +132,9 @@ def to_ours(state: dict[str, Tensor]) -> dict[str, Tensor]:
     state = dict(state)
     weight = state.pop(CLASS_WEIGHT_KEY, CLASS_WEIGHT)
     if weight.shape != CLASS_WEIGHT.shape or not torch.equal(weight.float().cpu(), CLASS_WEIGHT):
-        raise InputError(f"{CLASS_WEIGHT_KEY} is {weight.tolist()} and should be {CLASS_WEIGHT.tolist()}")
+        raise InputError(
+            f"{CLASS_WEIGHT_KEY} is {weight.tolist()} and should be {CLASS_WEIGHT.tolist()}"
+        )
     return _rename(state, _TO_OURS)
 
 
@@ -136,7 +154,9 @@ def _rename(state: dict[str, Tensor], rules: list[tuple[re.Pattern, str]]) -> di
         else:
             unknown.append(name)
     if unknown:
-        raise InputError(f"{len(unknown)} names do not belong to a CLIP-VIS model: {list_names(unknown)}")
+        raise InputError(
+            f"{len(unknown)} names do not belong to a CLIP-VIS model: {list_names(unknown)}"
+        )
     return renamed
 
 

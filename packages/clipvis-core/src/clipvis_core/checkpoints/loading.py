@@ -8,7 +8,14 @@ from typing import Any
 from torch import Tensor, nn
 
 from clipvis_core.checkpoints.files import read_checkpoint
-from clipvis_core.checkpoints.keys import Layout, describe_layout, is_official, list_names, to_official, to_ours
+from clipvis_core.checkpoints.keys import (
+    Layout,
+    describe_layout,
+    is_official,
+    list_names,
+    to_official,
+    to_ours,
+)
 from clipvis_core.errors import InputError
 
 #: Configs of this repository for each layout, as an error message names them.
@@ -27,8 +34,14 @@ def model_state(content: dict[str, Any], path: str | Path = "the checkpoint") ->
         InputError: There is no dict of tensors in it.
     """
     state = content.get("model", content.get("state_dict", content))
-    if not isinstance(state, dict) or not state or not all(isinstance(value, Tensor) for value in state.values()):
-        raise InputError(f"{path} has no weights: a dict of tensors is expected, or one as entry 'model' or 'state_dict'")
+    if (
+        not isinstance(state, dict)
+        or not state
+        or not all(isinstance(value, Tensor) for value in state.values())
+    ):
+        raise InputError(
+            f"{path} has no weights: a dict of tensors is expected, or one as entry 'model' or 'state_dict'"
+        )
     return state
 
 
@@ -49,7 +62,9 @@ def load_checkpoint(model: nn.Module, path: str | Path) -> Layout:
     expected = model.state_dict()
     built = describe_layout(expected)
     if built != layout:
-        fitting = FITTING_CONFIGS.get(layout, "one with that backbone and head.transformer_decoder.num_layers")
+        fitting = FITTING_CONFIGS.get(
+            layout, "one with that backbone and head.transformer_decoder.num_layers"
+        )
         raise InputError(f"{path} holds {layout}, but the config builds {built}: use {fitting}")
     check_shapes(state, expected, path)
     model.load_state_dict(state, strict=True)
@@ -70,7 +85,11 @@ def check_shapes(state: dict[str, Tensor], expected: dict[str, Tensor], path: st
         for name in expected
         if name in state and state[name].shape != expected[name].shape
     ]
-    for what, names in (("missing", missing), ("unexpected", unexpected), ("of another shape", reshaped)):
+    for what, names in (
+        ("missing", missing),
+        ("unexpected", unexpected),
+        ("of another shape", reshaped),
+    ):
         if names:
             faults.append(f"{len(names)} {what}: {list_names(names)}")
     if faults:
@@ -80,8 +99,16 @@ def check_shapes(state: dict[str, Tensor], expected: dict[str, Tensor], path: st
 def our_file(content: dict[str, Any], path: str | Path) -> dict[str, Any]:
     """Content of an official file as content of one of ours; what is beside the weights is kept for the way back."""
     state = model_state(content, path)
-    beside = {key: value for key, value in content.items() if key != "model"} if "model" in content else {}
-    return {"meta": {"converted_from": "official"}, "state_dict": to_ours(state), "official_entries": beside}
+    beside = (
+        {key: value for key, value in content.items() if key != "model"}
+        if "model" in content
+        else {}
+    )
+    return {
+        "meta": {"converted_from": "official"},
+        "state_dict": to_ours(state),
+        "official_entries": beside,
+    }
 
 
 def official_file(content: dict[str, Any], path: str | Path) -> dict[str, Any]:

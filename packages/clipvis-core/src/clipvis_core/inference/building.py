@@ -28,7 +28,9 @@ def read_config(config: str | Path | Config) -> Config:
             raise InputError(f"config {path} not found")
         try:
             config = Config.fromfile(path)
-        except Exception as error:  # a config is a program: whatever it raises is a fault in that file
+        except (
+            Exception
+        ) as error:  # a config is a program: whatever it raises is a fault in that file
             raise InputError(f"config {path} cannot be read: {error}") from None
     if not str(config.get("model", {}).get("type", "")).startswith("CLIPVIS"):
         raise InputError("the config has no `model` of type CLIPVISVideo or CLIPVISImage")

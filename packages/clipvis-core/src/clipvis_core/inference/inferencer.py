@@ -78,7 +78,9 @@ class CLIPVISInferencer:
             self.model.num_memory = _at_least_one("num_memory", num_memory, self.model.num_memory)
             self.model.num_match = _at_least_one("num_match", num_match, self.model.num_match)
         elif num_memory is not None or num_match is not None:
-            raise InputError("num_memory and num_match belong to video models: use a config of configs/video")
+            raise InputError(
+                "num_memory and num_match belong to video models: use a config of configs/video"
+            )
         self.set_vocabulary(vocabulary)
 
     def set_vocabulary(self, vocabulary: Vocabulary | Sequence[str | Sequence[str]]) -> None:
@@ -104,11 +106,17 @@ class CLIPVISInferencer:
             InputError: The source cannot be read, breaks half-way, or has several frames and the model is an
                 image model.
         """
-        frames = source if isinstance(source, FrameSource) else open_frames(source, allow_truncated=allow_truncated)
+        frames = (
+            source
+            if isinstance(source, FrameSource)
+            else open_frames(source, allow_truncated=allow_truncated)
+        )
         size = resized_size(frames.height, frames.width, self.short_side, self.max_long_side)
         bar = tqdm(total=frames.num_frames, desc=frames.name, unit="frame", disable=not progress)
         with bar, self._precision(), torch.no_grad():
-            segment = self._segment_video if isinstance(self.model, CLIPVISVideo) else self._segment_image
+            segment = (
+                self._segment_video if isinstance(self.model, CLIPVISVideo) else self._segment_image
+            )
             tracks = segment(frames, size, bar)
         return SegmentationResult(
             name=frames.name,
@@ -132,14 +140,25 @@ class CLIPVISInferencer:
     def _segment_image(self, frames: FrameSource, size: tuple[int, int], bar: tqdm) -> VideoTracks:
         images = list(islice(frames, 2))
         if len(images) > 1:
-            raise InputError(f"{frames.name} has several frames and the config builds an image model: use configs/video")
-        sample = DetDataSample(metainfo={"img_shape": size, "ori_shape": (frames.height, frames.width)})
+            raise InputError(
+                f"{frames.name} has several frames and the config builds an image model: use configs/video"
+            )
+        sample = DetDataSample(
+            metainfo={"img_shape": size, "ori_shape": (frames.height, frames.width)}
+        )
         inputs = {"inputs": [to_input(images, size)[0].to(self.device)], "data_samples": [sample]}
-        found = self.model(**self.model.data_preprocessor(inputs, False), mode="predict")[0].pred_instances
+        found = self.model(**self.model.data_preprocessor(inputs, False), mode="predict")[
+            0
+        ].pred_instances
         bar.update(1)
         filled = found.masks.flatten(1).any(dim=1).tolist()
-        segmentations = [[rle if any_pixel else None] for rle, any_pixel in zip(encode_masks(found.masks), filled)]
-        return VideoTracks(found.scores.cpu(), found.labels.cpu(), found.queries.cpu(), segmentations)
+        segmentations = [
+            [rle if any_pixel else None]
+            for rle, any_pixel in zip(encode_masks(found.masks), filled, strict=True)
+        ]
+        return VideoTracks(
+            found.scores.cpu(), found.labels.cpu(), found.queries.cpu(), segmentations
+        )
 
     def _precision(self) -> contextlib.AbstractContextManager:
         if self.dtype == torch.float32:

@@ -25,10 +25,19 @@ def resized_size(height: int, width: int, short_side: int, max_long_side: int) -
 
 
 def to_input(frames: Sequence[np.ndarray], size: tuple[int, int]) -> Tensor:
-    """RGB frames uint8 `(h, w, 3)` to uint8 `(T, 3, *size)`, PIL bilinear (antialiased when shrinking)."""
-    height, width = size
+    """RGB frames uint8 `(h, w, 3)` to uint8 `(T, 3, *size)`, antialiased bilinear."""
     resized = [
-        frame if frame.shape[:2] == size else np.asarray(Image.fromarray(frame).resize((width, height), Image.BILINEAR))
-        for frame in frames
+        frame if frame.shape[:2] == size else resize_bilinear(frame, size) for frame in frames
     ]
     return torch.from_numpy(np.stack(resized)).permute(0, 3, 1, 2).contiguous()
+
+
+def resize_bilinear(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Pillow's bilinear filter, along the rows first.
+
+    Pillow rounds between its two passes and since version 13 chooses their order by cost; the published system ran on
+    versions that always took the rows first.
+    """
+    height, width = size
+    picture = Image.fromarray(frame).resize((width, frame.shape[0]), Image.Resampling.BILINEAR)
+    return np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR))

@@ -56,9 +56,17 @@ class SegmentationResult:
     def records(self, video_id: int = 1) -> list[dict]:
         """The YouTube-VIS result list, ready for JSON: all tracks, whatever their score."""
         return [
-            {"video_id": video_id, "score": score, "category_id": label + 1, "segmentations": segmentations}
+            {
+                "video_id": video_id,
+                "score": score,
+                "category_id": label + 1,
+                "segmentations": segmentations,
+            }
             for score, label, segmentations in zip(
-                self.tracks.scores.tolist(), self.tracks.labels.tolist(), self.tracks.segmentations, strict=True
+                self.tracks.scores.tolist(),
+                self.tracks.labels.tolist(),
+                self.tracks.segmentations,
+                strict=True,
             )
         ]
 
@@ -76,7 +84,11 @@ class SegmentationResult:
         """Lines for the tracks that `visible` names."""
         lines = []
         for index in self.visible(score_thr):
-            frames = [t for t, segment in enumerate(self.tracks.segmentations[index]) if segment is not None]
+            frames = [
+                t
+                for t, segment in enumerate(self.tracks.segmentations[index])
+                if segment is not None
+            ]
             lines.append(
                 TrackSummary(
                     track=index + 1,

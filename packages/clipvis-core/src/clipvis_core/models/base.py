@@ -49,7 +49,9 @@ class CLIPVISModel(BaseDetector):
         self.backbone = MODELS.build(backbone)
         self.head = MODELS.build(head)
         self.criterion = MODELS.build(criterion) if criterion is not None else None
-        self.text_classifier = TextClassifier(self.backbone, **{"templates": TEMPLATES, **(text or {})})
+        self.text_classifier = TextClassifier(
+            self.backbone, **{"templates": TEMPLATES, **(text or {})}
+        )
         self._vocabulary: Vocabulary | None = None
         self._embedding: VocabularyEmbedding | None = None
         if vocabulary is not None:
@@ -76,7 +78,9 @@ class CLIPVISModel(BaseDetector):
         """
         if self._embedding is None:
             if self._vocabulary is None:
-                raise InputError("the model has no vocabulary: call set_vocabulary with the categories to look for")
+                raise InputError(
+                    "the model has no vocabulary: call set_vocabulary with the categories to look for"
+                )
             self._embedding = self.text_classifier.embed(self._vocabulary)
         device = self.backbone.clip.text_projection.device
         if self._embedding.rows.device != device:
@@ -106,7 +110,10 @@ class CLIPVISModel(BaseDetector):
         Returns:
             `(B, Q, K)`, scaled cosines, maximum over synonyms.
         """
-        masks = F.interpolate(mask_logits, size=dense.shape[-2:], mode="bilinear", align_corners=False) > 0
+        masks = (
+            F.interpolate(mask_logits, size=dense.shape[-2:], mode="bilinear", align_corners=False)
+            > 0
+        )
         pooled = self.backbone.pool_masks(dense, masks)
         logits = self.vocabulary_embedding().logits(pooled, self.backbone.logit_scale)
         if not self.backbone.tower.classifies_empty_masks():
@@ -120,7 +127,9 @@ class CLIPVISModel(BaseDetector):
         predictions = self.head(self.extract_feat(images).levels, all_layers=True)
         return self.criterion(predictions, targets)
 
-    def _forward(self, batch_inputs: Tensor, batch_data_samples: list | None = None) -> QueryPrediction:
+    def _forward(
+        self, batch_inputs: Tensor, batch_data_samples: list | None = None
+    ) -> QueryPrediction:
         """The network without post-processing (mmengine's `tensor` mode)."""
         return self.segment(batch_inputs)[0]
 

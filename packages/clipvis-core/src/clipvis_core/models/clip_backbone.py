@@ -31,12 +31,18 @@ class FrozenCLIP(BaseModule):
     """
 
     def __init__(
-        self, model_name: str, pretrained: str | None = None, quick_gelu: bool | None = None, init_cfg: dict | None = None
+        self,
+        model_name: str,
+        pretrained: str | None = None,
+        quick_gelu: bool | None = None,
+        init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
         self.model_name = model_name
         self.pretrained = pretrained
-        self.clip = _build_clip(model_name, pretrained == "openai" if quick_gelu is None else quick_gelu)
+        self.clip = _build_clip(
+            model_name, pretrained == "openai" if quick_gelu is None else quick_gelu
+        )
         self.clip.requires_grad_(False)
         self.tower = build_tower(self.clip.visual)
         self.tokenizer = open_clip.get_tokenizer(model_name)
@@ -62,7 +68,9 @@ class FrozenCLIP(BaseModule):
             return
         source = self.pretrained
         if os.sep in source and not Path(source).is_file():
-            raise InputError(f"CLIP weights {source} not found: give a file, or an open_clip tag such as 'openai'")
+            raise InputError(
+                f"CLIP weights {source} not found: give a file, or an open_clip tag such as 'openai'"
+            )
         print_log(f"loading CLIP weights {self.model_name}/{source}", logger="current")
         try:
             loaded = open_clip.create_model(self.model_name, pretrained=source)
@@ -99,7 +107,11 @@ def _build_clip(model_name: str, quick_gelu: bool) -> open_clip.CLIP:
     root.setLevel(logging.ERROR)  # open_clip warns there that weights are random: on purpose here
     try:
         return open_clip.create_model(
-            model_name, pretrained=None, force_quick_gelu=quick_gelu, pretrained_image=False, pretrained_text=False
+            model_name,
+            pretrained=None,
+            force_quick_gelu=quick_gelu,
+            pretrained_image=False,
+            pretrained_text=False,
         )
     finally:
         root.setLevel(level)

@@ -31,17 +31,26 @@ class CLIPVISImage(CLIPVISModel):
         super().__init__(**kwargs)
         self.topk = topk
 
-    def loss(self, batch_inputs: Tensor, batch_data_samples: list[DetDataSample]) -> dict[str, Tensor]:
+    def loss(
+        self, batch_inputs: Tensor, batch_data_samples: list[DetDataSample]
+    ) -> dict[str, Tensor]:
         """Losses; all instances are objects, whatever their category."""
         targets = []
         for sample in batch_data_samples:
             masks = target_masks(sample.gt_instances, batch_inputs.device)
-            targets.append(FrameTarget(masks, torch.zeros(len(masks), dtype=torch.long, device=masks.device)))
+            targets.append(
+                FrameTarget(masks, torch.zeros(len(masks), dtype=torch.long, device=masks.device))
+            )
         return self.compute_losses(batch_inputs, targets)
 
     @torch.no_grad()
-    def predict(self, batch_inputs: Tensor, batch_data_samples: list[DetDataSample]) -> list[DetDataSample]:
-        """Adds `pred_instances` to each sample: `scores`, `labels`, `masks` (bool, `ori_shape`), `bboxes`, `queries`."""
+    def predict(
+        self, batch_inputs: Tensor, batch_data_samples: list[DetDataSample]
+    ) -> list[DetDataSample]:
+        """Adds `pred_instances` to each sample.
+
+        They have `scores`, `labels`, `queries`, `masks` (bool, at `ori_shape`) and `bboxes` (around the masks).
+        """
         prediction, dense = self.segment(batch_inputs)
         class_logits = self.classify(prediction.mask_logits, dense)
         for index, sample in enumerate(batch_data_samples):
@@ -55,14 +64,25 @@ class CLIPVISImage(CLIPVISModel):
         return batch_data_samples
 
     def _image_result(
-        self, object_logits: Tensor, ious: Tensor, mask_logits: Tensor, class_logits: Tensor, sizes: tuple
+        self,
+        object_logits: Tensor,
+        ious: Tensor,
+        mask_logits: Tensor,
+        class_logits: Tensor,
+        sizes: tuple,
     ) -> InstanceData:
         """Top pairs of one image; `sizes` are those of `resize_mask_logits`."""
         objectness = object_logits.softmax(dim=-1)[:, :1]
-        scores = (class_logits.softmax(dim=-1) * ious.unsqueeze(-1) * objectness).sqrt().nan_to_num(nan=0.0)
+        scores = (
+            (class_logits.softmax(dim=-1) * ious.unsqueeze(-1) * objectness)
+            .sqrt()
+            .nan_to_num(nan=0.0)
+        )
         top, pairs = scores.flatten().topk(min(self.topk, scores.numel()))
         queries, labels = pairs // scores.shape[1], pairs % scores.shape[1]
-        kept, slot = queries.unique(return_inverse=True)  # a query's mask is made once, however often it is named
+        kept, slot = queries.unique(
+            return_inverse=True
+        )  # a query's mask is made once, however often it is named
         masks, quality = _masks_and_quality(mask_logits[kept], sizes)
         final = top * quality[slot]
         order = final.argsort(descending=True, stable=True)

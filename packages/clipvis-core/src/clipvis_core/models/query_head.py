@@ -57,7 +57,9 @@ class CLIPVISHead(BaseModule):
         super().__init__(init_cfg=init_cfg)
         self.pixel_decoder = MODELS.build(
             pixel_decoder,
-            default_args=dict(in_channels=in_channels, feat_channels=feat_channels, out_channels=feat_channels),
+            default_args=dict(
+                in_channels=in_channels, feat_channels=feat_channels, out_channels=feat_channels
+            ),
         )
         self.transformer_decoder = Mask2FormerTransformerDecoder(**transformer_decoder)
         self.positional_encoding = MODELS.build(positional_encoding)
@@ -81,7 +83,9 @@ class CLIPVISHead(BaseModule):
             if parameter.dim() > 1:
                 nn.init.xavier_uniform_(parameter)
 
-    def forward(self, levels: tuple[Tensor, ...], all_layers: bool = False) -> list[QueryPrediction]:
+    def forward(
+        self, levels: tuple[Tensor, ...], all_layers: bool = False
+    ) -> list[QueryPrediction]:
         """Decodes features.
 
         Args:
@@ -95,7 +99,9 @@ class CLIPVISHead(BaseModule):
         mask_features, scales = self.decode_pixels(levels)
         keys, positions = self._memory(scales)
         # Resizing is linear and so is the mask product: resize(E . F) = E . resize(F), with F resized once.
-        attention_features = [_resize(mask_features, scale.shape[-2:]).flatten(2) for scale in scales]
+        attention_features = [
+            _resize(mask_features, scale.shape[-2:]).flatten(2) for scale in scales
+        ]
 
         batch = len(mask_features)
         query = self.query_feat.weight.expand(batch, -1, -1)

@@ -13,7 +13,14 @@ from torch import Tensor
 
 from clipvis_core.models.base import CLIPVISModel, target_masks
 from clipvis_core.models.criterion import FrameTarget
-from clipvis_core.tracking import FrameOutputs, TemporalMatcher, TopTracks, TrackScores, encode_masks, resize_mask_logits
+from clipvis_core.tracking import (
+    FrameOutputs,
+    TemporalMatcher,
+    TopTracks,
+    TrackScores,
+    encode_masks,
+    resize_mask_logits,
+)
 
 QUERIES_RESIZED_AT_ONCE = 8
 
@@ -47,20 +54,36 @@ class CLIPVISVideo(CLIPVISModel):
         **kwargs: See `CLIPVISModel`.
     """
 
-    def __init__(self, *, num_memory: int = 9, num_match: int = 5, topk: int = 50, window: int = 10, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        num_memory: int = 9,
+        num_match: int = 5,
+        topk: int = 50,
+        window: int = 10,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.num_memory = num_memory
         self.num_match = num_match
         self.topk = topk
         self.window = window
 
-    def loss(self, batch_inputs: Tensor, batch_data_samples: list[TrackDataSample]) -> dict[str, Tensor]:
+    def loss(
+        self, batch_inputs: Tensor, batch_data_samples: list[TrackDataSample]
+    ) -> dict[str, Tensor]:
         """Losses of clips `(B, T, 3, H, W)`, their frames taken as a batch."""
-        targets = [target for sample in batch_data_samples for target in clip_targets(sample, batch_inputs.device)]
+        targets = [
+            target
+            for sample in batch_data_samples
+            for target in clip_targets(sample, batch_inputs.device)
+        ]
         return self.compute_losses(batch_inputs.flatten(0, 1), targets)
 
     @torch.no_grad()
-    def predict(self, batch_inputs: Tensor, batch_data_samples: list[TrackDataSample]) -> list[TrackDataSample]:
+    def predict(
+        self, batch_inputs: Tensor, batch_data_samples: list[TrackDataSample]
+    ) -> list[TrackDataSample]:
         """Adds `pred_tracks` to each sample: `scores`, `labels`, `queries`, `segmentations` (see `VideoTracks`)."""
         for frames, sample in zip(batch_inputs, batch_data_samples, strict=True):
             session = self.start_video()
@@ -69,7 +92,10 @@ class CLIPVISVideo(CLIPVISModel):
             first = sample[0]
             tracks = session.finish(first.img_shape[:2], first.ori_shape[:2])
             sample.pred_tracks = InstanceData(
-                scores=tracks.scores, labels=tracks.labels, queries=tracks.queries, segmentations=tracks.segmentations
+                scores=tracks.scores,
+                labels=tracks.labels,
+                queries=tracks.queries,
+                segmentations=tracks.segmentations,
             )
         return batch_data_samples
 
@@ -106,7 +132,9 @@ class VideoSession:
         self._padded_size = size
         prediction, dense = self.model.segment(images)
         class_logits = self.model.classify(prediction.mask_logits, dense)
-        with torch.autocast(images.device.type, enabled=False):  # what follows is cheap and stays in float32
+        with torch.autocast(
+            images.device.type, enabled=False
+        ):  # what follows is cheap and stays in float32
             class_probs = class_logits.float().softmax(dim=-1)
             for t in range(len(images)):
                 self._add_frame(
@@ -157,10 +185,15 @@ class VideoSession:
             source = logits[chunk].to(top.queries.device)
             masks = resize_mask_logits(source, self._padded_size, image_size, output_size) > 0
             filled = masks.flatten(1).any(dim=1).tolist()
-            for query, record, has_pixel in zip(chunk.tolist(), encode_masks(masks), filled, strict=True):
+            for query, record, has_pixel in zip(
+                chunk.tolist(), encode_masks(masks), filled, strict=True
+            ):
                 if has_pixel:
                     by_query[query] = record
-        return [by_query.get(int(query)) if visible else None for query, visible in zip(queries, shown, strict=True)]
+        return [
+            by_query.get(int(query)) if visible else None
+            for query, visible in zip(queries, shown, strict=True)
+        ]
 
 
 def clip_targets(sample: TrackDataSample, device: torch.device) -> list[FrameTarget]:
@@ -170,7 +203,9 @@ def clip_targets(sample: TrackDataSample, device: torch.device) -> list[FrameTar
     all frames are left out.
     """
     instances = [frame.gt_instances for frame in sample.video_data_samples]
-    absent = torch.stack([torch.as_tensor(frame.instances_ids, device=device) == -1 for frame in instances])
+    absent = torch.stack(
+        [torch.as_tensor(frame.instances_ids, device=device) == -1 for frame in instances]
+    )
     kept = ~absent.all(dim=0)
     return [
         FrameTarget(target_masks(frame, device)[kept], gone[kept].long())

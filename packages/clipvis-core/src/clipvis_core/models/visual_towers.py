@@ -66,7 +66,12 @@ class ResNetTower:
     def features(self, images: Tensor) -> CLIPFeatures:
         x = self.visual.stem(images)
         levels = []
-        for layer in (self.visual.layer1, self.visual.layer2, self.visual.layer3, self.visual.layer4):
+        for layer in (
+            self.visual.layer1,
+            self.visual.layer2,
+            self.visual.layer3,
+            self.visual.layer4,
+        ):
             x = layer(x)
             levels.append(x)
         return CLIPFeatures(tuple(levels), x)
@@ -116,7 +121,9 @@ def build_tower(visual: nn.Module) -> VisualTower:
         return ResNetTower(visual)
     if isinstance(visual, TimmModel) and hasattr(visual.trunk, "norm_pre"):
         return ConvNeXtTower(visual)
-    raise TypeError(f"no multi-scale features are defined for a CLIP image encoder of type {type(visual).__name__}")
+    raise TypeError(
+        f"no multi-scale features are defined for a CLIP image encoder of type {type(visual).__name__}"
+    )
 
 
 def average_pool_masks(dense: Tensor, masks: Tensor) -> Tensor:

@@ -48,7 +48,7 @@ class RowCache:
         try:
             stored = torch.load(self.path, map_location="cpu", weights_only=True)
             return dict(zip(stored["words"], stored["rows"], strict=True))
-        except Exception:  # noqa: BLE001 - whatever is wrong with a cache file, the words are encoded again
+        except Exception:
             return {}
 
     def write(self, rows: dict[str, Tensor]) -> None:
@@ -59,7 +59,9 @@ class RowCache:
             handle, temporary = tempfile.mkstemp(dir=self.path.parent, prefix=self.path.name)
             try:
                 with os.fdopen(handle, "wb") as file:
-                    torch.save({"words": list(merged), "rows": torch.stack(list(merged.values()))}, file)
+                    torch.save(
+                        {"words": list(merged), "rows": torch.stack(list(merged.values()))}, file
+                    )
                 os.replace(temporary, self.path)
             except BaseException:
                 os.unlink(temporary)

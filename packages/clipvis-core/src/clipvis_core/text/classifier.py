@@ -51,11 +51,15 @@ class VocabularyEmbedding:
             return per_synonym
         shape = (*per_synonym.shape[:-1], len(self.vocabulary))
         index = self.category_of_row.expand(per_synonym.shape)
-        return per_synonym.new_full(shape, float("-inf")).scatter_reduce(-1, index, per_synonym, "amax")
+        return per_synonym.new_full(shape, float("-inf")).scatter_reduce(
+            -1, index, per_synonym, "amax"
+        )
 
     def to(self, device: torch.device | str) -> VocabularyEmbedding:
         """The same on another device."""
-        return VocabularyEmbedding(self.vocabulary, self.rows.to(device), self.category_of_row.to(device))
+        return VocabularyEmbedding(
+            self.vocabulary, self.rows.to(device), self.category_of_row.to(device)
+        )
 
 
 class TextClassifier:
@@ -98,7 +102,9 @@ class TextClassifier:
         missing = self._missing(vocabulary)
         if missing and self.cache_dir is not False:
             if self._disk is None:
-                self._disk = RowCache(self.cache_dir, text_fingerprint(self.backbone.clip, self.templates))
+                self._disk = RowCache(
+                    self.cache_dir, text_fingerprint(self.backbone.clip, self.templates)
+                )
             self._rows = {**self._disk.read(), **self._rows}
             missing = self._missing(vocabulary)
         if missing:
@@ -119,7 +125,9 @@ class TextClassifier:
         by_length = sorted(words, key=lambda word: int(tokens[word].argmax(dim=-1).max()))
         tower = TextTower(self.backbone.clip)
         unsaved: dict[str, Tensor] = {}
-        bar = tqdm(total=len(words), desc="encoding words", unit="word", disable=len(words) <= SILENT_UP_TO)
+        bar = tqdm(
+            total=len(words), desc="encoding words", unit="word", disable=len(words) <= SILENT_UP_TO
+        )
         with bar:
             for start in range(0, len(by_length), WORDS_PER_BATCH):
                 batch = by_length[start : start + WORDS_PER_BATCH]
@@ -135,7 +143,9 @@ class TextClassifier:
     def tokens(self, word: str) -> Tensor:
         """Token ids of a word's prompts, `(templates, 77)`."""
         clip = self.backbone.clip
-        return tokenize(self.backbone.tokenizer, fill_templates(word, self.templates), clip.context_length)
+        return tokenize(
+            self.backbone.tokenizer, fill_templates(word, self.templates), clip.context_length
+        )
 
 
 def word_rows(tower: TextTower, tokens: Tensor, num_words: int) -> Tensor:

@@ -13,7 +13,9 @@ from torch import Tensor
 from clipvis_core.errors import InputError
 
 
-def tokenize(tokenizer: SimpleTokenizer, prompts: Sequence[str], context_length: int = 77) -> Tensor:
+def tokenize(
+    tokenizer: SimpleTokenizer, prompts: Sequence[str], context_length: int = 77
+) -> Tensor:
     """Token ids, int64 `(P, context_length)`, zeros behind the end token.
 
     Raises:

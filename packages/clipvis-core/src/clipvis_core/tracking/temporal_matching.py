@@ -35,7 +35,9 @@ class TemporalMatcher:
 
     def __init__(self, num_memory: int = 9, num_match: int = 5) -> None:
         if num_memory < 1 or num_match < 1:
-            raise ValueError(f"num_memory and num_match must be at least 1, got {num_memory} and {num_match}")
+            raise ValueError(
+                f"num_memory and num_match must be at least 1, got {num_memory} and {num_match}"
+            )
         self.num_memory = num_memory
         self.num_match = num_match
         self._memory: deque[Tensor] = deque(maxlen=num_memory)
@@ -61,7 +63,9 @@ class TemporalMatcher:
         if not self._memory:
             permutation = torch.arange(len(current), device=current.device)
         elif current.shape != self._memory[-1].shape:
-            raise ValueError(f"embeddings of shape {tuple(self._memory[-1].shape)} expected, got {tuple(current.shape)}")
+            raise ValueError(
+                f"embeddings of shape {tuple(self._memory[-1].shape)} expected, got {tuple(current.shape)}"
+            )
         else:
             costs = 1.0 - torch.stack(tuple(self._memory)) @ current.T
             permutation = torch.from_numpy(self._assign(costs.cpu().numpy())).to(current.device)
@@ -82,4 +86,6 @@ class TemporalMatcher:
 def _totals(costs: np.ndarray, assignments: list[np.ndarray]) -> np.ndarray:
     """Cost of each memory's own assignment, `(M,)`."""
     tracks = np.arange(costs.shape[1])
-    return np.array([cost[tracks, queries].sum() for cost, queries in zip(costs, assignments, strict=True)])
+    return np.array(
+        [cost[tracks, queries].sum() for cost, queries in zip(costs, assignments, strict=True)]
+    )

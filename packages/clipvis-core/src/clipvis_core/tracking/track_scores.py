@@ -30,7 +30,10 @@ class FrameOutputs:
     def permuted(self, order: Tensor) -> FrameOutputs:
         """The same with row i taken from row `order[i]`."""
         return FrameOutputs(
-            self.class_probs[order], self.ious[order], self.object_logits[order], self.mask_logits[order]
+            self.class_probs[order],
+            self.ious[order],
+            self.object_logits[order],
+            self.mask_logits[order],
         )
 
 
@@ -73,7 +76,9 @@ class TrackScores:
         object_logits = frame.object_logits
         joint = (frame.class_probs * frame.ious.unsqueeze(-1)).sqrt()
         self._class_sum = joint if self._class_sum is None else self._class_sum + joint
-        self._object_sum = object_logits if self._object_sum is None else self._object_sum + object_logits
+        self._object_sum = (
+            object_logits if self._object_sum is None else self._object_sum + object_logits
+        )
         self._class_probs.append(frame.class_probs)
         self._object_probs.append(object_logits.softmax(dim=-1)[:, 0])
         positive = frame.mask_logits > 0
@@ -107,4 +112,6 @@ class TrackScores:
         pixel_count = (torch.stack(self._pixel_counts, dim=1)[queries] * shown).sum(dim=1)
         reported = (class_scores * quality_sum / (pixel_count + 1e-6)).nan_to_num(nan=0.0)
         order = reported.argsort(descending=True, stable=True)
-        return TopTracks(queries[order], labels[order], class_scores[order], reported[order], hidden[order])
+        return TopTracks(
+            queries[order], labels[order], class_scores[order], reported[order], hidden[order]
+        )
