@@ -1,13 +1,15 @@
 """Datasets, vocabularies, samplers and pipelines of open-vocabulary video instance segmentation.
 
-Importing the package registers its datasets, transforms and samplers with mmdet.
+Importing the package registers its datasets, transforms and samplers with mmdet, but does not
+import mmdet: vocabularies and mask checks are there for programs without torch.
 """
 
-from . import samplers, transforms
+from importlib import import_module
+from typing import Any
+
 from .errors import InputError
-from .image_datasets import CocoInstanceDataset, LVISInstanceDataset
+from .registration import register_with_mmdet
 from .rle import RleError, validate_rle, validate_rles
-from .video_datasets import VideoInstanceDataset
 from .vocabularies import (
     Category,
     DatasetVocabulary,
@@ -32,3 +34,27 @@ __all__ = [
     "validate_rle",
     "validate_rles",
 ]
+
+_NEED_MMDET = {
+    "CocoInstanceDataset": ".image_datasets",
+    "LVISInstanceDataset": ".image_datasets",
+    "VideoInstanceDataset": ".video_datasets",
+    "samplers": ".samplers",
+    "transforms": ".transforms",
+}
+
+register_with_mmdet(
+    {
+        "DATASETS": [f"{__name__}.image_datasets", f"{__name__}.video_datasets"],
+        "DATA_SAMPLERS": [f"{__name__}.samplers"],
+        "TRANSFORMS": [f"{__name__}.transforms"],
+    }
+)
+
+
+def __getattr__(name: str) -> Any:
+    """Imports the parts that need mmdet when they are asked for."""
+    if name not in _NEED_MMDET:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = import_module(_NEED_MMDET[name], __name__)
+    return getattr(module, name, module)

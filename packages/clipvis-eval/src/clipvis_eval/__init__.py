@@ -4,7 +4,7 @@ Importing the package registers its metrics and its test loop with mmdet. The ev
 need neither mmdet nor torch, and do not import them.
 """
 
-from .registration import register_with_mmdet
+from clipvis_data.registration import register_with_mmdet
 
 __version__ = "0.1.0"
 
