@@ -27,10 +27,10 @@ def config(tmp_path, repo_root, monkeypatch):
     (tmp_path / "configs").symlink_to(repo_root / "configs")
     document = (repo_root / "docs" / "data.md").read_text()
     section = document.split("## Your own videos in one config")[1].split("\n## ")[0]
-    recipe, evaluation = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    (recipe,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
     overrides = [line for line in recipe.splitlines() if line and not line.startswith("_base_")]
     assert len(overrides) == 4
-    (tmp_path / "mine.py").write_text(recipe + evaluation)
+    (tmp_path / "mine.py").write_text(recipe)
     return Config.fromfile(tmp_path / "mine.py")
 
 
@@ -57,6 +57,7 @@ def test_train_and_test_loaders(config):
 def test_evaluation(config):
     """The ground truth itself, handed over as predictions, scores 1."""
     metric = METRICS.build(config.val_evaluator)
+    metric.dataset_meta = Runner.build_dataloader(small(config.val_dataloader)).dataset.metainfo
     assert metric.ann_file == "my_videos/val.json"
     truth = read_annotation_file(metric.ann_file)
     results = [

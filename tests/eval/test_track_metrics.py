@@ -83,7 +83,6 @@ def test_format_only_writes_and_does_not_evaluate(tmp_path):
 @pytest.mark.parametrize(
     ("config", "expected"),
     [
-        ({"type": "OVISTrackMetric"}, "needs ann_file"),
         ({"type": "OVISTrackMetric", "format_only": True}, "needs outfile_prefix"),
         ({"type": "YTVISTrackMetric", "year": 2022, "ann_file": "x"}, "2019 or 2021"),
         ({"type": "TrackMetric", "benchmark": "mot", "ann_file": "x"}, "no benchmark 'mot'"),
@@ -96,3 +95,14 @@ def test_format_only_writes_and_does_not_evaluate(tmp_path):
 def test_arguments_that_do_not_fit_are_named(config, expected):
     with pytest.raises(InputError, match=expected):
         METRICS.build(config)
+
+
+def test_ground_truth_comes_from_the_config_or_the_dataset():
+    metric = METRICS.build({"type": "OVISTrackMetric"})
+    with pytest.raises(InputError, match="no ground truth to evaluate with"):
+        metric.check_ground_truth()
+    metric.dataset_meta = {"ann_file": "val.json"}
+    assert metric.ann_file == "val.json"
+    metric = METRICS.build({"type": "OVISTrackMetric", "ann_file": "mine.json"})
+    metric.dataset_meta = {"ann_file": "val.json"}
+    assert metric.ann_file == "mine.json"

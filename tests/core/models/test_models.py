@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -130,6 +132,23 @@ def test_video_predict(video_model, clip):
             assert coco_mask.area(segment) > 0
             assert shared.setdefault((query, t), segment) == segment
     assert shared
+
+
+@torch.no_grad()
+def test_a_video_without_any_mask(video_model, clip, monkeypatch):
+    """Nothing is positive in any frame: null masks, finite scores."""
+    original = video_model.segment
+
+    def empty(images):
+        prediction, dense = original(images)
+        return replace(prediction, mask_logits=-prediction.mask_logits.abs() - 1), dense
+
+    monkeypatch.setattr(video_model, "segment", empty)
+    (sample,) = video_model(clip.unsqueeze(0), [video_sample(5)], mode="predict")
+    assert sample.pred_tracks.scores.eq(0).all()
+    assert all(
+        segment is None for segments in sample.pred_tracks.segmentations for segment in segments
+    )
 
 
 def test_frames_of_two_sizes_are_refused(video_model, clip):

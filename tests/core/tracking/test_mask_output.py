@@ -52,3 +52,11 @@ def test_a_mask_without_a_positive_logit_stays_empty():
     """What lets the video model skip such masks before resizing them."""
     logits = -torch.rand((3, 8, 8), generator=torch.Generator().manual_seed(0))
     assert not (resize_mask_logits(logits, (32, 32), (30, 30), (64, 64)) > 0).any()
+
+
+def test_no_mask_at_all():
+    assert resize_mask_logits(torch.empty(0, 8, 8), (32, 32), (27, 30), (50, 41)).shape == (
+        0,
+        50,
+        41,
+    )

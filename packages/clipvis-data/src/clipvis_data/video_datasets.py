@@ -92,6 +92,7 @@ class VideoInstanceDataset(BaseVideoDataset):
             prompts=self.vocabulary.prompts(**self.prompt_options),
             category_ids=self.vocabulary.ids,
             dataset_name=self.vocabulary.name,
+            ann_file=str(source) if data.get("annotations") else None,
         )
         videos = Records(source, data, "videos")
         names = {videos.records[i]["id"]: frame_names(videos, i) for i in videos.ascending()}

@@ -27,6 +27,8 @@ def resize_mask_logits(
     Returns:
         float `(N, *output_size)`; the mask is where it is > 0.
     """
+    if not len(logits):  # interpolate refuses an empty batch
+        return logits.new_empty((0, *output_size))
     height, width = image_size
     x = F.interpolate(logits.unsqueeze(0), size=padded_size, mode="bilinear", align_corners=False)
     x = x[..., :height, :width]

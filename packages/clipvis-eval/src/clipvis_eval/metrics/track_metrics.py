@@ -32,7 +32,7 @@ class TrackMetric(BaseMetric):
 
     Args:
         benchmark: "lvvis", "ytvis2019", "ytvis2021", "ovis" or "burst".
-        ann_file: Annotation file; not needed with `format_only`.
+        ann_file: Annotation file; by default the one that the dataset names in its metainfo.
         protocol: "published" or "corrected"; by default corrected for BURST, published elsewhere.
         outfile_prefix: Where to write the result list, without its ending `.json`.
         format_only: Write the result list and do not evaluate.
@@ -56,15 +56,36 @@ class TrackMetric(BaseMetric):
     ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix or benchmark)
         self.rules = rules_for(benchmark, protocol or default_protocol(benchmark))
-        if ann_file is None and not format_only:
-            raise InputError("a track metric needs ann_file, or format_only=True")
         if format_only and outfile_prefix is None:
             raise InputError("format_only=True needs outfile_prefix, the file to write")
         self.benchmark = benchmark
-        self.ann_file = ann_file
+        self._ann_file = ann_file
         self.protocol = protocol
         self.outfile_prefix = outfile_prefix
         self.format_only = format_only
+
+    @property
+    def ann_file(self) -> str:
+        """The ground truth.
+
+        Raises:
+            InputError: Neither the config nor the dataset has one.
+        """
+        ann_file = self._ann_file or (self.dataset_meta or {}).get("ann_file")
+        if ann_file is None:
+            raise InputError(
+                "there is no ground truth to evaluate with: give the metric an ann_file, or "
+                "format_only=True to write the results only"
+            )
+        return ann_file
+
+    def check_ground_truth(self) -> None:
+        """Reads the ground truth, so that a fault in it shows before a long run.
+
+        Raises:
+            InputError: It is missing or broken.
+        """
+        load_ground_truth(self.ann_file, self.benchmark, self.rules)
 
     @property
     def category_ids(self) -> Sequence[int] | None:

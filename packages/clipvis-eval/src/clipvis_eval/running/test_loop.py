@@ -67,6 +67,8 @@ class ResumableTestLoop(TestLoop):
         if len(metrics) != 1 or not isinstance(metrics[0], TrackMetric):
             raise InputError("test_evaluator must be one track metric to test with a result store")
         self.metric: TrackMetric = metrics[0]
+        if not self.metric.format_only and is_main_process():
+            self.metric.check_ground_truth()  # a fault there must not come to light after hours
 
     def run(self) -> dict:
         """Tests the remaining videos, joins all, and evaluates.
