@@ -1,5 +1,5 @@
 # What the video sets share: single frames at shorter side 800 for training, whole videos at 480 for
-# testing.
+# testing. A set adds its folders, jsons and vocabulary.
 train_pipeline = [
     dict(type="ClipFrameSample", num_frames=1, frame_range=20),
     dict(type="ClipInstanceTable"),
@@ -27,3 +27,21 @@ test_pipeline = [
     ),
     dict(type="PackClip"),
 ]
+
+train_dataloader = dict(
+    batch_size=2,  # clips of each process; the published runs had 8 processes
+    num_workers=4,
+    persistent_workers=True,
+    sampler=dict(type="EndlessSampler"),
+    dataset=dict(type="VideoInstanceDataset", pipeline=train_pipeline),
+)
+
+val_dataloader = dict(
+    batch_size=1,
+    num_workers=2,
+    persistent_workers=True,
+    drop_last=False,
+    sampler=dict(type="DefaultSampler", shuffle=False, round_up=False),
+    dataset=dict(type="VideoInstanceDataset", test_mode=True, pipeline=test_pipeline),
+)
+test_dataloader = val_dataloader
