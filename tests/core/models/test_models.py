@@ -86,6 +86,19 @@ def test_building_downloads_nothing(repo_root, monkeypatch):
     MODELS.build(Config.fromfile(repo_root / "configs/video/clipvis_r50_lvis.py").model)
 
 
+def test_clip_weights_come_from_a_file_when_asked(video_model, monkeypatch, tmp_path):
+    backbone = video_model.backbone
+    before = {name: tensor.clone() for name, tensor in backbone.clip.state_dict().items()}
+    torch.save({**before, "logit_scale": torch.tensor(1.5)}, tmp_path / "clip.pt")
+    monkeypatch.setattr(backbone, "pretrained", str(tmp_path / "clip.pt"))
+    try:
+        backbone.init_weights()
+        assert backbone.clip.logit_scale.item() == 1.5
+        assert not any(parameter.requires_grad for parameter in backbone.parameters())
+    finally:
+        backbone.clip.load_state_dict(before)
+
+
 def test_missing_clip_weights_are_named(video_model, monkeypatch):
     monkeypatch.setattr(video_model.backbone, "pretrained", "/no/such/clip.pt")
     with pytest.raises(InputError, match=r"/no/such/clip\.pt not found"):

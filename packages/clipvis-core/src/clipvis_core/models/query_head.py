@@ -12,6 +12,8 @@ from mmengine.config import ConfigDict
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from clipvis_core.models.deformable_attention import use_pytorch_form_without_kernel
+
 
 @dataclass(frozen=True)
 class QueryPrediction:
@@ -55,6 +57,7 @@ class CLIPVISHead(BaseModule):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
+        use_pytorch_form_without_kernel()
         self.pixel_decoder = MODELS.build(
             pixel_decoder,
             default_args=dict(
