@@ -8,6 +8,7 @@ import zlib
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
 from torch import nn
 
 from clipvis_core.inference import build_model
@@ -39,6 +40,12 @@ def small_config(repo_root, mode: str) -> Config:
     config.model.criterion.num_points = 64
     config.model.text = dict(cache_dir=False)
     return config
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _mmdet_scope() -> None:
+    """What a config's `default_scope` does in a runner."""
+    init_default_scope("mmdet")
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,6 @@ from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample, TrackDataSample
 from mmdet.structures.mask import BitmapMasks
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData
 
 from clipvis_core.checkpoints import to_official
@@ -59,7 +58,6 @@ def our_name(published: str) -> str:
 
 @pytest.fixture(scope="module")
 def criterion_config(repo_root):
-    init_default_scope("mmdet")
     return Config.fromfile(repo_root / "configs/_base_/models/clipvis.py").model.criterion
 
 
