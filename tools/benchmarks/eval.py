@@ -146,6 +146,7 @@ def measure(truth: str, results: str) -> dict:
     import time
 
     started = time.process_time()
+    from clipvis_eval.collector import collector_paused
     from clipvis_eval.ground_truth import load_ground_truth
     from clipvis_eval.results_file import iterate_predictions
     from clipvis_eval.rules import rules_for
@@ -153,18 +154,20 @@ def measure(truth: str, results: str) -> dict:
 
     imported = time.process_time()
     peak_imported = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    ground_truth = load_ground_truth(truth, "lvvis", rules_for("lvvis", "published"))
-    loaded = time.process_time()
-    evaluator = TrackEvaluator(ground_truth, benchmark="lvvis", protocol="published")
-    for prediction in iterate_predictions(results, ground_truth):
-        evaluator.add(prediction)
-    read = time.process_time()
-    metrics = evaluator.evaluate().metrics
+    with collector_paused():  # from here on as `evaluate_files` does it
+        ground_truth = load_ground_truth(truth, "lvvis", rules_for("lvvis", "published"))
+        loaded = time.process_time()
+        evaluator = TrackEvaluator(ground_truth, benchmark="lvvis", protocol="published")
+        for prediction in iterate_predictions(results, ground_truth):
+            evaluator.add(prediction)
+        read = time.process_time()
+        load_seconds = read - loaded - evaluator.seconds["iou"]
+        metrics = evaluator.evaluate().metrics
     ended = time.process_time()
     phases = {
         "import": imported - started,
         "load_ground_truth": loaded - imported,
-        "load_predictions": read - loaded - evaluator.seconds["iou"],
+        "load_predictions": load_seconds,
         **evaluator.seconds,
     }
     megabytes = (Path(truth).stat().st_size + Path(results).stat().st_size) / 1e6

@@ -185,7 +185,7 @@ def _read_annotation(
     if record.get("iscrowd", 0) not in (0, 1, None):
         raise _BadRecordError("iscrowd", f"is {shown(record['iscrowd'])}, not 0 or 1")
     masks = read_masks(record.get("segmentations"), video)
-    track = Track(masks, video.height, video.width)
+    track = Track(masks)
     return GroundTruthTrack(
         id=record["id"],
         iscrowd=bool(record.get("iscrowd", 0)),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import re
 from collections.abc import Iterator
@@ -13,7 +12,9 @@ import orjson
 
 from clipvis_data.errors import InputError
 
-_CHUNK_BYTES = 2**21
+from .collector import collector_paused
+
+_CHUNK_BYTES = 2**17  # text, objects and what is made of them stay in the processor cache
 _RECORD_HEAD = re.compile(rb'\{\s*"(?:[^"\\]|\\.)*"')
 _BOM = b"\xef\xbb\xbf"
 
@@ -62,8 +63,9 @@ def _iterate_chunks(file: Any, path: str | Path) -> Iterator[list]:
     buffer = bytearray(first)
     head = _RECORD_HEAD.match(first[1:].lstrip())
     while head and (more := file.read(_CHUNK_BYTES)):
+        searched = len(buffer) - len(head.group())
         buffer += more
-        cut = buffer.rfind(head.group())
+        cut = buffer.rfind(head.group(), max(searched, 0))
         comma = cut - 1
         while comma > 0 and buffer[comma] in b" \t\r\n":
             comma -= 1
@@ -84,19 +86,12 @@ def _iterate_chunks(file: Any, path: str | Path) -> Iterator[list]:
 
 
 def _loads(text: bytes | bytearray | memoryview) -> Any:
-    # A parser makes objects without cycles by the hundred thousand; without a pause the collector
-    # would look through everything in memory again and again and take most of the time.
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return json.loads(
-            bytes(text)
-        )  # also reads NaN, as Python writes it; its record is named later
-    finally:
-        if was_enabled:
-            gc.enable()
+    with collector_paused():
+        try:
+            return orjson.loads(text)
+        except orjson.JSONDecodeError:
+            # Also reads NaN, as Python writes it; its record is named later.
+            return json.loads(bytes(text))
 
 
 def _parse(text: bytes | bytearray, path: str | Path) -> Any:

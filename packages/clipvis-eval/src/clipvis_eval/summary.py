@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .curves import Limit, limits_for
-from .matching import AREA_BINS, IOU_THRESHOLDS, OCCLUSION_BINS, Bin
+from .curves import FEWER_DETECTIONS, Curves
+from .matching import AREA_BINS, IOU_THRESHOLDS, MAX_DETECTIONS, OCCLUSION_BINS, Bin
 
 Numbers = dict[str, float | None]
 """Metric name to fraction in [0, 1]; None without ground truth. Published recalls can exceed 1."""
@@ -26,25 +26,12 @@ def bins_of(benchmark: str) -> tuple[Bin, ...]:
 def metric_names(benchmark: str) -> tuple[str, ...]:
     """Names of a benchmark's numbers, in their usual order."""
     ends = [bin_.name for bin_ in bins_of(benchmark)[1:]]
+    limits = (*FEWER_DETECTIONS, MAX_DETECTIONS)
     return (
         *("AP", "AP50", "AP75", *(f"AP{end}" for end in ends)),
-        *("AR1", "AR10", "AR100", *(f"AR{end}" for end in ends)),
+        *(f"AR{limit}" for limit in limits),
+        *(f"AR{end}" for end in ends),
     )
-
-
-@dataclass(frozen=True)
-class CategoryCells:
-    """What is kept of a category's curves. C cells, T thresholds, R recall levels.
-
-    Attributes:
-        ap: (C, T) float64, mean precision; NaN without ground truth.
-        recall: (C, T) float64, recall reached; NaN without ground truth.
-        precision: (T, R) float64, the curve over all sizes at 100 predictions.
-    """
-
-    ap: np.ndarray
-    recall: np.ndarray
-    precision: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -81,7 +68,7 @@ class EvaluationResult:
         }
 
 
-def summarize(benchmark: str, categories: Iterable[CategoryCells]) -> Numbers:
+def summarize(benchmark: str, curves: Curves, chosen: np.ndarray) -> Numbers:
     """A benchmark's numbers over some categories.
 
     Each number is the mean over all cells with ground truth of all categories; a number without any
@@ -89,25 +76,43 @@ def summarize(benchmark: str, categories: Iterable[CategoryCells]) -> Numbers:
 
     Args:
         benchmark: Name of the benchmark.
-        categories: The cells of each category.
+        curves: Curves of K categories.
+        chosen: (K,) bool, the categories meant.
     """
+    return {name: _mean(cells[chosen]) for name, cells in _cells(benchmark, curves).items()}
+
+
+def summarize_each(benchmark: str, curves: Curves) -> dict[int, Numbers]:
+    """A benchmark's numbers of each category by itself, by category id."""
+    columns = []
+    for cells in _cells(benchmark, curves).values():
+        means = cells.mean(axis=1)
+        columns.append([None if is_nan else mean for mean, is_nan in _pairs(means)])
     names = metric_names(benchmark)
-    cells = list(categories)
-    if not cells:
-        return dict.fromkeys(names)
-    bins = bins_of(benchmark)
-    limits = limits_for(len(bins))
-    ap = np.stack([c.ap for c in cells])  # (K, C, T)
-    recall = np.stack([c.recall for c in cells])
-    numbers = {
-        "AP": _mean(ap[:, 0]),
-        "AP50": _mean(ap[:, 0, _AT_50]),
-        "AP75": _mean(ap[:, 0, _AT_75]),
-        **{f"AP{bin_.name}": _mean(ap[:, i]) for i, bin_ in enumerate(bins) if i},
-        **{f"AR{n}": _mean(recall[:, limits.index(Limit(0, n))]) for n in (1, 10, 100)},
-        **{f"AR{bin_.name}": _mean(recall[:, i]) for i, bin_ in enumerate(bins) if i},
+    rows = zip(*columns, strict=True)
+    return {
+        category: dict(zip(names, row, strict=True))
+        for category, row in zip(curves.category.tolist(), rows, strict=True)
     }
-    return {name: numbers[name] for name in names}
+
+
+def _cells(benchmark: str, curves: Curves) -> dict[str, np.ndarray]:
+    """(K, T or 1) values whose mean is a metric; NaN where there is nothing to find."""
+    ap, fewer = curves.ap, curves.recall_at_fewer
+    sizes = [(bin_.name, number) for number, bin_ in enumerate(bins_of(benchmark)) if number]
+    return {
+        "AP": ap[:, 0],
+        "AP50": ap[:, 0, [_AT_50]],
+        "AP75": ap[:, 0, [_AT_75]],
+        **{f"AP{name}": ap[:, number] for name, number in sizes},
+        **{f"AR{limit}": fewer[:, column] for column, limit in enumerate(FEWER_DETECTIONS)},
+        f"AR{MAX_DETECTIONS}": curves.recall[:, 0],
+        **{f"AR{name}": curves.recall[:, number] for name, number in sizes},
+    }
+
+
+def _pairs(means: np.ndarray) -> Iterable[tuple[float, bool]]:
+    return zip(means.tolist(), np.isnan(means).tolist(), strict=True)
 
 
 def _mean(values: np.ndarray) -> float | None:

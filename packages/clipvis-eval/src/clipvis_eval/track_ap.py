@@ -1,34 +1,38 @@
 """Track AP: the evaluator that all video benchmarks share.
 
-Predictions are taken one at a time. Each is compared at once with the ground truth of its video and
-category and only its score, mean area and IoUs are kept, so that memory does not grow with the size
-of the result file.
+Predictions are taken one at a time. They are compared with the ground truth of their video and
+category as soon as a video's are together, and only scores, mean areas and IoUs are kept, so that
+memory does not grow with the size of the result file. Then a few passes over whole columns match and
+accumulate all videos and categories at once.
 """
 
 from __future__ import annotations
 
 import time
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from array import array
+from collections import Counter
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
-from .curves import accumulate, limits_for
+from .collector import collector_paused
+from .curves import Curves, Predictions, accumulate
 from .ground_truth import GroundTruth, load_ground_truth
-from .matching import IOU_THRESHOLDS, Matches, match
+from .matching import Truths, match
+from .overlaps import OverlapFinder
 from .results_file import Prediction, iterate_predictions
 from .rules import Benchmark, Protocol, default_protocol, published_faults, rules_for
 from .summary import (
-    CategoryCells,
     EvaluationResult,
-    Numbers,
     bins_of,
     category_labels,
+    metric_names,
     summarize,
+    summarize_each,
 )
-from .tracks import Track, iou_bounds, track_iou
+from .tracks import Track
 
 
 class TrackEvaluator:
@@ -62,62 +66,63 @@ class TrackEvaluator:
         self.protocol = protocol or default_protocol(benchmark)
         self.rules = rules_for(benchmark, self.protocol)
         self.seconds: Counter[str] = Counter()
-        self._bins = bins_of(benchmark)
-        self._found: dict[int, dict[int, _Pairing]] = defaultdict(dict)
-        for video_id, category_id in ground_truth.tracks:
-            self._found[category_id][video_id] = _Pairing(
-                ground_truth.tracks[video_id, category_id]
-            )
+        self._categories = {category for _, category in ground_truth.tracks}
+        self._finder = OverlapFinder(ground_truth, self.rules)
+        self._video, self._category = array("q"), array("q")
+        self._score, self._area = array("d"), array("d")
 
     def add(self, prediction: Prediction) -> None:
         """Takes one prediction; the order of predictions with equal scores matters."""
-        pairings = self._found.get(prediction.category_id)
-        if pairings is None:
+        video_id, category_id, score = prediction.video_id, prediction.category_id, prediction.score
+        if category_id not in self._categories:
             return  # no ground truth of this category anywhere: it is left out of every mean
-        video = self.ground_truth.videos[prediction.video_id]
-        track = Track(prediction.masks, video.height, video.width)
-        start = time.process_time()
-        if video.id not in pairings:
-            pairings[video.id] = _Pairing(())
-        area = track.mean_area if self.rules.measure_predictions else 0.0
-        pairings[video.id].add(prediction.score, area, track)
-        self.seconds["iou"] += time.process_time() - start
+        track = Track(prediction.masks)
+        with self._timed("iou"):
+            self._finder.add(len(self._score), video_id, category_id, score, track)
+        self._video.append(video_id)
+        self._category.append(category_id)
+        self._score.append(score)
+        self._area.append(track.mean_area if self.rules.measure_predictions else 0.0)
 
     def evaluate(self) -> EvaluationResult:
         """The numbers over the predictions taken so far."""
-        limits = limits_for(len(self._bins))
-        cells: dict[int, CategoryCells] = {}
-        for category_id, pairings in self._found.items():
-            with self._timed("match"):
-                matches = [
-                    pairings[video].match(self._bins, self.rules) for video in sorted(pairings)
-                ]
-            with self._timed("accumulate"):
-                cells[category_id] = _cells(matches, limits)
+        with self._timed("iou"):
+            overlaps = self._finder.overlaps()
+        with self._timed("match"):
+            bins = bins_of(self.benchmark)
+            truths = Truths.of(self.ground_truth, bins, self.rules)
+            scores = np.array(self._score)
+            predictions = Predictions.ranked(
+                video=np.array(self._video, np.int64),
+                category=np.array(self._category, np.int64),
+                score=scores,
+                area=np.array(self._area),
+                area_ranges=np.array([bin_.area for bin_ in bins]),
+            )
+            counted = overlaps[np.isin(overlaps.prediction, predictions.row)]
+            matches = match(counted, scores, truths)
+        with self._timed("accumulate"):
+            curves = accumulate(predictions, matches, truths)
         with self._timed("summarize"):
-            return self._summarize(cells)
+            return self._summarize(curves)
 
-    def _summarize(self, cells: dict[int, CategoryCells]) -> EvaluationResult:
+    def _summarize(self, curves: Curves) -> EvaluationResult:
         truth = self.ground_truth
+        numbers = summarize_each(self.benchmark, curves)
+        nothing = dict.fromkeys(metric_names(self.benchmark))
         labels = category_labels(truth.categories)
-        groups: dict[str, Numbers] = {
-            name: summarize(self.benchmark, [cells[i] for i in sorted(cells) if i in members])
-            for name, members in truth.groups.items()
-        }
-        per_category = {
-            label: summarize(self.benchmark, [cells[i]] if i in cells else [])
-            for i, label in labels.items()
-        }
-        scored = [c.precision for c in cells.values() if not np.isnan(c.ap[0]).any()]
-        precision = np.mean(scored, axis=0) if scored else np.zeros((len(IOU_THRESHOLDS), 101))
+        is_scored = ~np.isnan(curves.ap[:, 0, 0])
         return EvaluationResult(
             benchmark=self.benchmark,
             protocol=self.protocol,
             protocol_differences=published_faults(self.benchmark),
-            metrics=summarize(self.benchmark, [cells[i] for i in sorted(cells)]),
-            groups=groups,
-            per_category=per_category,
-            precision=precision,
+            metrics=summarize(self.benchmark, curves, np.ones(len(curves.category), bool)),
+            groups={
+                name: summarize(self.benchmark, curves, np.isin(curves.category, list(members)))
+                for name, members in truth.groups.items()
+            },
+            per_category={label: numbers.get(i) or dict(nothing) for i, label in labels.items()},
+            precision=curves.precision[is_scored].sum(axis=0) / max(1, is_scored.sum()),
         )
 
     @contextmanager
@@ -125,44 +130,6 @@ class TrackEvaluator:
         start = time.process_time()
         yield
         self.seconds[phase] += time.process_time() - start
-
-
-class _Pairing:
-    """Ground truth and predictions of one video and category."""
-
-    __slots__ = ("_areas", "_frame_areas", "_ious", "_scores", "truths")
-
-    def __init__(self, truths: Sequence) -> None:
-        self.truths = truths
-        self._frame_areas = np.stack([t.track.frame_areas for t in truths]) if truths else None
-        self._scores: list[float] = []
-        self._areas: list[float] = []
-        self._ious: list[np.ndarray] = []
-
-    def add(self, score: float, area: float, track: Track) -> None:
-        self._scores.append(score)
-        self._areas.append(area)
-        if not self.truths:
-            return
-        ious = np.zeros(len(self.truths))
-        # An IoU below the lowest threshold is never looked at, so most need not be known.
-        for g in np.flatnonzero(iou_bounds(track, self._frame_areas) >= IOU_THRESHOLDS[0]):
-            ious[g] = track_iou(track, self.truths[g].track)
-        self._ious.append(ious)
-
-    def match(self, bins: Sequence, rules: object) -> Matches:
-        ious = np.array(self._ious).reshape(len(self._scores), len(self.truths))
-        return match(np.array(self._scores), np.array(self._areas), ious, self.truths, bins, rules)
-
-
-def _cells(matches: Sequence[Matches], limits: Sequence) -> CategoryCells:
-    curves = accumulate(matches, limits)
-    gap = np.where(curves.has_targets, 0.0, np.nan)[:, None]
-    return CategoryCells(
-        ap=curves.precision.mean(axis=2) + gap,
-        recall=curves.recall + gap,
-        precision=curves.precision[0],
-    )
 
 
 def evaluate_files(
@@ -187,8 +154,9 @@ def evaluate_files(
             bad record and counts the others.
     """
     rules = rules_for(benchmark, protocol or default_protocol(benchmark))
-    truth = load_ground_truth(ground_truth, benchmark, rules)
-    evaluator = TrackEvaluator(truth, benchmark=benchmark, protocol=protocol)
-    for prediction in iterate_predictions(results, truth, progress=progress):
-        evaluator.add(prediction)
-    return evaluator.evaluate()
+    with collector_paused():
+        truth = load_ground_truth(ground_truth, benchmark, rules)
+        evaluator = TrackEvaluator(truth, benchmark=benchmark, protocol=protocol)
+        for prediction in iterate_predictions(results, truth, progress=progress):
+            evaluator.add(prediction)
+        return evaluator.evaluate()

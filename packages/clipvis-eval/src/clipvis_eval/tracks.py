@@ -1,9 +1,7 @@
 """Tracks as run-length masks: areas, and the spatio-temporal IoU of two tracks.
 
-The frames of a track are joined side by side into one wide mask (run-length masks are stored column
-by column, so joining copies runs). The area of the intersection of two such masks, found in one
-pass in C, is then the intersection of the tracks; with the areas it gives the IoU from whole
-numbers.
+Frames are compared in C, run by run; areas of intersections are added up as whole numbers, so the IoU
+is the double nearest to the exact ratio.
 """
 
 from __future__ import annotations
@@ -15,9 +13,6 @@ from pycocotools import mask as coco_mask
 from rlemasklib import RLEMask
 
 from clipvis_data.rle import MAX_PIXELS, validate_rle
-
-_MAX_JOINED_PIXELS = 2**31
-"""Pixels of one wide mask; its counts are 32-bit, so longer tracks are cut into several."""
 
 
 class MaskError(ValueError):
@@ -56,10 +51,10 @@ def decode_masks_fast(masks: list, height: int, width: int) -> list[RLEMask | No
     Result files hold little else, and without a look at each mask from Python it takes half the
     time.
     """
-    size = [height, width]
     try:
         present = [mask for mask in masks if mask is not None]
-        if all(mask["size"] == size and type(mask["counts"]) is str for mask in present):
+        is_text = {type(mask["counts"]) for mask in present} <= {str}
+        if is_text and [mask["size"] for mask in present].count([height, width]) == len(present):
             decoded = map(RLEMask.from_dict, present)  # checks that the runs fill the frame
             if len(present) == len(masks):
                 return list(decoded)
@@ -91,35 +86,24 @@ class Track:
     """Masks of one object through a video.
 
     Attributes:
-        frame_areas: (T,) int64, pixels of each frame's mask; 0 where there is none.
+        masks: T masks; None where there is none.
+        frame_areas: T areas in pixels; 0 where there is no mask.
         area: Their sum.
         mean_area: Mean area over the frames where the object has pixels, 0 if it has none anywhere.
     """
 
-    __slots__ = ("_joined", "_masks", "_shape", "area", "frame_areas", "mean_area")
+    __slots__ = ("area", "frame_areas", "masks", "mean_area")
 
-    def __init__(self, masks: Sequence[RLEMask | None], height: int, width: int) -> None:
-        self._masks = masks
-        self._shape = (height, width)
-        self._joined: list[RLEMask] | None = None
-        areas = [0 if mask is None else mask.area() for mask in masks]
-        self.frame_areas = np.array(areas, np.int64)
+    def __init__(self, masks: Sequence[RLEMask | None]) -> None:
+        self.masks = masks
+        present = [mask for mask in masks if mask is not None]
+        areas = list(map(RLEMask.area, present))
+        if len(present) < len(masks):
+            known = iter(areas)
+            areas = [0 if mask is None else next(known) for mask in masks]
+        self.frame_areas = areas
         self.area = sum(areas)
         self.mean_area = mean_of_nonzero(areas)
-
-    @property
-    def joined(self) -> list[RLEMask]:
-        """The frames side by side; one wide mask unless the track is extremely long."""
-        if self._joined is None:
-            empty = RLEMask.zeros(self._shape)
-            step = max(1, _MAX_JOINED_PIXELS // (self._shape[0] * self._shape[1]))
-            frames = [empty if mask is None else mask for mask in self._masks]
-            self._joined = [
-                RLEMask.hconcat(frames[start : start + step])
-                for start in range(0, len(frames), step)
-            ]
-            self._masks = ()
-        return self._joined
 
 
 def mean_of_nonzero(areas: Sequence[float | None]) -> float:
@@ -133,35 +117,45 @@ def mean_of_nonzero(areas: Sequence[float | None]) -> float:
     return float(sum(kept) / len(kept)) if kept else 0.0
 
 
-def track_iou(one: Track, other: Track) -> float:
+def track_iou(one: Track, other: Track, *, at_least: float = 0.0) -> float:
     """Spatio-temporal IoU: summed intersections over summed unions, 0 if both are empty.
 
     Args:
         one: A track of a video.
         other: Another track of the same video.
+        at_least: Smaller IoUs need not be known: the comparison ends at the frame that rules out
+            this much.
 
     Returns:
-        IoU in [0, 1], the double nearest to the exact ratio.
+        IoU in [0, 1], the double nearest to the exact ratio; 0 where it is below `at_least`.
     """
     total = one.area + other.area
-    if not total:
+    smaller = list(map(min, one.frame_areas, other.frame_areas))
+    most = sum(smaller)  # the intersection cannot be larger
+    if not most:
         return 0.0
-    intersection = sum((a & b).area() for a, b in zip(one.joined, other.joined, strict=True))
-    return intersection / (total - intersection)
+    for mask, other_mask, limit in zip(one.masks, other.masks, smaller, strict=True):
+        if limit:
+            most -= limit - (mask & other_mask).area()
+            if most / (total - most) < at_least:
+                return 0.0
+    return most / (total - most)
 
 
-def iou_bounds(one: Track, frame_areas: np.ndarray) -> np.ndarray:
-    """Upper bounds of the IoU of a track with several others, from areas alone.
+def iou_bounds(ones: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Upper bounds of the IoUs of tracks with others, from areas alone.
 
     In no frame can the intersection exceed the smaller area, and the union is what remains of both.
+    Both this ratio and the IoU are the doubles nearest to ratios of whole numbers, and rounding
+    keeps their order: a bound below a threshold proves the IoU, as computed, to be below it.
 
     Args:
-        one: A track of T frames.
-        frame_areas: (N, T) areas of the others in pixels.
+        ones: (N, T) int64, areas in pixels.
+        others: (G, T) int64, areas in pixels.
 
     Returns:
-        (N,) float64 bounds in [0, 1].
+        (N, G) float64 bounds in [0, 1].
     """
-    smaller = np.minimum(one.frame_areas, frame_areas).sum(axis=1)
-    larger = frame_areas.sum(axis=1) + (one.area - smaller)
+    smaller = np.minimum(ones[:, None], others).sum(axis=2)
+    larger = ones.sum(axis=1)[:, None] + others.sum(axis=1) - smaller
     return smaller / np.maximum(larger, 1)

@@ -13,6 +13,7 @@ from mmengine.evaluator import BaseMetric
 
 from clipvis_data.errors import InputError
 
+from ..collector import collector_paused
 from ..faults import Faults
 from ..ground_truth import load_ground_truth
 from ..results_file import check_record
@@ -130,16 +131,18 @@ class TrackMetric(BaseMetric):
         )
 
     def _evaluate(self, records: Iterable[dict]) -> EvaluationResult:
-        truth = load_ground_truth(self.ann_file, self.benchmark, self.rules)
-        evaluator = TrackEvaluator(truth, benchmark=self.benchmark, protocol=self.protocol)
-        faults = Faults("the model's output", f"is {truth.source} the data set that was tested?")
-        for index, record in enumerate(records):
-            try:
-                evaluator.add(check_record(record, truth))
-            except ValueError as error:
-                faults.add(f"record {index}", str(error))
-        faults.raise_if_any()
-        return evaluator.evaluate()
+        with collector_paused():
+            truth = load_ground_truth(self.ann_file, self.benchmark, self.rules)
+            evaluator = TrackEvaluator(truth, benchmark=self.benchmark, protocol=self.protocol)
+            remedy = f"is {truth.source} the data set that was tested?"
+            faults = Faults("the model's output", remedy)
+            for index, record in enumerate(records):
+                try:
+                    evaluator.add(check_record(record, truth))
+                except ValueError as error:
+                    faults.add(f"record {index}", str(error))
+            faults.raise_if_any()
+            return evaluator.evaluate()
 
 
 def flat_numbers(result: EvaluationResult) -> dict[str, float]:
