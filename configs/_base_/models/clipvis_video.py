@@ -6,7 +6,6 @@ model = dict(
     num_memory=9,
     num_match=5,
     topk=50,
-    window=10,
     data_preprocessor=dict(
         type="TrackDataPreprocessor",
         mean=[122.7709383, 116.7460125, 104.09373615],

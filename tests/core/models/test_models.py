@@ -123,6 +123,13 @@ def test_windows_do_not_change_results(video_model, clip):
         torch.testing.assert_close(scores, results[0][1], atol=1e-4, rtol=0)
 
 
+def test_default_window_is_small_on_a_cpu(repo_root):
+    assert (
+        MODELS.build(Config.fromfile(repo_root / "configs/video/clipvis_r50_lvis.py").model).window
+        == 1
+    )
+
+
 def video_sample(num_frames: int) -> TrackDataSample:
     sample = TrackDataSample()
     meta = {"img_shape": (60, 90), "ori_shape": (45, 70)}
