@@ -5,15 +5,17 @@ from __future__ import annotations
 
 import argparse
 import statistics
+import tempfile
 import time
 from pathlib import Path
 
 SIZE = 1024
+PICTURES = 30
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `tools/benchmark.py data`."""
-    parser.add_argument("--images", help="folder of COCO photos")
+    parser.add_argument("--images", help="folder of COCO photos (default: generated pictures)")
     parser.add_argument("--annotations", help="their COCO json")
     parser.add_argument("--rounds", type=int, default=5, help="passes over the photos, each")
     parser.add_argument("--memory", action="store_true", help="measure a 5,000-video json instead")
@@ -27,13 +29,16 @@ def run(args: argparse.Namespace) -> dict:
         from . import data_memory
 
         return data_memory.run(args.videos, args.workers)
-    if not (args.images and args.annotations):
+    if bool(args.images) != bool(args.annotations):
         from clipvis_data.errors import InputError
 
-        raise InputError(
-            "give --images FOLDER and --annotations JSON of some COCO photos, or --memory"
-        )
-    return compare_pipelines(Path(args.images), Path(args.annotations), args.rounds)
+        raise InputError("--images and --annotations go together: give both, or neither")
+    if args.images:
+        return compare_pipelines(Path(args.images), Path(args.annotations), args.rounds)
+    from .data_photos import write_photos
+
+    with tempfile.TemporaryDirectory() as folder:
+        return compare_pipelines(*write_photos(Path(folder), PICTURES), args.rounds)
 
 
 def compare_pipelines(images: Path, annotations: Path, rounds: int) -> dict:
