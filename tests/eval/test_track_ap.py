@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
-from clipvis_eval import tracks
+from clipvis_eval import curves, overlaps, tracks
 from clipvis_eval.plain_track_ap import PlainTrack, plain_metrics, plain_track_iou
 from clipvis_eval.track_ap import evaluate_files
 
@@ -63,6 +64,10 @@ def write_files(folder, preds, truths):
     return folder / "gt.json", folder / "dt.json"
 
 
+def one_video(boxes, **more):
+    return {"video_id": 1, "category_id": 1, "boxes": [boxes, None], "iscrowd": 0} | more
+
+
 def dense_masks(boxes):
     return np.stack([box_mask(box or (0, 0, 0, 0)) for box in boxes])
 
@@ -72,11 +77,20 @@ def plain(item):
     return PlainTrack(masks=dense_masks(item["boxes"]), **fields)
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
-@given(preds=st.lists(track, max_size=8), truths=st.lists(track, max_size=6))
-def test_equals_the_plain_form(tmp_path_factory, preds, truths):
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    preds=st.lists(track, max_size=8),
+    truths=st.lists(track, max_size=6),
+    frames_waiting=st.sampled_from([0, 4096]),  # none or all of a video are compared together
+    batch=st.sampled_from([1, 2**14]),  # categories accumulated one by one or together
+)
+def test_equals_the_plain_form(tmp_path_factory, preds, truths, frames_waiting, batch):
     files = write_files(tmp_path_factory.mktemp("case"), preds, truths)
-    ours = evaluate_files(*files, benchmark="lvvis", protocol="corrected").metrics
+    with (
+        mock.patch.object(overlaps, "_MAX_WAITING_FRAMES", frames_waiting),
+        mock.patch.object(curves, "_BATCH", batch),
+    ):
+        ours = evaluate_files(*files, benchmark="lvvis", protocol="corrected").metrics
     expected = plain_metrics([plain(p) for p in preds], [plain(t) for t in truths])
     assert {k for k in ours if ours[k] is None} == {k for k in expected if expected[k] is None}
     assert {k: v or 0.0 for k, v in ours.items()} == pytest.approx(
@@ -85,8 +99,7 @@ def test_equals_the_plain_form(tmp_path_factory, preds, truths):
 
 
 def test_no_predictions_is_a_legal_result(tmp_path):
-    truth = {"video_id": 1, "category_id": 1, "boxes": [(0, 0, 10, 10), None], "iscrowd": 0}
-    files = write_files(tmp_path, [], [truth])
+    files = write_files(tmp_path, [], [one_video((0, 0, 10, 10))])
     result = evaluate_files(*files, benchmark="lvvis")
     assert result.metrics["AP"] == 0.0
     assert result.metrics["APl"] is None
@@ -106,15 +119,24 @@ def test_track_iou_is_the_exact_ratio(one, other, at_least):
     assert tracks.iou_bounds(*(np.array([t.frame_areas]) for t in made))[0, 0] >= expected
 
 
+@pytest.mark.parametrize(("iscrowd", "compared"), [(0, 2), (1, 3)])
+def test_gone_ground_truths_are_not_compared(tmp_path, iscrowd, compared):
+    truth = one_video((0, 0, 100, 100), iscrowd=iscrowd)
+    preds = [
+        one_video((0, 0, 100, 80), score=0.5),  # its area rules out the thresholds above 0.9
+        one_video((0, 0, 100, 90), score=0.9),
+        one_video((0, 0, 100, 99), score=0.7),
+        one_video((0, 0, 40, 100), score=1.0),  # its area rules out 0.5
+    ]
+    files = write_files(tmp_path, preds, [truth])
+    with mock.patch.object(overlaps, "track_iou", wraps=tracks.track_iou) as track_iou:
+        evaluate_files(*files, benchmark="lvvis")
+    assert track_iou.call_count == compared
+
+
 def test_swapping_predictions_of_equal_score_matters(tmp_path):
-    hit = {
-        "video_id": 1,
-        "category_id": 1,
-        "boxes": [(0, 0, 20, 20), None],
-        "score": 0.5,
-        "iscrowd": 0,
-    }
-    miss = hit | {"boxes": [(20, 20, 20, 20), None]}
+    hit = one_video((0, 0, 20, 20), score=0.5)
+    miss = one_video((20, 20, 20, 20), score=0.5)
     values = []
     for preds in ([hit, miss], [miss, hit]):
         files = write_files(tmp_path, preds, [hit])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -17,7 +18,7 @@ FEWER_DETECTIONS = (1, 10)
 """Predictions a video and category to which the recall over all sizes is also limited."""
 
 _TINY = np.spacing(1)
-_BATCH = 2**14  # predictions worked on at a time; bounds the memory
+_BATCH = 2**14  # predictions worked on at a time, or one category's; bounds the memory
 
 
 @dataclass(frozen=True)
@@ -112,19 +113,21 @@ def accumulate(predictions: Predictions, matches: Matches, truths: Truths) -> Cu
     where = np.full(int(predictions.row.max(initial=-1)) + 1, -1)
     where[matches.prediction] = np.arange(len(matches.prediction))
     edges = np.searchsorted(predictions.category, [*category, np.iinfo(np.int64).max])
-    begin = 0
-    while begin < len(category):
-        end = max(begin + 1, int(np.searchsorted(edges, edges[begin] + _BATCH, "right")) - 1)
-        end = min(end, len(category))
-        part = slice(begin, end)
+    for begin, end in _batches(edges[:-1]):
         chosen = slice(edges[begin], edges[end])
         hits, misses = _outcomes(
             matches, where[predictions.row[chosen]], predictions.is_outside[chosen]
         )
+        part = slice(begin, end)
         bounds = edges[begin : end + 1] - edges[begin]
         _fill(curves, part, bounds, num_targets[part], hits, misses, predictions.rank[chosen])
-        begin = end
     return curves
+
+
+def _batches(begins: np.ndarray) -> Iterable[tuple[int, int]]:
+    """Ranges of categories with about `_BATCH` predictions each, from where theirs begin."""
+    cuts = np.flatnonzero(np.diff(begins // _BATCH)) + 1
+    return pairwise([0, *cuts.tolist(), len(begins)])
 
 
 def _outcomes(
