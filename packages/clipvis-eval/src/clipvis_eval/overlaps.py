@@ -4,7 +4,7 @@ Comparing two tracks run by run is the dearest step of the evaluation, and match
 most of the outcomes. An IoU is left out, as if it were 0, where that provably changes no match:
 
 * It is below every threshold. Matching compares IoUs with thresholds, all at least 0.5, and with
-  other IoUs that reached one; `iou_bounds` proves most to be smaller from areas alone.
+  other IoUs that reached one; areas alone prove most to be smaller.
 * The ground truth is gone at every threshold that the IoU can reach. A prediction that fits one
   ground truth only takes it, in every bin and at all thresholds up to the IoU, unless an even better
   scored one did before. So a prediction with a lower score matters only where the ground truth can be
@@ -23,7 +23,7 @@ import numpy as np
 from .ground_truth import GroundTruth, GroundTruthTrack
 from .matching import IOU_THRESHOLDS, Overlaps
 from .rules import Rules
-from .tracks import Track, iou_bounds, track_iou
+from .tracks import Track, track_iou
 
 _MAX_WAITING_FRAMES = 4096
 """Frames of predictions kept until they are compared: some ten megabytes of masks."""
@@ -89,22 +89,15 @@ class OverlapFinder:
     ) -> None:
         """Compares predictions with the ground truths of the same video and category."""
         waiting.sort(key=lambda prediction: -prediction.score)  # stable: equal scores keep order
-        bounds = iou_bounds(
-            np.array([prediction.track.frame_areas for prediction in waiting]),
-            np.array([truth.track.frame_areas for truth in truths]),
-        )
         # The lowest threshold at which each ground truth can still be free.
         free_from = [float(IOU_THRESHOLDS[0])] * len(truths)
-        for d in np.flatnonzero((bounds >= IOU_THRESHOLDS[0]).any(axis=1)):
-            prediction = waiting[d]
+        for row, _, track in waiting:
             fits = []
-            for g, bound in enumerate(bounds[d].tolist()):
-                if bound < free_from[g]:
-                    continue
-                iou = track_iou(prediction.track, truths[g].track, at_least=free_from[g])
-                if iou >= free_from[g]:
+            for g, truth in enumerate(truths):
+                iou = track_iou(track, truth.track, at_least=free_from[g])
+                if iou:
                     fits.append((g, iou))
-                    self._rows.append(prediction.row)
+                    self._rows.append(row)
                     self._positions.append(first_truth + g)
                     self._ious.append(iou)
             if len(fits) == 1 and not (self._match_many or truths[fits[0][0]].iscrowd):

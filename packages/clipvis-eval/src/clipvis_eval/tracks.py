@@ -120,11 +120,15 @@ def mean_of_nonzero(areas: Sequence[float | None]) -> float:
 def track_iou(one: Track, other: Track, *, at_least: float = 0.0) -> float:
     """Spatio-temporal IoU: summed intersections over summed unions, 0 if both are empty.
 
+    In no frame can the intersection exceed the smaller area, which bounds the IoU before any mask is
+    looked at, and ever more closely with each frame compared. The bound and the IoU are the doubles
+    nearest to ratios of whole numbers, and rounding keeps their order: a bound below `at_least`
+    proves the IoU, as it would be computed, to be below it.
+
     Args:
         one: A track of a video.
         other: Another track of the same video.
-        at_least: Smaller IoUs need not be known: the comparison ends at the frame that rules out
-            this much.
+        at_least: Smaller IoUs need not be known: the comparison ends where it rules out this much.
 
     Returns:
         IoU in [0, 1], the double nearest to the exact ratio; 0 where it is below `at_least`.
@@ -135,27 +139,9 @@ def track_iou(one: Track, other: Track, *, at_least: float = 0.0) -> float:
     if not most:
         return 0.0
     for mask, other_mask, limit in zip(one.masks, other.masks, smaller, strict=True):
+        if most / (total - most) < at_least:
+            return 0.0
         if limit:
             most -= limit - (mask & other_mask).area()
-            if most / (total - most) < at_least:
-                return 0.0
-    return most / (total - most)
-
-
-def iou_bounds(ones: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Upper bounds of the IoUs of tracks with others, from areas alone.
-
-    In no frame can the intersection exceed the smaller area, and the union is what remains of both.
-    Both this ratio and the IoU are the doubles nearest to ratios of whole numbers, and rounding
-    keeps their order: a bound below a threshold proves the IoU, as computed, to be below it.
-
-    Args:
-        ones: (N, T) int64, areas in pixels.
-        others: (G, T) int64, areas in pixels.
-
-    Returns:
-        (N, G) float64 bounds in [0, 1].
-    """
-    smaller = np.minimum(ones[:, None], others).sum(axis=2)
-    larger = ones.sum(axis=1)[:, None] + others.sum(axis=1) - smaller
-    return smaller / np.maximum(larger, 1)
+    iou = most / (total - most)
+    return iou if iou >= at_least else 0.0
