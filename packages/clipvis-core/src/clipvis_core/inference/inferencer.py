@@ -135,7 +135,8 @@ class CLIPVISInferencer:
             data = self.model.data_preprocessor({"inputs": inputs, "data_samples": None}, False)
             session.add(data["inputs"][0])
             bar.update(len(window))
-        return session.finish(size, (frames.height, frames.width))
+        bar.close()
+        return session.finish(size, (frames.height, frames.width), progress=not bar.disable)
 
     def _segment_image(self, frames: FrameSource, size: tuple[int, int], bar: tqdm) -> VideoTracks:
         images = list(islice(frames, 2))

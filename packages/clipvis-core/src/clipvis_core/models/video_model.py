@@ -10,6 +10,7 @@ from mmdet.registry import MODELS
 from mmdet.structures import TrackDataSample
 from mmengine.structures import InstanceData
 from torch import Tensor
+from tqdm import tqdm
 
 from clipvis_core.models.base import CLIPVISModel, target_masks
 from clipvis_core.models.criterion import FrameTarget
@@ -146,9 +147,8 @@ class VideoSession:
         self._padded_size = size
         prediction, dense = self.model.segment(images)
         class_logits = self.model.classify(prediction.mask_logits, dense)
-        with torch.autocast(
-            images.device.type, enabled=False
-        ):  # what follows is cheap and stays in float32
+        # What follows is cheap and stays in float32.
+        with torch.autocast(images.device.type, enabled=False):
             class_probs = class_logits.float().softmax(dim=-1)
             for t in range(len(images)):
                 self._add_frame(
@@ -170,16 +170,22 @@ class VideoSession:
         self._mask_logits.append(aligned.mask_logits.cpu())
 
     @torch.no_grad()
-    def finish(self, image_size: tuple[int, int], output_size: tuple[int, int]) -> VideoTracks:
+    def finish(
+        self, image_size: tuple[int, int], output_size: tuple[int, int], *, progress: bool = False
+    ) -> VideoTracks:
         """The video's tracks.
 
         Args:
             image_size: Part of the padded frames that is image, (H, W).
             output_size: Size of the masks wanted, (H, W).
+            progress: Show a progress bar over the frames.
         """
         top = self.track_scores.top(self.model.topk)
         segmentations: list[list[dict | None]] = [[] for _ in top.queries]
-        for t in range(len(self._mask_logits)):
+        frames = tqdm(
+            range(len(self._mask_logits)), desc="masks", unit="frame", disable=not progress
+        )
+        for t in frames:
             records = self._frame_records(t, top, image_size, output_size)
             for track, record in enumerate(records):
                 segmentations[track].append(record)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -78,11 +79,11 @@ class TextClassifier:
         self,
         backbone: FrozenCLIP,
         templates: Sequence[str] = TEMPLATES,
-        cache_dir: str | Path | bool | None = None,
+        cache_dir: str | Path | Literal[False] | None = None,
     ) -> None:
         self.backbone = backbone
         self.templates = tuple(templates)
-        self.cache_dir = cache_directory() if cache_dir in (None, True) else cache_dir
+        self.cache_dir = cache_directory() if cache_dir is None else cache_dir
         self._rows: dict[str, Tensor] = {}
         self._disk: RowCache | None = None
 
