@@ -13,7 +13,7 @@ setup: ## .venv with the pinned versions and the four packages (every target sta
 	@$(PYTHON) tools/setup_workspace.py
 
 demo: setup ## segment, track and name what is in a short clip: outputs/demo/overlay.mp4
-	$(BIN)/python tools/infer.py assets/demo.mp4 --out-dir outputs/demo --classes "dog; grass; person"
+	$(BIN)/python tools/infer.py assets/demo.mp4 --out-dir outputs/demo --classes "dog; grass; person" --topk 3
 
 test: setup ## linter and all tests
 	$(BIN)/ruff check .

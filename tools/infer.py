@@ -177,7 +177,7 @@ def print_table(result: SegmentationResult, score_thr: float) -> None:
 
     lines = result.summary(score_thr)
     title = f"{result.name}: {len(lines)} tracks with score >= {score_thr:g} in {result.num_frames} frames"
-    table = Table(title=title, title_justify="left")
+    table = Table()
     for column in ("track", "label", "score", "first", "last"):
         table.add_column(column, justify="left" if column == "label" else "right")
     for line in lines[:TABLE_ROWS]:
@@ -185,6 +185,7 @@ def print_table(result: SegmentationResult, score_thr: float) -> None:
             str(line.track), line.label, f"{line.score:.3f}", str(line.first), str(line.last)
         )
     console = Console()
+    console.print(title, soft_wrap=True)
     console.print(table)
     if len(lines) > TABLE_ROWS:
         console.print(f"... and {len(lines) - TABLE_ROWS} more in results.json")
