@@ -56,10 +56,7 @@ def collate(items):
 
 
 @pytest.fixture(autouse=True)
-def registered(monkeypatch):
-    # mmengine keeps message buffers in its checkpoints, which torch's safe loading does not take;
-    # these checkpoints are our own.
-    monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")
+def registered():
     DATASETS.register_module(module=Numbers, force=True)
     yield
     DATASETS.module_dict.pop("Numbers")
