@@ -11,7 +11,6 @@ import argparse
 import json
 import os
 import sys
-import tempfile
 import warnings
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from clipvis_core.inference import (
     write_overlay,
 )
 from clipvis_core.media import FrameSource, open_frames
+from clipvis_core.whole_file import whole_file
 from clipvis_data.errors import InputError as DataInputError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -109,8 +109,8 @@ def main() -> None:
         write_overlay(result, source, out_dir / "overlay.mp4", score_thr=args.score_thr)
         if result.num_frames == 1:
             write_picture(result, source, out_dir / "overlay.png", args.score_thr)
-    write_text(out_dir / "vocabulary.json", vocabulary.to_json())
-    write_text(out_dir / "results.json", json.dumps(result.records()))
+    write_json(out_dir / "vocabulary.json", vocabulary.to_json())
+    write_json(out_dir / "results.json", json.dumps(result.records()))
     print_table(result, args.score_thr)
     print(f"wrote {', '.join(sorted(path.name for path in out_dir.iterdir()))} to {out_dir}")
 
@@ -151,14 +151,10 @@ def check_writable(out_dir: Path) -> None:
         raise InputError(f"no permission to write in {existing}: choose another --out-dir")
 
 
-def write_text(path: Path, text: str) -> None:
-    """Writes under a temporary name and renames."""
-    with tempfile.NamedTemporaryFile(
-        "w", dir=path.parent, prefix=path.name, delete=False, encoding="utf-8"
-    ) as file:
-        file.write(text)
-    os.chmod(file.name, 0o644)
-    os.replace(file.name, path)
+def write_json(path: Path, text: str) -> None:
+    """Writes a JSON text, whole or not at all."""
+    with whole_file(path) as file:
+        file.write(text.encode("utf-8"))
 
 
 def write_picture(
@@ -167,7 +163,9 @@ def write_picture(
     """An image's overlay as a picture too."""
     from PIL import Image
 
-    Image.fromarray(next(overlay_frames(result, source, score_thr=score_thr))).save(path)
+    picture = Image.fromarray(next(overlay_frames(result, source, score_thr=score_thr)))
+    with whole_file(path) as file:
+        picture.save(file, format="PNG")
 
 
 def print_table(result: SegmentationResult, score_thr: float) -> None:

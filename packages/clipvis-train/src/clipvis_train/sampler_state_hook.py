@@ -9,6 +9,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
+from clipvis_data.errors import InputError
 from clipvis_data.samplers import EndlessSampler, seek
 
 STATE_KEY = "train_sampler"
@@ -48,7 +49,12 @@ class SamplerStateHook(Hook):
         self._state = checkpoint.get(STATE_KEY)
 
     def before_train(self, runner: Runner) -> None:
-        """Moves the training loader to the saved position if the run was resumed."""
+        """Moves the training loader to the saved position if the run was resumed.
+
+        Raises:
+            InputError: The sampler has no position; now, not when the first checkpoint is saved.
+        """
+        _sampler(runner.train_dataloader)
         done = runner.iter
         if done == 0:
             return
@@ -98,9 +104,9 @@ def describe(loader: DataLoader) -> dict[str, int]:
 def _sampler(loader: DataLoader) -> EndlessSampler:
     sampler = getattr(loader.batch_sampler, "sampler", loader.sampler)
     if not isinstance(sampler, EndlessSampler):
-        raise TypeError(
-            "SamplerStateHook needs an EndlessSampler of clipvis_data, "
-            f"not {type(sampler).__name__}"
+        raise InputError(
+            f"the training sampler {type(sampler).__name__} cannot be resumed: use EndlessSampler or "
+            "RepeatFactorSampler, or take SamplerStateHook out of custom_hooks"
         )
     return sampler
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import pickle
-import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ import torch
 from mmengine.logging import HistoryBuffer
 
 from clipvis_core.errors import InputError
+from clipvis_core.whole_file import whole_file
 
 
 def _history_statistic(owner: Any, name: str) -> Any:
@@ -81,17 +80,10 @@ def write_checkpoint(content: dict[str, Any], path: str | Path) -> None:
     if path.is_dir():
         raise InputError(f"{path} is a folder: name a file to write")
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+        with whole_file(path) as file:
+            torch.save(content, file)
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror}") from None
-    try:
-        with os.fdopen(handle, "wb") as file:
-            torch.save(content, file)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
 
 
 def _check_file(path: Path) -> None:

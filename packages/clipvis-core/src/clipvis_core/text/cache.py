@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
 import torch
 from open_clip import CLIP
 from torch import Tensor
+
+from clipvis_core.whole_file import whole_file
 
 
 def cache_directory() -> Path:
@@ -54,17 +56,8 @@ class RowCache:
     def write(self, rows: dict[str, Tensor]) -> None:
         """Adds `rows` to what the file holds."""
         merged = {**self.read(), **rows}
-        try:
+        content = {"words": list(merged), "rows": torch.stack(list(merged.values()))}
+        with contextlib.suppress(OSError):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=self.path.parent, prefix=self.path.name)
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    torch.save(
-                        {"words": list(merged), "rows": torch.stack(list(merged.values()))}, file
-                    )
-                os.replace(temporary, self.path)
-            except BaseException:
-                os.unlink(temporary)
-                raise
-        except OSError:
-            return
+            with whole_file(self.path) as file:
+                torch.save(content, file)
