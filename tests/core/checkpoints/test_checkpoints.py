@@ -167,6 +167,14 @@ def test_what_the_runner_writes_is_readable(tmp_path, state):
     assert model_state(read_checkpoint(saved(tmp_path, content))).keys() == state.keys()
 
 
+def test_reading_leaves_the_runners_own_loading_intact(tmp_path):
+    history = HistoryBuffer()
+    history.update(0.5)
+    path = saved(tmp_path, {"message_hub": {"loss": history}})
+    read_checkpoint(path)
+    assert torch.load(path, weights_only=True)["message_hub"]["loss"].mean() == 0.5
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

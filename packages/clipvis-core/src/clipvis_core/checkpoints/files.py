@@ -27,7 +27,7 @@ def _history_statistic(owner: Any, name: str) -> Any:
     raise pickle.UnpicklingError(f"attribute '{name}' of {owner!r} is not plain data")
 
 
-#: What mmengine's runner writes beside the tensors (its logging history), for `torch.serialization.safe_globals`.
+#: What mmengine's runner writes beside the tensors (its logging history), for `torch.serialization.add_safe_globals`.
 HARMLESS_TYPES = [
     HistoryBuffer,
     (_history_statistic, "builtins.getattr"),
@@ -50,10 +50,11 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     _check_file(path)
     try:
-        with torch.serialization.safe_globals(HARMLESS_TYPES):
-            content = torch.load(
-                path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
-            )
+        # Not the context manager: it would take them away again from a runner that resumes later.
+        torch.serialization.add_safe_globals(HARMLESS_TYPES)
+        content = torch.load(
+            path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
+        )
     except pickle.UnpicklingError as error:
         blocked = str(error).split("WeightsUnpickler error:")[-1].strip().splitlines()[0]
         raise InputError(
