@@ -29,6 +29,10 @@ def main() -> None:
     parser.add_argument("--gt", required=True, help="annotation file")
     parser.add_argument("--results", required=True, help="result list")
     parser.add_argument("--iou-type", choices=("bbox", "segm"), help="lvis and coco only")
+    parser.add_argument("--class-agnostic", action="store_true", help="take all categories as one")
+    parser.add_argument(
+        "--min-area", type=float, help="lvis and coco only: ignore objects of fewer pixels"
+    )
     parser.add_argument("--out", help="write all numbers to this METRICS.json")
     parser.add_argument("--plots", help="draw charts into this folder")
     parser.add_argument("--compare", help="METRICS.json of another run to set beside this one")
@@ -41,15 +45,27 @@ def main() -> None:
         if args.protocol == "corrected":
             raise InputError(f"{args.benchmark} has one protocol only; leave --protocol out")
         result = evaluate_images(
-            args.gt, args.results, benchmark=args.benchmark, iou_type=args.iou_type
+            args.gt,
+            args.results,
+            benchmark=args.benchmark,
+            iou_type=args.iou_type,
+            class_agnostic=args.class_agnostic,
+            min_area=args.min_area or 0.0,
         )
     else:
         from clipvis_eval.track_ap import evaluate_files
 
         if args.iou_type:
             raise InputError("--iou-type is for lvis and coco; video benchmarks compare masks")
+        if args.min_area is not None:
+            raise InputError("--min-area is for lvis and coco; video benchmarks have size ranges")
         result = evaluate_files(
-            args.gt, args.results, benchmark=args.benchmark, protocol=args.protocol, progress=True
+            args.gt,
+            args.results,
+            benchmark=args.benchmark,
+            protocol=args.protocol,
+            class_agnostic=args.class_agnostic,
+            progress=True,
         )
     print_table(result)
     if args.out:

@@ -203,6 +203,29 @@ def test_the_command_line(tmp_path, kind):
         assert metrics["protocol"] == "published"
 
 
+def test_the_command_line_takes_categories_as_one_and_refuses_sizes_of_videos(
+    tmp_path, repo_root, monkeypatch, capsys
+):
+    monkeypatch.syspath_prepend(str(repo_root / "tools"))
+    import evaluate
+
+    gt, dt = write(tmp_path, ground_truth(), results())
+    out = tmp_path / "METRICS.json"
+    command = ["evaluate.py", "--benchmark", "lvvis", "--gt", str(gt), "--results", str(dt)]
+    monkeypatch.setattr(sys, "argv", [*command, "--class-agnostic", "--out", str(out)])
+    evaluate.main()
+    assert "class-agnostic" in capsys.readouterr().out
+    metrics = json.loads(out.read_text())
+    assert metrics["class_agnostic"] is True
+    assert list(metrics["per_category"]) == ["any object"]
+    monkeypatch.setattr(sys, "argv", [*command, "--min-area", "9"])
+    with pytest.raises(InputError, match="--min-area is for lvis and coco"):
+        evaluate.main()
+    monkeypatch.setattr(sys, "argv", [*command, "--compare", str(out)])
+    with pytest.raises(InputError, match="cannot compare class_agnostic True with False"):
+        evaluate.main()
+
+
 def test_image_files(tmp_path):
     gt = {
         "images": [{"id": 1, "height": 4, "width": 5}],

@@ -12,11 +12,10 @@ from mmdet.structures import DetDataSample
 from mmengine.structures import InstanceData
 from pycocotools import mask as coco_mask
 
-import clipvis_eval
+import clipvis_eval.metrics  # noqa: F401 - registers
+from clipvis_data.errors import InputError
 from clipvis_eval.image_ap import evaluate_images, limit_detections
-from clipvis_eval.metrics.lvis_metric import encode_masks
-
-assert clipvis_eval.metrics  # the import registers
+from clipvis_eval.metrics.image_metrics import encode_masks
 
 
 @pytest.mark.parametrize(("kind", "expected"), [("bbox", 0.505), ("segm", 0.320)])
@@ -94,6 +93,90 @@ def test_lvis_rules(tmp_path):
     assert numbers["lvis/APr"] == pytest.approx(0.5)
     assert numbers["lvis/AP"] == pytest.approx(2.5 / 3)
     assert len(json.loads((tmp_path / "out.json").read_text())) == 7
+
+
+def coco_case(folder, annotations, detections):
+    """Files of one 60x80 image; each object is (category, x, y, side), detections have a score."""
+
+    def record(item):
+        mask = np.zeros((60, 80), np.uint8, order="F")
+        mask[item[2] : item[2] + item[3], item[1] : item[1] + item[3]] = 1
+        rle = coco_mask.encode(mask)
+        rle["counts"] = rle["counts"].decode()
+        return {"image_id": 1, "category_id": item[0], "segmentation": rle}
+
+    truth = {
+        "images": [{"id": 1, "height": 60, "width": 80}],
+        "categories": [{"id": 1, "name": "dog"}, {"id": 5, "name": "cat"}],
+        "annotations": [
+            record(item)
+            | {"id": i, "area": item[3] ** 2, "iscrowd": 0, "bbox": [*item[1:3], item[3], item[3]]}
+            for i, item in enumerate(annotations, 1)
+        ],
+    }
+    (folder / "gt.json").write_text(json.dumps(truth))
+    return folder / "gt.json", [record(item) | {"score": item[4]} for item in detections]
+
+
+def test_class_agnostic_counts_an_object_under_any_name(tmp_path):
+    files = coco_case(
+        tmp_path,
+        [(1, 0, 0, 20), (5, 40, 0, 20)],
+        # right; the same again, and under another name; found under another name; wrong
+        [(1, 0, 0, 20, 0.9), (5, 0, 0, 20, 0.8), (1, 40, 0, 20, 0.7), (1, 20, 30, 20, 0.6)],
+    )
+    assert evaluate_images(*files, benchmark="coco").metrics["AP"] == pytest.approx(0.5)
+    result = evaluate_images(*files, benchmark="coco", class_agnostic=True)
+    # Precision 1 up to recall 0.5 (51 of 101 levels), then 2 hits of 3.
+    assert result.metrics["AP"] == pytest.approx((51 + 50 * 2 / 3) / 101)
+    assert list(result.per_category) == ["any object"]
+    assert result.to_json()["class_agnostic"] is True
+
+
+def test_small_objects_and_small_mistakes_are_ignored(tmp_path):
+    files = coco_case(
+        tmp_path,
+        [(1, 0, 0, 40), (1, 50, 0, 10), (1, 50, 20, 10)],  # the second is found, the third missed
+        [(1, 0, 20, 12, 0.95), (1, 50, 0, 10, 0.9), (1, 0, 0, 40, 0.8)],  # the first is wrong
+    )
+    assert evaluate_images(*files, benchmark="coco").metrics["AP"] < 0.5
+    result = evaluate_images(*files, benchmark="coco", min_area=32**2)
+    assert result.metrics["AP"] == pytest.approx(1.0)
+    assert result.metrics["AR100"] == pytest.approx(1.0)
+    assert result.metrics["APs"] is None
+    assert evaluate_images(*files, benchmark="coco", min_area=12**2).metrics["AP"] == pytest.approx(
+        0.5
+    )  # the wrong one is large enough to count
+
+
+def test_the_coco_metric_takes_both(tmp_path):
+    truth, _ = coco_case(tmp_path, [(5, 0, 0, 40), (1, 50, 0, 10)], [])
+    options = {"type": "CLIPVISCocoMetric", "ann_file": str(truth), "min_area": 1024.0}
+    masks = torch.zeros(1, 60, 80, dtype=torch.bool)
+    masks[:, :40, :40] = True
+    found = InstanceData(labels=torch.tensor([0]), scores=torch.tensor([0.5]), masks=masks)
+    sample = DetDataSample(metainfo={"img_id": 1})
+    sample.pred_instances = found
+    numbers = []
+    for class_agnostic in (False, True):
+        metric = METRICS.build(options | {"class_agnostic": class_agnostic})
+        metric.dataset_meta = {"category_ids": (1, 5)}
+        metric.process(None, [sample.to_dict()])
+        numbers.append(metric.evaluate(size=1)["coco/AP"])
+    assert numbers == pytest.approx([0.0, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"benchmark": "lvis", "class_agnostic": True}, "lvis cannot be evaluated class-agnost"),
+        ({"benchmark": "coco", "min_area": -1}, "min_area is -1"),
+        ({"benchmark": "coco", "min_area": float("nan")}, "min_area is nan"),
+    ],
+)
+def test_options_that_do_not_fit_are_named(options, expected):
+    with pytest.raises(InputError, match=expected):
+        evaluate_images("not read", [], **options)
 
 
 def test_at_most_the_best_detections_of_an_image_are_kept():

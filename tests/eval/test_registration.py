@@ -9,7 +9,7 @@ import pytest
 
 LOOK_UP = """
 assert METRICS.get("LVVISTrackMetric").__module__.startswith("clipvis_eval")
-assert METRICS.get("CLIPVISLVISMetric") and METRICS.get("CocoMetric")
+assert METRICS.get("CLIPVISLVISMetric") and METRICS.get("CLIPVISCocoMetric") and METRICS.get("CocoMetric")
 assert LOOPS.get("ResumableTestLoop").__module__.startswith("clipvis_eval")
 """
 BEFORE = "import clipvis_eval\nfrom mmdet.registry import METRICS, LOOPS\n"

@@ -99,6 +99,24 @@ def test_equals_the_plain_form(tmp_path_factory, preds, truths, frames_waiting, 
     )
 
 
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(preds=st.lists(track, max_size=8), truths=st.lists(track, max_size=6))
+def test_class_agnostic_takes_all_categories_as_one(tmp_path_factory, preds, truths):
+    files = write_files(tmp_path_factory.mktemp("case"), preds, truths)
+    options = {"benchmark": "lvvis", "protocol": "corrected", "class_agnostic": True}
+    result = evaluate_files(*files, **options)
+    expected = plain_metrics(
+        [plain(p | {"category_id": 7}) for p in preds],
+        [plain(t | {"category_id": 7}) for t in truths],
+    )
+    assert {k: -1 if v is None else v for k, v in result.metrics.items()} == pytest.approx(
+        {k: -1 if v is None else v for k, v in expected.items()}, abs=1e-12, rel=0
+    )
+    assert result.per_category == {"any object": result.metrics}
+    assert result.groups == {}
+    assert result.to_json()["class_agnostic"] is True
+
+
 def test_no_predictions_is_a_legal_result(tmp_path):
     files = write_files(tmp_path, [], [one_video((0, 0, 10, 10))])
     result = evaluate_files(*files, benchmark="lvvis")

@@ -11,11 +11,9 @@ from mmdet.structures import TrackDataSample
 from mmengine.evaluator import Evaluator
 from mmengine.structures import InstanceData
 
-import clipvis_eval
+import clipvis_eval.metrics  # noqa: F401 - registers
 from clipvis_data.errors import InputError
 from clipvis_eval.track_ap import evaluate_files
-
-assert clipvis_eval.metrics  # the import registers
 
 CASES = {
     "lvvis_mixed": {"type": "LVVISTrackMetric"},
@@ -44,22 +42,29 @@ def samples(records, truth):
         yield sample
 
 
+@pytest.mark.parametrize("class_agnostic", [False, True])
 @pytest.mark.parametrize("case", CASES)
-def test_a_metric_equals_the_evaluation_of_files(reference_dir, tmp_path, case):
+def test_a_metric_equals_the_evaluation_of_files(reference_dir, tmp_path, case, class_agnostic):
     folder = reference_dir / "eval_goldens"
     gt, dt = (folder / f"{case}_{kind}.json" for kind in ("gt", "dt"))
     truth, records = json.loads(gt.read_text()), json.loads(dt.read_text())
     records.sort(key=lambda r: [v["id"] for v in truth["videos"]].index(r["video_id"]))
     (tmp_path / "dt.json").write_text(json.dumps(records))
     config = CASES[case] | {"ann_file": str(gt), "outfile_prefix": str(tmp_path / "out")}
+    config["class_agnostic"] = class_agnostic
     evaluator = Evaluator(METRICS.build(config))
     for sample in samples(records, truth):
         evaluator.process(data_samples=[sample], data_batch=None)
     metric = evaluator.metrics[0]
     numbers = evaluator.evaluate(len(truth["videos"]))
     expected = evaluate_files(
-        gt, tmp_path / "dt.json", benchmark=metric.benchmark, protocol=metric.protocol
+        gt,
+        tmp_path / "dt.json",
+        benchmark=metric.benchmark,
+        protocol=metric.protocol,
+        class_agnostic=class_agnostic,
     )
+    assert metric.evaluate_file(tmp_path / "dt.json").metrics == expected.metrics
     for name, value in expected.metrics.items():
         assert numbers.get(f"{metric.benchmark}/{name}") == value
     for group, values in expected.groups.items():

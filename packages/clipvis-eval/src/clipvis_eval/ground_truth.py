@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil
 from pathlib import Path
 
@@ -15,6 +15,9 @@ from .groups import category_groups
 from .json_stream import read_json
 from .rules import Benchmark, Rules, rules_for
 from .tracks import MaskError, Track, decode_mask, decode_masks_fast, mean_of_nonzero
+
+ANY_OBJECT = 1
+"""Id of the one category that all become where categories do not matter."""
 
 OCCLUSION = {"no_occlusion": 0.0, "slight_occlusion": 0.25, "severe_occlusion": 0.75}
 """Score of an occlusion label of OVIS."""
@@ -66,6 +69,15 @@ class GroundTruth:
     categories: dict[int, str]
     groups: dict[str, frozenset[int]]
     tracks: Mapping[tuple[int, int], list[GroundTruthTrack]] = field(repr=False)
+
+    def as_one_category(self) -> GroundTruth:
+        """The same objects, all of category `ANY_OBJECT`; those of a video in order of their ids."""
+        tracks: dict[tuple[int, int], list[GroundTruthTrack]] = defaultdict(list)
+        for (video, _), members in self.tracks.items():
+            tracks[video, ANY_OBJECT] += members
+        for members in tracks.values():
+            members.sort(key=lambda track: track.id)
+        return replace(self, categories={ANY_OBJECT: "any object"}, groups={}, tracks=dict(tracks))
 
 
 def load_ground_truth(path: str | Path, benchmark: Benchmark, rules: Rules) -> GroundTruth:

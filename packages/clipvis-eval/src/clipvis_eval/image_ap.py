@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -26,6 +27,9 @@ IouType = Literal["bbox", "segm"]
 LVIS_MAX_DETECTIONS = 300
 """Detections of an image that LVIS counts."""
 
+ANY_OBJECT = {"id": 1, "name": "any object"}
+"""The one category that all become where categories do not matter."""
+
 _FREQUENCIES = {"rare": "r", "common": "c", "frequent": "f"}
 
 
@@ -35,6 +39,8 @@ def evaluate_images(
     *,
     benchmark: Literal["coco", "lvis"],
     iou_type: IouType | None = None,
+    class_agnostic: bool = False,
+    min_area: float = 0.0,
 ) -> EvaluationResult:
     """Evaluates a COCO result list against an image annotation file.
 
@@ -46,10 +52,19 @@ def evaluate_images(
             that is neither annotated in an image nor known to be absent do not count, nor do
             unmatched ones of a category that is not annotated exhaustively.
         iou_type: What is compared; by default masks if the results have them, else boxes.
+        class_agnostic: Whether all categories, annotated and predicted, are taken as one. An
+            image's 100 best detections then count, and an object that was found under two
+            categories is a hit and a false alarm. For COCO only: an LVIS image is annotated for
+            some categories alone.
+        min_area: Objects with a smaller annotated area in pixels are ignored, as COCO ignores
+            those outside a size range: neither they nor detections that match them count, nor do
+            unmatched detections smaller than that.
 
     Raises:
-        InputError: A file that is missing, broken or of another data set.
+        InputError: Options that do not fit, or a file that is missing, broken or of another data
+            set.
     """
+    check_options(benchmark, class_agnostic=class_agnostic, min_area=min_area)
     truth = _load_ground_truth(ground_truth, benchmark)
     name = "the result list" if isinstance(results, list) else str(results)
     chunks = [results] if isinstance(results, list) else iterate_records(results)
@@ -59,8 +74,33 @@ def evaluate_images(
     if benchmark == "lvis":
         records = limit_detections(records, LVIS_MAX_DETECTIONS)
     kept = [_only(record, iou_type, name) for record in records]
-    precision, recall = _evaluate(truth, kept, benchmark, iou_type)
-    return _summarize(truth["categories"], precision, recall, benchmark)
+    evaluation = _evaluator(truth, kept, benchmark, iou_type)
+    evaluation.params.useCats = int(not class_agnostic)
+    evaluation.params.areaRng = [
+        [max(low, min_area), high] for low, high in evaluation.params.areaRng
+    ]
+    evaluation.evaluate()
+    evaluation.accumulate()
+    # Precision (T, R, K, A, M) and recall (T, K, A, M); -1 without ground truth.
+    precision, recall = evaluation.eval["precision"], evaluation.eval["recall"]
+    categories = [ANY_OBJECT] if class_agnostic else truth["categories"]
+    result = _summarize(categories, precision, recall, benchmark)
+    return replace(result, class_agnostic=class_agnostic, min_area=min_area)
+
+
+def check_options(benchmark: str, *, class_agnostic: bool, min_area: float) -> None:
+    """Refuses options of `evaluate_images` that do not fit.
+
+    Raises:
+        InputError: Which one, and why.
+    """
+    if class_agnostic and benchmark == "lvis":
+        raise InputError(
+            "lvis cannot be evaluated class-agnostically: its images are annotated for some "
+            "categories alone, so a detection without annotation need not be wrong"
+        )
+    if not is_number(min_area) or min_area < 0:
+        raise InputError(f"min_area is {shown(min_area)}, not a number of pixels")
 
 
 def limit_detections(records: list[dict], count: int) -> list[dict]:
@@ -145,10 +185,10 @@ def _only(record: dict, iou_type: IouType, source: str) -> dict:
     return {key: value for key, value in record.items() if key != other}
 
 
-def _evaluate(
+def _evaluator(
     truth: dict, records: list[dict], benchmark: str, iou_type: IouType
-) -> tuple[np.ndarray, np.ndarray]:
-    """Precision (T, R, K, A, M) and recall (T, K, A, M); -1 without ground truth."""
+) -> COCOeval_faster:
+    """The library's evaluator with the benchmark's rules."""
     data = COCO(truth)
     evaluation = COCOeval_faster(
         data,
@@ -160,9 +200,7 @@ def _evaluate(
     evaluation.params.maxDets = [1, 10, 100]
     if benchmark == "lvis":
         evaluation.params.maxDets.append(LVIS_MAX_DETECTIONS)
-    evaluation.evaluate()
-    evaluation.accumulate()
-    return evaluation.eval["precision"], evaluation.eval["recall"]
+    return evaluation
 
 
 def _summarize(

@@ -16,7 +16,10 @@ from .summary import EvaluationResult, Numbers
 def print_table(result: EvaluationResult, console: Console | None = None) -> None:
     """Prints all numbers in percent, a column for each group; - where there is no ground truth."""
     console = console or Console()
-    table = Table(title=f"{result.benchmark}, {result.protocol} protocol (percent)")
+    title = f"{result.benchmark}, {result.protocol} protocol"
+    title += ", class-agnostic" if result.class_agnostic else ""
+    title += f", objects of {result.min_area:g} pixels and more" if result.min_area else ""
+    table = Table(title=f"{title} (percent)")
     table.add_column("")
     columns = {"all": result.metrics, **result.groups}
     for name in columns:
@@ -58,10 +61,14 @@ def print_comparison(
         console: Where to print.
 
     Raises:
-        InputError: They are of different benchmarks.
+        InputError: They are of different benchmarks, or of different categories or objects.
     """
     if old["benchmark"] != new["benchmark"]:
         raise InputError(f"cannot compare {old['benchmark']} with {new['benchmark']}")
+    for option in ("class_agnostic", "min_area"):  # absent from older files: not used
+        values = old.get(option, 0), new.get(option, 0)
+        if values[0] != values[1]:
+            raise InputError(f"cannot compare {option} {values[0]} with {values[1]}")
     console = console or Console()
     if old["protocol"] != new["protocol"]:
         console.print(f"the protocols differ: {old['protocol']}, {new['protocol']}", style="bold")

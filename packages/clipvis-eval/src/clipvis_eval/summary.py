@@ -36,7 +36,7 @@ def metric_names(benchmark: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class EvaluationResult:
-    """Outcome of a track-AP evaluation.
+    """Outcome of an evaluation.
 
     Attributes:
         benchmark: Name of the benchmark.
@@ -46,6 +46,8 @@ class EvaluationResult:
         groups: The same for each category group.
         per_category: The same for each category, by name.
         precision: (T, R) float64, precision averaged over the categories with ground truth.
+        class_agnostic: Whether all categories were taken as one.
+        min_area: Objects smaller than this many pixels were ignored.
     """
 
     benchmark: str
@@ -55,6 +57,8 @@ class EvaluationResult:
     groups: dict[str, Numbers]
     per_category: dict[str, Numbers]
     precision: np.ndarray = field(repr=False)
+    class_agnostic: bool = False
+    min_area: float = 0.0
 
     def to_json(self) -> dict:
         """The content of METRICS.json."""
@@ -62,6 +66,8 @@ class EvaluationResult:
             "benchmark": self.benchmark,
             "protocol": self.protocol,
             "protocol_differences": list(self.protocol_differences),
+            "class_agnostic": self.class_agnostic,
+            "min_area": self.min_area,
             "metrics": self.metrics,
             "groups": self.groups,
             "per_category": self.per_category,

@@ -19,7 +19,7 @@ import numpy as np
 
 from .collector import collector_paused
 from .curves import Curves, Predictions, accumulate
-from .ground_truth import GroundTruth, load_ground_truth
+from .ground_truth import ANY_OBJECT, GroundTruth, load_ground_truth
 from .matching import Truths, match
 from .overlaps import OverlapFinder
 from .results_file import Prediction, iterate_predictions
@@ -43,6 +43,9 @@ class TrackEvaluator:
         benchmark: Name of the benchmark.
         protocol: "published" gives the figures of the published evaluator with its faults,
             "corrected" mends them.
+        class_agnostic: Whether all categories, annotated and predicted, are taken as one. A video's
+            100 best predictions then count, and an object that was found under two categories is
+            a hit and a false alarm.
 
     Attributes:
         seconds: CPU seconds spent in each phase.
@@ -60,7 +63,11 @@ class TrackEvaluator:
         *,
         benchmark: Benchmark,
         protocol: Protocol | None = None,
+        class_agnostic: bool = False,
     ) -> None:
+        self.class_agnostic = class_agnostic
+        if class_agnostic:
+            ground_truth = ground_truth.as_one_category()
         self.ground_truth = ground_truth
         self.benchmark = benchmark
         self.protocol = protocol or default_protocol(benchmark)
@@ -73,7 +80,8 @@ class TrackEvaluator:
 
     def add(self, prediction: Prediction) -> None:
         """Takes one prediction; the order of predictions with equal scores matters."""
-        video_id, category_id, score = prediction.video_id, prediction.category_id, prediction.score
+        video_id, score = prediction.video_id, prediction.score
+        category_id = ANY_OBJECT if self.class_agnostic else prediction.category_id
         if category_id not in self._categories:
             return  # no ground truth of this category anywhere: it is left out of every mean
         track = Track(prediction.masks)
@@ -124,6 +132,7 @@ class TrackEvaluator:
             },
             per_category={label: numbers.get(i) or dict(nothing) for i, label in labels.items()},
             precision=curves.precision[is_scored].sum(axis=0) / max(1, is_scored.sum()),
+            class_agnostic=self.class_agnostic,
         )
 
     @contextmanager
@@ -139,6 +148,7 @@ def evaluate_files(
     *,
     benchmark: Benchmark,
     protocol: Protocol | None = None,
+    class_agnostic: bool = False,
     progress: bool = False,
 ) -> EvaluationResult:
     """Evaluates a result file.
@@ -148,6 +158,7 @@ def evaluate_files(
         results: Result list in the YouTube-VIS form; an empty list is legal.
         benchmark: Benchmark whose rules and groups apply.
         protocol: "published" or "corrected"; by default corrected for BURST, published elsewhere.
+        class_agnostic: See `TrackEvaluator`.
         progress: Whether to show a progress bar.
 
     Raises:
@@ -157,7 +168,9 @@ def evaluate_files(
     rules = rules_for(benchmark, protocol or default_protocol(benchmark))
     with collector_paused():
         truth = load_ground_truth(ground_truth, benchmark, rules)
-        evaluator = TrackEvaluator(truth, benchmark=benchmark, protocol=protocol)
+        evaluator = TrackEvaluator(
+            truth, benchmark=benchmark, protocol=protocol, class_agnostic=class_agnostic
+        )
         for prediction in iterate_predictions(results, truth, progress=progress):
             evaluator.add(prediction)
         return evaluator.evaluate()

@@ -1,6 +1,6 @@
-"""mmdet metrics: track AP of the video benchmarks, LVIS image AP."""
+"""mmdet metrics: track AP of the video benchmarks, COCO and LVIS image AP."""
 
-from .lvis_metric import CLIPVISLVISMetric
+from .image_metrics import CLIPVISCocoMetric, CLIPVISLVISMetric
 from .track_metrics import (
     BURSTTrackMetric,
     LVVISTrackMetric,
@@ -12,6 +12,7 @@ from .track_records import track_records
 
 __all__ = [
     "BURSTTrackMetric",
+    "CLIPVISCocoMetric",
     "CLIPVISLVISMetric",
     "LVVISTrackMetric",
     "OVISTrackMetric",

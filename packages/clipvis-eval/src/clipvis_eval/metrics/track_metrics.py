@@ -35,6 +35,7 @@ class TrackMetric(BaseMetric):
         benchmark: "lvvis", "ytvis2019", "ytvis2021", "ovis" or "burst".
         ann_file: Annotation file; by default the one that the dataset names in its metainfo.
         protocol: "published" or "corrected"; by default corrected for BURST, published elsewhere.
+        class_agnostic: Whether all categories are taken as one; see `TrackEvaluator`.
         outfile_prefix: Where to write the result list, without its ending `.json`.
         format_only: Write the result list and do not evaluate.
         collect_device: See mmengine's `BaseMetric`.
@@ -50,6 +51,7 @@ class TrackMetric(BaseMetric):
         benchmark: Benchmark,
         ann_file: str | None = None,
         protocol: Protocol | None = None,
+        class_agnostic: bool = False,
         outfile_prefix: str | None = None,
         format_only: bool = False,
         collect_device: str = "cpu",
@@ -62,6 +64,7 @@ class TrackMetric(BaseMetric):
         self.benchmark = benchmark
         self._ann_file = ann_file
         self.protocol = protocol
+        self.class_agnostic = class_agnostic
         self.outfile_prefix = outfile_prefix
         self.format_only = format_only
 
@@ -127,13 +130,19 @@ class TrackMetric(BaseMetric):
             results,
             benchmark=self.benchmark,
             protocol=self.protocol,
+            class_agnostic=self.class_agnostic,
             progress=True,
         )
 
     def _evaluate(self, records: Iterable[dict]) -> EvaluationResult:
         with collector_paused():
             truth = load_ground_truth(self.ann_file, self.benchmark, self.rules)
-            evaluator = TrackEvaluator(truth, benchmark=self.benchmark, protocol=self.protocol)
+            evaluator = TrackEvaluator(
+                truth,
+                benchmark=self.benchmark,
+                protocol=self.protocol,
+                class_agnostic=self.class_agnostic,
+            )
             remedy = f"is {truth.source} the data set that was tested?"
             faults = Faults("the model's output", remedy)
             for index, record in enumerate(records):

@@ -1,10 +1,10 @@
-"""LVIS image AP as an mmdet metric that runs on current numpy."""
+"""COCO and LVIS image AP as mmdet metrics."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import orjson
@@ -15,48 +15,55 @@ from pycocotools import mask as coco_mask
 
 from clipvis_data.errors import InputError
 
-from ..image_ap import evaluate_images
+from ..image_ap import check_options, evaluate_images
 from ..whole_file import write_whole
 
 
-@METRICS.register_module()
-class CLIPVISLVISMetric(BaseMetric):
-    """LVIS AP of masks (or boxes), by frequency too.
+class ImageMetric(BaseMetric):
+    """Image AP of masks (or boxes) from detections, at full precision.
 
-    mmdet's `LVISMetric` needs the package `lvis`, whose release stops at `np.float`; this one goes
-    through `faster-coco-eval` and keeps full precision.
+    The subclasses name the benchmark whose rules apply.
 
     Args:
-        ann_file: LVIS annotation file; not needed with `format_only`.
+        ann_file: Annotation file; not needed with `format_only`.
         metric: "segm" or "bbox".
+        class_agnostic: Whether all categories are taken as one; see `evaluate_images`.
+        min_area: Smaller objects, in pixels, are ignored; see `evaluate_images`.
         outfile_prefix: Where to write the result list, without its ending `.json`.
         format_only: Write the result list and do not evaluate.
         collect_device: See mmengine's `BaseMetric`.
-        prefix: Prefix of the metric names in the log.
+        prefix: Prefix of the metric names in the log; by default the benchmark.
 
     Raises:
         InputError: An argument that does not fit.
     """
+
+    benchmark: ClassVar[Literal["coco", "lvis"]]
 
     def __init__(
         self,
         *,
         ann_file: str | None = None,
         metric: Literal["segm", "bbox"] = "segm",
+        class_agnostic: bool = False,
+        min_area: float = 0.0,
         outfile_prefix: str | None = None,
         format_only: bool = False,
         collect_device: str = "cpu",
         prefix: str | None = None,
     ) -> None:
-        super().__init__(collect_device=collect_device, prefix=prefix or "lvis")
+        super().__init__(collect_device=collect_device, prefix=prefix or self.benchmark)
         if metric not in ("segm", "bbox"):
             raise InputError(f"metric must be 'segm' or 'bbox', not {metric!r}")
         if ann_file is None and not format_only:
-            raise InputError("the LVIS metric needs ann_file, or format_only=True")
+            raise InputError(f"{type(self).__name__} needs ann_file, or format_only=True")
         if format_only and outfile_prefix is None:
             raise InputError("format_only=True needs outfile_prefix, the file to write")
+        check_options(self.benchmark, class_agnostic=class_agnostic, min_area=min_area)
         self.ann_file = ann_file
         self.metric = metric
+        self.class_agnostic = class_agnostic
+        self.min_area = min_area
         self.outfile_prefix = outfile_prefix
         self.format_only = format_only
 
@@ -96,15 +103,42 @@ class CLIPVISLVISMetric(BaseMetric):
             results: The detections of each image.
 
         Returns:
-            `AP`, `APr` and so on as fractions; those without ground truth are left out.
+            `AP`, `APs` and so on as fractions; those without ground truth are left out.
         """
         records = [record for image in results for record in image]
         if self.outfile_prefix is not None:
             write_whole(orjson.dumps(records), f"{self.outfile_prefix}.json")
         if self.format_only:
             return OrderedDict()
-        result = evaluate_images(self.ann_file, records, benchmark="lvis", iou_type=self.metric)
+        result = evaluate_images(
+            self.ann_file,
+            records,
+            benchmark=self.benchmark,
+            iou_type=self.metric,
+            class_agnostic=self.class_agnostic,
+            min_area=self.min_area,
+        )
         return OrderedDict((k, v) for k, v in result.metrics.items() if v is not None)
+
+
+@METRICS.register_module()
+class CLIPVISCocoMetric(ImageMetric):
+    """COCO AP; its arguments are `ImageMetric`'s.
+
+    mmdet's `CocoMetric` rounds to three digits, and has neither `class_agnostic` nor `min_area`.
+    """
+
+    benchmark = "coco"
+
+
+@METRICS.register_module()
+class CLIPVISLVISMetric(ImageMetric):
+    """LVIS AP, by frequency too; its arguments are `ImageMetric`'s.
+
+    mmdet's `LVISMetric` needs the package `lvis`, whose release stops at `np.float`.
+    """
+
+    benchmark = "lvis"
 
 
 def encode_masks(masks: torch.Tensor | Sequence[dict]) -> list[dict]:
