@@ -19,12 +19,13 @@ from .annotation_files import (
 from .errors import InputError
 from .paths import relative_name, require_files
 from .rle import check_rles
+from .seeding import SeededItems
 
 COCO_URL = "http://images.cocodataset.org/"
 
 
 @DATASETS.register_module()
-class CocoInstanceDataset(BaseDetDataset):
+class CocoInstanceDataset(SeededItems, BaseDetDataset):
     """Images with instance masks from a COCO json.
 
     Unlike mmdet's `CocoDataset` it keeps small and border-crossing instances, as the published
@@ -72,6 +73,7 @@ class CocoInstanceDataset(BaseDetDataset):
             prompts=self.vocabulary.prompts(**self.prompt_options),
             category_ids=self.vocabulary.ids,
             dataset_name=self.vocabulary.name,
+            ann_file=str(self.ann_file) if data.get("annotations") else None,
         )
         images = Records(self.ann_file, data, "images")
         annotations = Records(self.ann_file, data, "annotations", optional=self.test_mode)

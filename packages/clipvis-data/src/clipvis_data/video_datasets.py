@@ -22,13 +22,14 @@ from .annotation_files import (
 from .errors import InputError
 from .paths import relative_name, require_files
 from .rle import check_rles
+from .seeding import SeededItems
 from .transforms.loading import turned_size
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
 @DATASETS.register_module()
-class VideoInstanceDataset(BaseVideoDataset):
+class VideoInstanceDataset(SeededItems, BaseVideoDataset):
     """Videos with instance tracks: YouTube-VIS 2019/2021, OVIS, LV-VIS, converted BURST, or your
     own.
 

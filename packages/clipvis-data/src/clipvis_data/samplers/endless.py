@@ -10,6 +10,8 @@ from mmdet.registry import DATA_SAMPLERS
 from mmengine.dist import get_dist_info, sync_random_seed
 from torch.utils.data import DataLoader, Sampler
 
+from clipvis_data.seeding import StreamIndex
+
 
 @DATA_SAMPLERS.register_module()
 class EndlessSampler(Sampler[int]):
@@ -17,7 +19,8 @@ class EndlessSampler(Sampler[int]):
 
     The stream comes from one generator, seeded once with a seed all ranks share; rank k of W takes
     elements k, k + W, k + 2W, ... Each iteration over the sampler starts the stream anew and skips
-    the first `start` elements of its rank, so a position in the stream is one number.
+    the first `start` elements of its rank, so a position in the stream is one number. An element is
+    a `StreamIndex`: it brings the seed of its sample's augmentation along.
 
     Args:
         dataset: The dataset (its length is what counts).
@@ -47,9 +50,11 @@ class EndlessSampler(Sampler[int]):
                 indices = indices[torch.randperm(len(indices), generator=generator)]
             yield from indices.tolist()
 
-    def __iter__(self) -> Iterator[int]:
+    def __iter__(self) -> Iterator[StreamIndex]:
         first = self.rank + self.start * self.world_size
-        return itertools.islice(self.stream(), first, None, self.world_size)
+        own = itertools.islice(self.stream(), first, None, self.world_size)
+        places = itertools.count(first, self.world_size)
+        return (StreamIndex(i, self.seed, place) for i, place in zip(own, places, strict=False))
 
     def __len__(self) -> int:
         return len(self.dataset)

@@ -1,0 +1,39 @@
+"""Workers stay while the main process needs them, and go when it says so."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from torch.utils.data import DataLoader
+
+from clipvis_data.loader_workers import leave_signals_to_main
+
+
+class Killed:
+    """A dataset whose item sends its own process a signal, as a scheduler would."""
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        os.kill(os.getpid(), (signal.SIGTERM, signal.SIGINT)[index])
+        return os.getpid()
+
+
+def test_workers_outlive_signals_but_not_their_parents_word():
+    loader = DataLoader(
+        Killed(), num_workers=1, worker_init_fn=leave_signals_to_main, persistent_workers=True
+    )
+    pids = {int(batch) for batch in loader}
+    assert len(pids) == 1
+    assert os.getpid() not in pids
+    (worker,) = loader._iterator._workers
+    assert worker.pid in pids
+    assert worker.is_alive()
+    # SIGCHLD's handler would report the end of the worker as a fault of the loader.
+    previous = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    worker.terminate()
+    worker.join(timeout=10)
+    assert worker.exitcode == 0
+    signal.signal(signal.SIGCHLD, previous)
