@@ -16,16 +16,20 @@ from torch import Tensor
 from clipvis_core.errors import InputError
 from clipvis_core.models.visual_towers import CLIPFeatures, build_tower
 
+open_clip.add_model_config(Path(__file__).parents[1] / "model_configs")
+
 
 @MODELS.register_module()
 class FrozenCLIP(BaseModule):
     """An open_clip model with all its parameters frozen, always in eval mode.
 
     Args:
-        model_name: open_clip architecture: `RN50` or `convnext_base_w_320` in the released models.
+        model_name: open_clip architecture: `RN50` or `convnext_base_w_320` in the released models; also the small
+            ones of `clipvis_core/model_configs`.
         pretrained: Where `init_weights` takes CLIP's own weights from: an open_clip tag (`openai`,
             `laion_aesthetic_s13b_b82k`; downloaded by open_clip) or a file. Building the module never downloads:
-            a CLIP-VIS checkpoint holds these weights already. `None` leaves the random weights.
+            a CLIP-VIS checkpoint holds these weights already. `None` leaves random weights, drawn as `init_cfg`
+            says (mmengine's) or as open_clip draws them.
         quick_gelu: Whether the text tower uses QuickGELU. OpenAI's weights need it; by default the answer is
             taken from `pretrained`.
     """
@@ -65,6 +69,7 @@ class FrozenCLIP(BaseModule):
             InputError: The file is missing, or the download failed.
         """
         if self.pretrained is None:
+            super().init_weights()
             return
         source = self.pretrained
         if os.sep in source and not Path(source).is_file():

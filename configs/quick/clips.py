@@ -1,0 +1,34 @@
+# Can the trainer learn? A narrow video model of random weights learns a few clips by heart (docs/benchmarks.md).
+# The folder $CLIPVIS_QUICK_CLIPS holds instances.json (YouTube-VIS form) and JPEGImages/.
+_base_ = [
+    "../_base_/backbones/clip_tiny_random.py",
+    "../_base_/heads/narrow.py",
+    "../_base_/models/clipvis_video.py",
+    "../_base_/datasets/video_data.py",
+    "../_base_/schedules/quick.py",
+    "../_base_/default_runtime.py",
+]
+model = dict(
+    backbone=_base_.clip_backbone,
+    head=dict(in_channels=_base_.clip_channels, **_base_.narrow_head),
+    criterion=dict(num_points=2048),
+)
+
+clips = dict(
+    data_root="{{$CLIPVIS_QUICK_CLIPS:datasets/quick_clips}}",
+    ann_file="instances.json",
+    data_prefix=dict(img_path="JPEGImages"),
+)
+train_pipeline = _base_.train_pipeline
+train_pipeline[2].transforms[1].short_sides = 192
+test_pipeline = _base_.test_pipeline
+test_pipeline[0].transforms[1].short_sides = 192
+
+train_dataloader = dict(batch_size=4, num_workers=1, dataset=dict(pipeline=train_pipeline, **clips))
+val_dataloader = dict(num_workers=1, dataset=dict(pipeline=test_pipeline, **clips))
+test_dataloader = val_dataloader
+val_evaluator = dict(type="TrackMetric", benchmark="ytvis2019", class_agnostic=True)
+test_evaluator = val_evaluator
+
+default_hooks = dict(checkpoint=dict(interval=1000, max_keep_ckpts=1))
+inference = dict(short_side=192)

@@ -1,0 +1,38 @@
+# Can the trainer learn? A narrow image model of random weights learns a few photos by heart (docs/benchmarks.md).
+# The folder $CLIPVIS_QUICK_PHOTOS holds annotations/instances_train2017.json (COCO form) and images/train2017/.
+_base_ = [
+    "../_base_/backbones/clip_tiny_random.py",
+    "../_base_/heads/narrow.py",
+    "../_base_/models/clipvis_image.py",
+    "../_base_/datasets/image_data.py",
+    "../_base_/schedules/quick.py",
+    "../_base_/default_runtime.py",
+]
+model = dict(
+    backbone=_base_.clip_backbone,
+    head=dict(in_channels=_base_.clip_channels, **_base_.narrow_head),
+    criterion=dict(num_points=2048),
+)
+model["head"]["num_queries"] = 50
+
+photos = dict(
+    type="CocoInstanceDataset",
+    data_root="{{$CLIPVIS_QUICK_PHOTOS:datasets/quick_photos}}",
+    ann_file="annotations/instances_train2017.json",
+    data_prefix=dict(img="images/train2017"),
+)
+train_pipeline = _base_.train_pipeline
+train_pipeline[1].update(size=(320, 320), scale_range=(0.8, 1.25))
+test_pipeline = _base_.test_pipeline
+test_pipeline[1].update(short_sides=240, max_size=320)
+
+train_dataloader = dict(
+    batch_size=4, num_workers=1, dataset=dict(pipeline=train_pipeline, **photos)
+)
+val_dataloader = dict(num_workers=1, dataset=dict(pipeline=test_pipeline, **photos))
+test_dataloader = val_dataloader
+val_evaluator = dict(type="CLIPVISCocoMetric", class_agnostic=True, min_area=1024)
+test_evaluator = val_evaluator
+
+default_hooks = dict(checkpoint=dict(interval=1000, max_keep_ckpts=1))
+inference = dict(short_side=240, max_long_side=320)
