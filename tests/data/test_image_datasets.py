@@ -49,6 +49,7 @@ def test_records_have_mmdets_form(tmp_path, data):
     assert mask_api.area(crowd["mask"]) == 20
     assert dataset.get_cat_ids(3) == [0, 1, 2]
     assert dataset.metainfo["classes"] == ("dog", "cat", "emu")
+    assert dataset.metainfo["ann_file"] == str(tmp_path / "instances.json")
 
 
 def test_an_item_for_training(tmp_path, data):

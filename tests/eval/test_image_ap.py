@@ -151,7 +151,7 @@ def test_small_objects_and_small_mistakes_are_ignored(tmp_path):
 
 def test_the_coco_metric_takes_both(tmp_path):
     truth, _ = coco_case(tmp_path, [(5, 0, 0, 40), (1, 50, 0, 10)], [])
-    options = {"type": "CLIPVISCocoMetric", "ann_file": str(truth), "min_area": 1024.0}
+    options = {"type": "CLIPVISCocoMetric", "min_area": 1024.0}
     masks = torch.zeros(1, 60, 80, dtype=torch.bool)
     masks[:, :40, :40] = True
     found = InstanceData(labels=torch.tensor([0]), scores=torch.tensor([0.5]), masks=masks)
@@ -160,7 +160,7 @@ def test_the_coco_metric_takes_both(tmp_path):
     numbers = []
     for class_agnostic in (False, True):
         metric = METRICS.build(options | {"class_agnostic": class_agnostic})
-        metric.dataset_meta = {"category_ids": (1, 5)}
+        metric.dataset_meta = {"category_ids": (1, 5), "ann_file": str(truth)}
         metric.process(None, [sample.to_dict()])
         numbers.append(metric.evaluate(size=1)["coco/AP"])
     assert numbers == pytest.approx([0.0, 1.0])

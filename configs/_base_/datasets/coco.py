@@ -24,7 +24,5 @@ val_dataloader = dict(
 )
 test_dataloader = val_dataloader
 
-val_evaluator = dict(
-    type="CocoMetric", ann_file=f"{data_root}/annotations/instances_val2017.json", metric="segm"
-)
+val_evaluator = dict(type="CLIPVISCocoMetric")
 test_evaluator = val_evaluator

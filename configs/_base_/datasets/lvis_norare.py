@@ -25,5 +25,5 @@ val_dataloader = dict(
 )
 test_dataloader = val_dataloader
 
-val_evaluator = dict(type="CLIPVISLVISMetric", ann_file=f"{data_root}/lvis/lvis_v1_val.json")
+val_evaluator = dict(type="CLIPVISLVISMetric")
 test_evaluator = val_evaluator

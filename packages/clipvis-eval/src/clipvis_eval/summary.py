@@ -88,6 +88,14 @@ def summarize(benchmark: str, curves: Curves, chosen: np.ndarray) -> Numbers:
     return {name: _mean(cells[chosen]) for name, cells in _cells(benchmark, curves).items()}
 
 
+def flat_numbers(result: EvaluationResult) -> dict[str, float]:
+    """All numbers under one name each ("AP", "AP_base"); those without ground truth left out."""
+    flat = dict(result.metrics)
+    for group, numbers in result.groups.items():
+        flat |= {f"{name}_{group}": value for name, value in numbers.items()}
+    return {name: value for name, value in flat.items() if value is not None}
+
+
 def summarize_each(benchmark: str, curves: Curves) -> dict[int, Numbers]:
     """A benchmark's numbers of each category by itself, by category id."""
     columns = []

@@ -14,7 +14,7 @@ from mmengine.runner.amp import autocast
 from clipvis_data.errors import InputError
 
 from ..metrics import TrackMetric, track_records
-from ..metrics.track_metrics import flat_numbers
+from ..summary import flat_numbers
 from ..whole_file import write_json
 from .result_store import ResultStore
 
