@@ -9,10 +9,10 @@ from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
 import _command
-import clipvis_train  # noqa: F401 - registers what configs name
 from clipvis_core import InputError
 from clipvis_core.inference.building import read_config
 from clipvis_data.errors import InputError as DataInputError
+from clipvis_train import join_processes, use_mixed_precision
 
 
 def parse_args() -> argparse.Namespace:
@@ -29,6 +29,16 @@ def parse_args() -> argparse.Namespace:
         help="continue from PATH, or from the newest checkpoint of the work dir",
     )
     parser.add_argument("--amp", action="store_true", help="train in mixed precision, as published")
+    parser.add_argument(
+        "--amp-dtype",
+        choices=["float16", "bfloat16"],
+        help="the lower precision (implies --amp; default float16, with loss scaling, as published)",
+    )
+    parser.add_argument(
+        "--auto-scale-lr",
+        action="store_true",
+        help="learning rate times total batch / auto_scale_lr.base_batch_size of the config",
+    )
     parser.add_argument("--launcher", choices=["none", "pytorch", "slurm", "mpi"], default="none")
     parser.add_argument(
         "--cfg-options",
@@ -54,9 +64,14 @@ def configure(args: argparse.Namespace) -> Config:
     config.work_dir = (
         args.work_dir or config.get("work_dir") or str(Path("work_dirs") / Path(args.config).stem)
     )
-    if args.amp:
-        config.optim_wrapper.type = "AmpOptimWrapper"
-        config.optim_wrapper.setdefault("loss_scale", "dynamic")
+    if args.amp or args.amp_dtype:
+        use_mixed_precision(config, args.amp_dtype or "float16")
+    if args.auto_scale_lr:
+        if not config.get("auto_scale_lr", {}).get("base_batch_size"):
+            raise InputError(
+                f"{args.config} has no auto_scale_lr.base_batch_size, the batch its learning rate is for"
+            )
+        config.auto_scale_lr.enable = True
     if args.resume is not None:
         config.resume = True
         config.load_from = None if args.resume == "auto" else _existing(args.resume)
@@ -70,7 +85,9 @@ def _existing(path: str) -> str:
 
 
 def main() -> None:
-    Runner.from_cfg(configure(parse_args())).train()
+    config = configure(parse_args())
+    join_processes(config)
+    Runner.from_cfg(config).train()
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
-# The released schedule: 368,750 iterations, steps at 8/9 and 26/27 of them. Published training ran with
-# `--amp` and a batch of 16; iterations and learning rate are not rescaled for other batch sizes.
+# The released schedule: 368,750 iterations of 16 images, steps at 8/9 and 26/27 of them, with `--amp`. The
+# released runs did not rescale the learning rate or the iterations for other batch sizes, nor does this
+# config; `--auto-scale-lr` multiplies the learning rate by (processes x batch_size) / base_batch_size.
 train_cfg = dict(type="IterBasedTrainLoop", max_iters=368750, val_interval=10000)
 val_cfg = dict(type="ValLoop")
 test_cfg = dict(type="TestLoop")
@@ -14,3 +15,5 @@ optim_wrapper = dict(
 param_scheduler = dict(
     type="MultiStepLR", by_epoch=False, begin=0, end=368750, milestones=[327778, 355092], gamma=0.1
 )
+
+auto_scale_lr = dict(base_batch_size=16, enable=False)

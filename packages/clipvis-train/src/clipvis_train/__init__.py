@@ -7,6 +7,8 @@ import torch
 
 from clipvis_core.checkpoints.files import HARMLESS_TYPES
 from clipvis_train.clip_hooks import InitialWeightsHook, VocabularyHook
+from clipvis_train.launching import join_processes
+from clipvis_train.mixed_precision import BFloat16OptimWrapper, use_mixed_precision
 from clipvis_train.optimizer import CLIPVISOptimWrapperConstructor, parameter_groups
 from clipvis_train.sampler_state_hook import SamplerStateHook
 
@@ -15,9 +17,12 @@ torch.serialization.add_safe_globals(HARMLESS_TYPES)
 
 __version__ = "0.1.0"
 __all__ = [
+    "BFloat16OptimWrapper",
     "CLIPVISOptimWrapperConstructor",
     "InitialWeightsHook",
     "SamplerStateHook",
     "VocabularyHook",
+    "join_processes",
     "parameter_groups",
+    "use_mixed_precision",
 ]

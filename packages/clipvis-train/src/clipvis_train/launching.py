@@ -1,0 +1,120 @@
+"""Several processes, with or without GPUs, whoever started them.
+
+mmengine joins the processes itself where there is a GPU. On a machine without one it would ask for a
+GPU all the same, so there the group is made here, on torch's own `gloo`.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping
+from datetime import timedelta
+
+import torch
+from mmengine.config import Config
+from torch import distributed
+
+from clipvis_data.errors import InputError
+
+DEFAULT_PORT = "29500"
+_NAMES = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
+#: What each launcher calls the process's rank, the number of processes, and the rank on this machine.
+_SOURCES = {
+    "pytorch": _NAMES,
+    "slurm": ("SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID"),
+    "mpi": (
+        "OMPI_COMM_WORLD_RANK",
+        "OMPI_COMM_WORLD_SIZE",
+        "OMPI_COMM_WORLD_LOCAL_RANK",
+    ),
+}
+_STARTERS = {
+    "pytorch": "torchrun or tools/dist_train.sh",
+    "slurm": "srun or tools/slurm_train.sh",
+    "mpi": "mpirun",
+}
+
+
+def join_processes(config: Config) -> None:
+    """Makes this process one of a group, as `config.launcher` says.
+
+    Afterwards the environment names rank, world size and meeting point as torch wants them, whatever
+    the launcher calls them, and the config fits the devices: without a GPU the model is wrapped for
+    the CPU and the backend is gloo.
+
+    Args:
+        config: Config of a run; `launcher` is "none", "pytorch", "slurm" or "mpi".
+
+    Raises:
+        InputError: The process was not started by that launcher.
+    """
+    if config.launcher == "none":
+        return
+    os.environ.update(torch_environment(config.launcher, os.environ))
+    config.launcher = "pytorch"
+    if torch.cuda.is_available():
+        return
+    options = dict(config.get("env_cfg", {}).get("dist_cfg", {}))
+    seconds = options.get("timeout")
+    if not distributed.is_initialized():
+        distributed.init_process_group(
+            "gloo", timeout=None if seconds is None else timedelta(seconds=seconds)
+        )
+    if config.get("model_wrapper_cfg") is None:
+        config.model_wrapper_cfg = dict(
+            type="MMDistributedDataParallel",
+            device_ids=None,
+            broadcast_buffers=False,
+            find_unused_parameters=config.get("find_unused_parameters", False),
+        )
+
+
+def torch_environment(launcher: str, environment: Mapping[str, str]) -> dict[str, str]:
+    """What torch's own launcher would have put into the environment.
+
+    Args:
+        launcher: "pytorch", "slurm" or "mpi".
+        environment: The environment of this process.
+
+    Returns:
+        `RANK`, `WORLD_SIZE`, `LOCAL_RANK`, `MASTER_ADDR` and `MASTER_PORT`.
+
+    Raises:
+        InputError: A variable of the launcher is missing.
+
+    Example:
+        >>> names = ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK")
+        >>> mpi = dict(zip(names, "340")) | {"MASTER_ADDR": "node1"}
+        >>> torch_environment("mpi", mpi)["LOCAL_RANK"]
+        '0'
+    """
+    found = {}
+    for name, source in zip(_NAMES, _SOURCES[launcher], strict=True):
+        if source not in environment:
+            raise InputError(
+                f"--launcher {launcher}: {source} is not set; start through {_STARTERS[launcher]}"
+            )
+        found[name] = environment[source]
+    found["MASTER_ADDR"] = environment.get("MASTER_ADDR") or _first_machine(launcher, environment)
+    found["MASTER_PORT"] = environment.get("MASTER_PORT", DEFAULT_PORT)
+    return found
+
+
+def _first_machine(launcher: str, environment: Mapping[str, str]) -> str:
+    """Address of the machine of rank 0, where the launcher tells."""
+    if launcher == "slurm" and environment.get("SLURM_NODELIST"):
+        command = ["scontrol", "show", "hostnames", environment["SLURM_NODELIST"]]
+        try:
+            names = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise InputError(f"scontrol cannot name this job's machines ({error})") from None
+        return names.split()[0]
+    all_here = environment.get("OMPI_COMM_WORLD_LOCAL_SIZE") == environment.get(
+        "OMPI_COMM_WORLD_SIZE"
+    )
+    if launcher == "mpi" and all_here:
+        return "127.0.0.1"
+    raise InputError(
+        f"--launcher {launcher}: MASTER_ADDR is not set; name the machine of the first process"
+    )
