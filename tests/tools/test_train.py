@@ -12,7 +12,6 @@ from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 
 from clipvis_core import InputError
-from clipvis_data.errors import InputError as DataInputError
 
 CONFIG = "configs/image/clipvis_r50_lvis.py"
 
@@ -37,7 +36,7 @@ def test_plain_training_is_float32_and_never_rescaled(configured):
 
 
 def test_amp_is_float16_with_loss_scaling(configured, monkeypatch):
-    with pytest.raises(DataInputError, match="float16 with loss scaling needs a GPU"):
+    with pytest.raises(InputError, match="float16 with loss scaling needs a GPU"):
         configured("--amp")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     wrapper = configured("--amp").optim_wrapper

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from clipvis_data.errors import InputError
+from clipvis_core import InputError
 from clipvis_train.launching import torch_environment
 
 STARTED = {

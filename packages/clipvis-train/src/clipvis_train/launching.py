@@ -15,7 +15,7 @@ import torch
 from mmengine.config import Config
 from torch import distributed
 
-from clipvis_data.errors import InputError
+from clipvis_core import InputError
 
 DEFAULT_PORT = "29500"
 _NAMES = ("RANK", "WORLD_SIZE", "LOCAL_RANK")

@@ -13,7 +13,7 @@ from mmengine.registry import OPTIM_WRAPPERS
 from mmengine.runner.amp import autocast
 from torch import nn
 
-from clipvis_data.errors import InputError
+from clipvis_core import InputError
 
 
 @OPTIM_WRAPPERS.register_module()
