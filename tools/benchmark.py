@@ -1,4 +1,4 @@
-"""Speed and memory, as JSON: `python tools/benchmark.py {infer,eval,data} ...`.
+"""Speed and memory, as JSON: `python tools/benchmark.py KIND ...`.
 
 Each kind lives in `tools/benchmarks/<kind>.py`, which has `add_arguments(parser)` and `run(args) -> dict`.
 Every run prints one JSON object with the figures and the machine; `--baseline OLD.json` adds the ratio of each
@@ -20,6 +20,7 @@ KINDS = {
     "infer": "the model on a video: time a stage, frames a second, peak memory",
     "eval": "the track-AP evaluator on a generated set: time a phase, peak memory",
     "data": "the training pipelines: images a second on one core",
+    "train": "one training iteration: time a stage, memory, ratio to the published order",
 }
 PACKAGES = ("torch", "mmcv", "mmdet", "numpy", "pycocotools")
 

@@ -1,0 +1,133 @@
+"""The published order of computation, to compare times with.
+
+It is put together from the model's own layers as `METHOD` describes the published code, so that both run on the
+same machine in the same minute: masks at full size after every layer, resized for the attention; every layer's
+masks pooled from CLIP with one attention query a mask, a result that training does not use; mmcv's own
+deformable attention; BatchNorm apart from its convolution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+from unittest.mock import patch
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from clipvis_core.models import CLIPVISModel
+    from clipvis_core.models.query_head import CLIPVISHead, QueryPrediction
+    from clipvis_core.models.visual_towers import CLIPFeatures
+
+
+@contextmanager
+def published_form(model: CLIPVISModel) -> Iterator[None]:
+    """The model computes in the published order while the context lasts; results are the same but for rounding."""
+    seen: list[Tensor] = []
+    extract = model.extract_feat
+
+    def remember_dense(images: Tensor) -> CLIPFeatures:
+        features = extract(images)
+        seen[:] = [features.dense]
+        return features
+
+    def forward(levels: tuple[Tensor, ...], all_layers: bool = False) -> list[QueryPrediction]:
+        predictions = decode(model.head, levels, partial(pool_each_mask, model, seen[0]))
+        return predictions if all_layers else predictions[-1:]
+
+    with (
+        patch.object(model, "extract_feat", remember_dense),
+        patch.object(model.head, "forward", forward),
+    ):
+        yield
+
+
+def decode(head: CLIPVISHead, levels: tuple[Tensor, ...], pool: object) -> list[QueryPrediction]:
+    """All predictions, masks at full size after every layer, each layer's masks pooled."""
+    mask_features, scales = head.decode_pixels(levels)
+    keys, positions = head._memory(scales)
+    decoder = head.transformer_decoder
+    query = head.query_feat.weight.expand(len(mask_features), -1, -1)
+    query_pos = head.query_embed.weight.expand(len(mask_features), -1, -1)
+    predictions = []
+    for index in range(len(decoder.layers) + 1):
+        prediction = head._predict(decoder.post_norm(query), mask_features)
+        pool(prediction.mask_logits)
+        predictions.append(prediction)
+        if index == len(decoder.layers):
+            return predictions
+        level = index % len(scales)
+        query = decoder.layers[index](
+            query=query,
+            key=keys[level],
+            value=keys[level],
+            query_pos=query_pos,
+            key_pos=positions[level],
+            cross_attn_mask=blocked_cells(
+                prediction.mask_logits, scales[level].shape[-2:], head.num_heads
+            ),
+        )
+    raise AssertionError("unreachable")
+
+
+def blocked_cells(mask_logits: Tensor, size: tuple[int, int], heads: int) -> Tensor:
+    """Attention mask `(B * heads, Q, HW)` from masks at full size."""
+    import torch.nn.functional as F
+
+    resized = F.interpolate(mask_logits.detach(), size=size, mode="bilinear", align_corners=False)
+    blocked = resized.sigmoid().flatten(2) < 0.5
+    blocked &= ~blocked.all(dim=-1, keepdim=True)
+    return blocked.repeat_interleave(heads, dim=0)
+
+
+def pool_each_mask(model: CLIPVISModel, dense: Tensor, mask_logits: Tensor) -> Tensor:
+    """CLIP features of masks `(B, Q, D)`; for ResNets one attention query a mask, each projected by itself."""
+    import torch
+    import torch.nn.functional as F
+
+    with torch.no_grad():
+        masks = F.interpolate(
+            mask_logits, size=dense.shape[-2:], mode="bilinear", align_corners=False
+        )
+        masks = masks > 0
+        pool = getattr(model.backbone.clip.visual, "attnpool", None)
+        if pool is None:
+            return model.backbone.pool_masks(dense, masks)
+        return attend_each_mask(pool, dense, masks)
+
+
+def attend_each_mask(pool: object, dense: Tensor, masks: Tensor) -> Tensor:
+    """The attention pool with Q queries an image and a mask on the keys."""
+    import torch
+    import torch.nn.functional as F
+
+    from clipvis_core.models.visual_towers import resize_positions
+
+    tokens = dense.flatten(2).permute(2, 0, 1)
+    query = tokens.mean(dim=0, keepdim=True) + pool.positional_embedding[0]
+    tokens = tokens + resize_positions(pool.positional_embedding[1:], *dense.shape[-2:])[:, None]
+    pooled, _ = F.multi_head_attention_forward(
+        query=query.repeat(masks.shape[1], 1, 1),
+        key=tokens,
+        value=tokens,
+        embed_dim_to_check=tokens.shape[-1],
+        num_heads=pool.num_heads,
+        q_proj_weight=pool.q_proj.weight,
+        k_proj_weight=pool.k_proj.weight,
+        v_proj_weight=pool.v_proj.weight,
+        in_proj_weight=None,
+        in_proj_bias=torch.cat([pool.q_proj.bias, pool.k_proj.bias, pool.v_proj.bias]),
+        bias_k=None,
+        bias_v=None,
+        add_zero_attn=False,
+        dropout_p=0.0,
+        out_proj_weight=pool.c_proj.weight,
+        out_proj_bias=pool.c_proj.bias,
+        use_separate_proj_weight=True,
+        training=False,
+        need_weights=False,
+        attn_mask=~masks.flatten(2).repeat_interleave(pool.num_heads, dim=0),
+    )
+    return pooled.transpose(0, 1)

@@ -1,0 +1,41 @@
+"""Time spent in chosen methods of live objects."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import Any
+from unittest.mock import patch
+
+
+@contextmanager
+def timed(
+    stages: dict[str, tuple[object, str]], seconds: dict[str, float], device: str
+) -> Iterator[None]:
+    """Adds the time spent in each method to `seconds` while the context lasts.
+
+    Args:
+        stages: Stage name -> (object, name of its method).
+        seconds: Sums by stage; a `defaultdict(float)`.
+        device: On "cuda", the queue is emptied before the clock is read.
+    """
+    with ExitStack() as stack:
+        for stage, (owner, name) in stages.items():
+            call = partial(_timed_call, getattr(owner, name), stage, seconds, device)
+            stack.enter_context(patch.object(owner, name, call))
+        yield
+
+
+def _timed_call(
+    method: Callable, stage: str, seconds: dict[str, float], device: str, *args: Any, **kwargs: Any
+) -> Any:
+    start = time.perf_counter()
+    result = method(*args, **kwargs)
+    if device.startswith("cuda"):
+        import torch
+
+        torch.cuda.synchronize()
+    seconds[stage] += time.perf_counter() - start
+    return result
