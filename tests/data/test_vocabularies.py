@@ -1,4 +1,4 @@
-"""The seven category lists, and lists that users bring."""
+"""The category lists of the package, and lists that users bring."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ COUNTS = {
     "ovis": 25,
     "lvvis": 1196,
     "burst": 482,
+    "emojivis": 400,
 }
 GROUP_COUNTS = {
     "lvis_v1": {"base": 866, "novel": 337, "frequent": 405, "common": 461, "rare": 337},
@@ -34,6 +35,7 @@ GROUP_COUNTS = {
     },
     "ovis": {},
     "coco2017": {},
+    "emojivis": {"base": 321, "novel": 79},
 }
 
 
@@ -53,7 +55,7 @@ def test_counts_and_groups(name):
     assert vocabulary.id_to_label[vocabulary.ids[-1]] == len(vocabulary) - 1
 
 
-@pytest.mark.parametrize("name", COUNTS)
+@pytest.mark.parametrize("name", sorted(COUNTS.keys() - {"emojivis"}))
 def test_lists_equal_the_reference(name, reference_dir):
     records = json.loads((reference_dir / "vocabularies" / f"{name}.json").read_text())[
         "categories"
