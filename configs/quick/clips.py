@@ -30,5 +30,6 @@ test_dataloader = val_dataloader
 val_evaluator = dict(type="TrackMetric", benchmark="ytvis2019", class_agnostic=True)
 test_evaluator = val_evaluator
 
-default_hooks = dict(checkpoint=dict(interval=1000, max_keep_ckpts=1))
+randomness = dict(seed=0)
+default_hooks = dict(checkpoint=dict(interval=500, max_keep_ckpts=1))
 inference = dict(short_side=192)

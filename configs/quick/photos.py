@@ -34,5 +34,6 @@ test_dataloader = val_dataloader
 val_evaluator = dict(type="CLIPVISCocoMetric", class_agnostic=True, min_area=1024)
 test_evaluator = val_evaluator
 
-default_hooks = dict(checkpoint=dict(interval=1000, max_keep_ckpts=1))
+randomness = dict(seed=0)
+default_hooks = dict(checkpoint=dict(interval=500, max_keep_ckpts=1))
 inference = dict(short_side=240, max_long_side=320)

@@ -1,6 +1,6 @@
 # A short schedule for small models on a CPU: the published optimiser and clipping, a higher learning rate,
-# and steps at 3/4 and 11/12 of the way.
-train_cfg = dict(type="IterBasedTrainLoop", max_iters=6000, val_interval=1000)
+# and steps at 3/4 and 9/10 of the way.
+train_cfg = dict(type="IterBasedTrainLoop", max_iters=2500, val_interval=500)
 val_cfg = dict(type="ValLoop")
 test_cfg = dict(type="TestLoop")
 
@@ -13,5 +13,5 @@ optim_wrapper = dict(
 
 param_scheduler = [
     dict(type="LinearLR", by_epoch=False, begin=0, end=100, start_factor=0.01),
-    dict(type="MultiStepLR", by_epoch=False, begin=0, end=6000, milestones=[4500, 5500], gamma=0.1),
+    dict(type="MultiStepLR", by_epoch=False, begin=0, end=2500, milestones=[1900, 2300], gamma=0.1),
 ]

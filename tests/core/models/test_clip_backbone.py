@@ -45,5 +45,5 @@ def test_stays_frozen_and_in_eval_mode(tiny):
 
 def test_a_missing_weights_file_is_named():
     backbone = FrozenCLIP("clip-tiny", pretrained="/nowhere/clip.pt")
-    with pytest.raises(InputError, match="/nowhere/clip.pt not found"):
+    with pytest.raises(InputError, match=r"/nowhere/clip\.pt not found"):
         backbone.init_weights()
