@@ -1,6 +1,7 @@
 """Frames in, videos out: reading videos, folders and arrays, drawing tracks, writing the
 overlay."""
 
+from clipvis_core.media.contact_sheet import ContactSheet
 from clipvis_core.media.frames import DEFAULT_FRAME_RATE, MAX_PIXELS, FrameSource, TruncatedError
 from clipvis_core.media.overlay import draw_tracks
 from clipvis_core.media.palette import track_color
@@ -10,6 +11,7 @@ from clipvis_core.media.writer import VideoWriter
 __all__ = [
     "DEFAULT_FRAME_RATE",
     "MAX_PIXELS",
+    "ContactSheet",
     "FrameSource",
     "TruncatedError",
     "VideoWriter",
