@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 from pathlib import Path
 
 from mmengine.config import Config, DictAction
@@ -26,7 +27,7 @@ def parse_args() -> argparse.Namespace:
         nargs="?",
         const="auto",
         metavar="PATH",
-        help="continue from PATH, or from the newest checkpoint of the work dir",
+        help="continue from PATH, or from the newest checkpoint of the work dir that loads",
     )
     parser.add_argument("--amp", action="store_true", help="train in mixed precision, as published")
     parser.add_argument(
@@ -72,22 +73,25 @@ def configure(args: argparse.Namespace) -> Config:
                 f"{args.config} has no auto_scale_lr.base_batch_size, the batch its learning rate is for"
             )
         config.auto_scale_lr.enable = True
-    if args.resume is not None:
-        config.resume = True
-        config.load_from = None if args.resume == "auto" else _existing(args.resume)
+    if args.resume == "auto":
+        config.resume = "auto"  # and `load_from` stays, for a run that has no checkpoint yet
+    elif args.resume is not None:
+        config.resume, config.load_from = True, args.resume
     return config
-
-
-def _existing(path: str) -> str:
-    if not Path(path).is_file():
-        raise InputError(f"checkpoint {path} to resume from not found")
-    return path
 
 
 def main() -> None:
     config = configure(parse_args())
     join_processes(config)
-    Runner.from_cfg(config).train()
+    try:
+        Runner.from_cfg(config).train()
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise InputError(
+            f"{error.filename or config.work_dir}: {error.strerror}; the checkpoints are whole: "
+            "make room and go on with --resume"
+        ) from None
 
 
 if __name__ == "__main__":

@@ -10,9 +10,14 @@ default_hooks = dict(
     logger=dict(type="LoggerHook", interval=50),
     param_scheduler=dict(type="ParamSchedulerHook"),
     checkpoint=dict(
-        type="CheckpointHook", by_epoch=False, interval=10000, save_last=True, max_keep_ckpts=3
+        type="SafeCheckpointHook", by_epoch=False, interval=10000, save_last=True, max_keep_ckpts=3
     ),
     sampler_seed=dict(type="DistSamplerSeedHook"),
+    # What makes runs survive; here and not in custom_hooks, which a config may replace.
+    resume=dict(type="ResumeHook"),
+    iteration_seed=dict(type="IterationSeedHook"),
+    finite_loss=dict(type="FiniteLossHook"),
+    stop=dict(type="StopHook"),
 )
 
 custom_hooks = [

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 
 from torch.utils.data import DataLoader
 
-from clipvis_data.loader_workers import leave_signals_to_main
+from clipvis_data.loader_workers import stay_with_main
 
 
 class Killed:
@@ -23,7 +25,7 @@ class Killed:
 
 def test_workers_outlive_signals_but_not_their_parents_word():
     loader = DataLoader(
-        Killed(), num_workers=1, worker_init_fn=leave_signals_to_main, persistent_workers=True
+        Killed(), num_workers=1, worker_init_fn=stay_with_main, persistent_workers=True
     )
     pids = {int(batch) for batch in loader}
     assert len(pids) == 1
@@ -37,3 +39,31 @@ def test_workers_outlive_signals_but_not_their_parents_word():
     worker.join(timeout=10)
     assert worker.exitcode == 0
     signal.signal(signal.SIGCHLD, previous)
+
+
+ORPHANS = """
+import numpy, os, signal
+from torch.utils.data import DataLoader
+from clipvis_data.loader_workers import stay_with_main
+
+class Heavy:
+    def __len__(self):
+        return 100
+    def __getitem__(self, index):
+        return numpy.zeros(1_000_000)  # more than a pipe holds
+
+loader = DataLoader(
+    Heavy(), num_workers=1, collate_fn=list, worker_init_fn=stay_with_main, persistent_workers=True
+)
+batches = iter(loader)
+next(batches)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_workers_do_not_outlive_a_killed_main_process():
+    # An orphan would hold this pipe open, and the call would not return.
+    killed = subprocess.run(
+        [sys.executable, "-c", ORPHANS], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr

@@ -22,6 +22,7 @@ train_dataloader = dict(
     batch_size=2,  # of each process; the published runs had 8 processes
     num_workers=4,
     persistent_workers=True,
+    worker_init_fn=dict(type="clipvis_data.loader_workers.stay_with_main"),
     sampler=dict(type="RepeatFactorSampler", threshold=0.001),
     batch_sampler=dict(type="AspectRatioBatches"),
     dataset=dict(filter_cfg=dict(filter_empty_gt=True), pipeline=train_pipeline),
@@ -31,6 +32,7 @@ val_dataloader = dict(
     batch_size=1,
     num_workers=4,
     persistent_workers=True,
+    worker_init_fn=dict(type="clipvis_data.loader_workers.stay_with_main"),
     drop_last=False,
     sampler=dict(type="DefaultSampler", shuffle=False, round_up=False),
     dataset=dict(test_mode=True, pipeline=test_pipeline),

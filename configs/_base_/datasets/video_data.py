@@ -32,6 +32,7 @@ train_dataloader = dict(
     batch_size=2,  # clips of each process; the published runs had 8 processes
     num_workers=4,
     persistent_workers=True,
+    worker_init_fn=dict(type="clipvis_data.loader_workers.stay_with_main"),
     sampler=dict(type="EndlessSampler"),
     dataset=dict(type="VideoInstanceDataset", pipeline=train_pipeline),
 )
@@ -40,6 +41,7 @@ val_dataloader = dict(
     batch_size=1,
     num_workers=2,
     persistent_workers=True,
+    worker_init_fn=dict(type="clipvis_data.loader_workers.stay_with_main"),
     drop_last=False,
     sampler=dict(type="DefaultSampler", shuffle=False, round_up=False),
     dataset=dict(type="VideoInstanceDataset", test_mode=True, pipeline=test_pipeline),

@@ -1,4 +1,4 @@
-"""What worker processes of a data loader do when somebody wants the run to end."""
+"""When the worker processes of a data loader leave: when the main process says so, or is gone."""
 
 from __future__ import annotations
 
@@ -6,21 +6,28 @@ import os
 import signal
 import threading
 
+#: Seconds after which a worker notices that the main process is gone.
+PATIENCE = 2.0
 
-def leave_signals_to_main(worker_id: int) -> None:
-    """A `worker_init_fn`: the worker takes no notice of SIGINT, and of SIGTERM only from its parent.
 
-    A terminal and most schedulers send these to every process of a run. The main process then
-    finishes its iteration and ends the workers; were they to die at once, it could not.
+def stay_with_main(worker_id: int) -> None:
+    """A `worker_init_fn`: the worker leaves neither before the main process wants it to nor after it.
+
+    A terminal and most schedulers send SIGINT or SIGTERM to every process of a run. The main process
+    then finishes its iteration, for which it needs the workers; so they take no notice of SIGINT, and
+    of SIGTERM only from it. And a worker whose main process was killed would wait for ever for
+    somebody to read what it has loaded, and keep its memory.
     """
     del worker_id
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if hasattr(signal, "sigwaitinfo"):  # not on macOS, where SIGTERM ends the worker
+    if hasattr(signal, "sigtimedwait"):  # not on macOS
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
-        threading.Thread(target=_leave_when_parent_says, daemon=True).start()
+        threading.Thread(target=_leave_with, args=(os.getppid(),), daemon=True).start()
 
 
-def _leave_when_parent_says() -> None:
-    while signal.sigwaitinfo([signal.SIGTERM]).si_pid != os.getppid():
-        pass
+def _leave_with(main: int) -> None:
+    while os.getppid() == main:
+        received = signal.sigtimedwait([signal.SIGTERM], PATIENCE)
+        if received is not None and received.si_pid == main:
+            break
     os._exit(0)

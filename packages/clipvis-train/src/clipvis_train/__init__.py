@@ -6,11 +6,17 @@ Importing this package registers them.
 import torch
 
 from clipvis_core.checkpoints.files import HARMLESS_TYPES
+from clipvis_train.checkpoint_hook import SafeCheckpointHook
 from clipvis_train.clip_hooks import InitialWeightsHook, VocabularyHook
+from clipvis_train.errors import TrainingError
+from clipvis_train.finite_loss_hook import FiniteLossHook
 from clipvis_train.launching import join_processes
 from clipvis_train.mixed_precision import BFloat16OptimWrapper, use_mixed_precision
 from clipvis_train.optimizer import CLIPVISOptimWrapperConstructor, parameter_groups
+from clipvis_train.resuming import ResumeHook
 from clipvis_train.sampler_state_hook import SamplerStateHook
+from clipvis_train.seed_hook import IterationSeedHook
+from clipvis_train.stop_hook import StopHook
 
 # mmengine's own checkpoints hold its logging history, which torch >= 2.6 refuses unless it is named here.
 torch.serialization.add_safe_globals(HARMLESS_TYPES)
@@ -19,8 +25,14 @@ __version__ = "0.1.0"
 __all__ = [
     "BFloat16OptimWrapper",
     "CLIPVISOptimWrapperConstructor",
+    "FiniteLossHook",
     "InitialWeightsHook",
+    "IterationSeedHook",
+    "ResumeHook",
+    "SafeCheckpointHook",
     "SamplerStateHook",
+    "StopHook",
+    "TrainingError",
     "VocabularyHook",
     "join_processes",
     "parameter_groups",

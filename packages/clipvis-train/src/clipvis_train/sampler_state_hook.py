@@ -21,11 +21,10 @@ class SamplerStateHook(Hook):
     resumes.
 
     Workers fetch ahead, so the position that counts is the number of batches the loop has consumed:
-        its iteration
-    number. The sampler replays its draws up to there, which takes a second for a million samples;
-    the images in between are not read (mmengine's loop would read them all). A resumed run sees the
-    batches an undisturbed one would have seen. Random draws inside the augmentation are not part of
-    the position.
+    its iteration number. The sampler replays its draws up to there, which takes a second for a
+    million samples; the images in between are not read (mmengine's loop would read them all). A
+    resumed run sees the batches an undisturbed one would have seen, augmented in the same way: the
+    sampler's indices bring the seeds of their augmentation along (`clipvis_data.seeding`).
 
     The training sampler must be an `EndlessSampler` of clipvis_data.
     """

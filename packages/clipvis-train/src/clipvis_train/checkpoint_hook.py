@@ -1,0 +1,145 @@
+"""Checkpoints that are there whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from mmdet.registry import HOOKS
+from mmengine.dist import is_main_process
+from mmengine.fileio import BaseStorageBackend, LocalBackend, register_backend
+from mmengine.hooks import CheckpointHook
+from mmengine.runner import Runner
+
+from clipvis_core.whole_file import remove_unfinished, whole_file
+from clipvis_train.errors import TrainingError
+
+
+@register_backend("whole_file")
+class WholeFileBackend(LocalBackend):
+    """mmengine's local files, written whole or not at all."""
+
+    def put(self, obj: bytes | memoryview, filepath: str | Path) -> None:
+        """Writes a file.
+
+        Raises:
+            TrainingError: The disk is full, or the folder cannot be written to. The old file stays.
+        """
+        try:
+            Path(filepath).parent.mkdir(parents=True, exist_ok=True)
+            with whole_file(filepath) as file:
+                file.write(obj)
+        except OSError as error:
+            raise TrainingError(
+                f"cannot write {filepath}: {error.strerror}; the files before it are whole: "
+                "make room and go on with --resume"
+            ) from None
+
+
+@HOOKS.register_module()
+class SafeCheckpointHook(CheckpointHook):
+    """mmengine's `CheckpointHook` for runs that may be killed at any moment.
+
+    A checkpoint is written under a temporary name, brought to the disk and renamed; then the pointer
+    `last_checkpoint` is replaced in the same way; then outdated checkpoints are removed. Temporary files of a
+    killed run are removed when the next one starts. Counts in iterations.
+
+    Args:
+        backend_args: mmengine's file backend, for a store that is not a folder.
+        kwargs: See `CheckpointHook`.
+
+    Raises:
+        TrainingError: A file cannot be written.
+    """
+
+    def __init__(
+        self, *, backend_args: dict | None = None, by_epoch: bool = False, **kwargs: Any
+    ) -> None:
+        if by_epoch:
+            raise ValueError("SafeCheckpointHook counts in iterations: by_epoch must be False")
+        super().__init__(
+            by_epoch=False, backend_args=backend_args or {"backend": "whole_file"}, **kwargs
+        )
+        self._saved: int | None = None
+
+    def before_train(self, runner: Runner) -> None:
+        """Prepares the folder."""
+        super().before_train(runner)
+        if is_main_process() and Path(self.out_dir).is_dir():
+            for path in remove_unfinished(self.out_dir, "*.pth"):
+                runner.logger.info(f"removed {path}, which a killed run left unfinished")
+
+    def save_now(self, runner: Runner, iteration: int) -> None:
+        """Saves outside the interval, if this iteration is not saved already.
+
+        Args:
+            runner: The runner.
+            iteration: Number of finished iterations.
+        """
+        if self._saved != iteration:
+            self._save_checkpoint_with_step(
+                runner, iteration, meta={"epoch": runner.epoch, "iter": iteration}
+            )
+
+    def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
+        """As mmengine's, but nothing is removed or pointed at before the new file is on the disk."""
+        name = self.filename_tmpl.format(step)
+        outdated = []
+        if self.max_keep_ckpts > 0:
+            kept = [*(other for other in self.keep_ckpt_ids if other != step), step]
+            outdated, kept = kept[: -self.max_keep_ckpts], kept[-self.max_keep_ckpts :]
+            self.keep_ckpt_ids.clear()
+            self.keep_ckpt_ids.extend(kept)
+            runner.message_hub.update_info("keep_ckpt_ids", kept)
+        self.last_ckpt = self.file_backend.join_path(self.out_dir, name)
+        runner.message_hub.update_info("last_ckpt", self.last_ckpt)
+        runner.save_checkpoint(
+            self.out_dir,
+            name,
+            save_optimizer=self.save_optimizer,
+            save_param_scheduler=self.save_param_scheduler,
+            meta=meta,
+            by_epoch=False,
+            backend_args=self.backend_args,
+            **self.args,
+        )
+        self._saved = step
+        if is_main_process():
+            pointer = Path(runner.work_dir) / "last_checkpoint"
+            WholeFileBackend().put(self.last_ckpt.encode(), pointer)
+            self._remove(
+                self.file_backend.join_path(self.out_dir, self.filename_tmpl.format(other))
+                for other in outdated
+            )
+
+    def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
+        """As mmengine's, but the best one so far is removed after the better one is on the disk."""
+        backend = self.file_backend
+        self.file_backend = postponed = _PostponedRemovals(backend)
+        try:
+            super()._save_best_checkpoint(runner, metrics)
+        finally:
+            self.file_backend = backend
+        infos = runner.message_hub.runtime_info.items()
+        best = {value for key, value in infos if key.startswith("best_ckpt")}
+        self._remove(path for path in postponed.removed if path not in best)
+
+    def _remove(self, paths: Iterable[str]) -> None:
+        for path in paths:
+            if self.file_backend.isfile(path):
+                self.file_backend.remove(path)
+
+
+class _PostponedRemovals:
+    """A file backend that only notes what it is told to remove."""
+
+    def __init__(self, backend: BaseStorageBackend) -> None:
+        self._backend = backend
+        self.removed: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._backend, name)
+
+    def remove(self, path: str) -> None:
+        self.removed.append(path)

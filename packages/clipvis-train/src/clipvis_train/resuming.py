@@ -1,0 +1,151 @@
+"""Which checkpoint a run goes on from."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmdet.registry import HOOKS
+from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from clipvis_core import InputError
+from clipvis_core.checkpoints import check_shapes, read_checkpoint
+from clipvis_train.clip_hooks import inner_model
+
+#: What a checkpoint of a training run holds and one of weights alone (the best one, a published one) does not.
+RUN_ENTRIES = ("meta", "state_dict", "message_hub", "optimizer")
+
+
+@dataclass(frozen=True, order=True)
+class RunCheckpoint:
+    """A checkpoint a run can go on from; a later one is greater.
+
+    Attributes:
+        written: When, as mmengine notes it: `YYYYmmdd_HHMMSS`.
+        iteration: Finished iterations.
+        path: The file.
+    """
+
+    written: str
+    iteration: int
+    path: Path
+
+
+@HOOKS.register_module()
+class ResumeHook(Hook):
+    """Decides what a resumed run goes on from, and says so.
+
+    With `resume = True` and a `load_from`, that file; it must be whole and fit the model. With `resume = "auto"`, or
+    `resume = True` and no `load_from`, the newest checkpoint in the work dir that loads: damaged ones are named and
+    passed over. If there is none, the run starts from the beginning, from `load_from` where there is one.
+
+    Raises:
+        InputError: The named file is damaged, is no checkpoint of a training run, or is one of another model.
+    """
+
+    priority = "HIGHEST"  # before the initial weights are looked for
+
+    def before_run(self, runner: Runner) -> None:
+        if not runner._resume:
+            return
+        if runner._resume == "auto" or runner._load_from is None:
+            found = _newest_for_all_ranks(runner)
+            if found is None:
+                runner.logger.info(
+                    f"no checkpoint to resume from in {runner.work_dir}: starting from the beginning"
+                )
+                runner._resume = False
+                return
+        else:
+            found = whole_run_checkpoint(runner._load_from)
+        state = read_checkpoint(found.path)["state_dict"]
+        check_shapes(state, inner_model(runner).state_dict(), found.path)
+        runner._resume, runner._load_from = True, str(found.path)
+        runner.logger.info(f"resuming from {found.path} at iteration {found.iteration}")
+
+
+def newest_run_checkpoint(
+    work_dir: str | Path, warn: Callable[[str], None]
+) -> RunCheckpoint | None:
+    """The newest checkpoint of a run that loads.
+
+    The names do not matter, nor what `last_checkpoint` says (but its folder is looked at too).
+
+    Args:
+        work_dir: Folder of the run.
+        warn: Told of each file that is passed over because it is damaged.
+    """
+    found = []
+    for path in _checkpoint_files(Path(work_dir)):
+        try:
+            content = read_checkpoint(path)
+        except InputError as error:
+            warn(f"passed over: {error}")
+            continue
+        if all(entry in content for entry in RUN_ENTRIES):
+            found.append(_describe(content, path))
+    for candidate in sorted(found, reverse=True):
+        try:
+            _check_sums(candidate.path)
+            return candidate
+        except InputError as error:
+            warn(f"passed over: {error}")
+    return None
+
+
+def whole_run_checkpoint(path: str | Path) -> RunCheckpoint:
+    """A named checkpoint of a run, read as a whole.
+
+    Raises:
+        InputError: It is damaged or not a checkpoint of a run.
+    """
+    content = read_checkpoint(path)
+    missing = [entry for entry in RUN_ENTRIES if entry not in content]
+    if missing:
+        raise InputError(
+            f"{path} cannot be resumed from: it has no {' or '.join(missing)}; "
+            "to start a new run from its weights, use load_from"
+        )
+    _check_sums(path)
+    return _describe(content, path)
+
+
+def _newest_for_all_ranks(runner: Runner) -> RunCheckpoint | None:
+    """The main process's choice: the others may see a shared folder late."""
+    choice: list[RunCheckpoint | None] = [None]
+    if is_main_process():
+        choice = [newest_run_checkpoint(runner.work_dir, runner.logger.warning)]
+    broadcast_object_list(choice)
+    return choice[0]
+
+
+def _checkpoint_files(work_dir: Path) -> Iterator[Path]:
+    folders = {work_dir.resolve()}
+    pointer = work_dir / "last_checkpoint"
+    if pointer.is_file() and (name := pointer.read_text().strip()):
+        folders.add(Path(name).parent.resolve())
+    for folder in sorted(folders):
+        yield from sorted(folder.glob("*.pth"))
+
+
+def _describe(content: dict[str, Any], path: str | Path) -> RunCheckpoint:
+    meta = content["meta"]
+    return RunCheckpoint(str(meta.get("time", "")), int(meta["iter"]), Path(path))
+
+
+def _check_sums(path: str | Path) -> None:
+    """Reads every byte: the directory of a file may be sound where its tensors are not."""
+    if not zipfile.is_zipfile(path):
+        return  # the format before torch 1.6; reading it has read it all
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+    except (zipfile.BadZipFile, OSError, EOFError) as error:
+        raise InputError(f"{path} is damaged ({error})") from None
+    if damaged is not None:
+        raise InputError(f"{path} is damaged: wrong checksum in {damaged}")
