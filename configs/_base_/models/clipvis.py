@@ -5,7 +5,7 @@ model = dict(
         num_queries=100,
         feat_channels=256,
         pixel_decoder=dict(
-            type="MSDeformAttnPixelDecoder",
+            type="CLIPVISPixelDecoder",
             strides=[4, 8, 16, 32],
             num_outs=3,
             norm_cfg=dict(type="GN", num_groups=32),

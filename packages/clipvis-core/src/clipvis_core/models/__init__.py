@@ -3,12 +3,14 @@
 from clipvis_core.models.clip_backbone import FrozenCLIP
 from clipvis_core.models.criterion import ClassAgnosticMaskCriterion
 from clipvis_core.models.image_model import CLIPVISImage
+from clipvis_core.models.pixel_decoder import CLIPVISPixelDecoder
 from clipvis_core.models.query_head import CLIPVISHead, QueryPrediction
 from clipvis_core.models.video_model import CLIPVISVideo, VideoSession, VideoTracks
 
 __all__ = [
     "CLIPVISHead",
     "CLIPVISImage",
+    "CLIPVISPixelDecoder",
     "CLIPVISVideo",
     "ClassAgnosticMaskCriterion",
     "FrozenCLIP",

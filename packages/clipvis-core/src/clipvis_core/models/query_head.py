@@ -38,7 +38,7 @@ class CLIPVISHead(BaseModule):
 
     Args:
         in_channels: Channels of res2..res5.
-        pixel_decoder: Config of mmdet's `MSDeformAttnPixelDecoder`.
+        pixel_decoder: Config of `CLIPVISPixelDecoder`.
         transformer_decoder: Config of mmdet's `Mask2FormerTransformerDecoder`; its `num_layers` is L.
         positional_encoding: Config of the decoder's position encoding.
         num_queries: Q.
