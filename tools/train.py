@@ -13,7 +13,12 @@ import _command
 from clipvis_core import InputError
 from clipvis_core.inference.building import read_config
 from clipvis_data.errors import InputError as DataInputError
-from clipvis_train import join_processes, use_mixed_precision
+from clipvis_train import (
+    add_tensorboard,
+    check_tensorboard,
+    join_processes,
+    use_mixed_precision,
+)
 
 
 def parse_args() -> argparse.Namespace:
@@ -39,6 +44,9 @@ def parse_args() -> argparse.Namespace:
         "--auto-scale-lr",
         action="store_true",
         help="learning rate times total batch / auto_scale_lr.base_batch_size of the config",
+    )
+    parser.add_argument(
+        "--tensorboard", action="store_true", help="also log losses and pictures for TensorBoard"
     )
     parser.add_argument("--launcher", choices=["none", "pytorch", "slurm", "mpi"], default="none")
     parser.add_argument(
@@ -73,6 +81,9 @@ def configure(args: argparse.Namespace) -> Config:
                 f"{args.config} has no auto_scale_lr.base_batch_size, the batch its learning rate is for"
             )
         config.auto_scale_lr.enable = True
+    if args.tensorboard:
+        add_tensorboard(config)
+    check_tensorboard(config)
     if args.resume == "auto":
         config.resume = "auto"  # and `load_from` stays, for a run that has no checkpoint yet
     elif args.resume is not None:

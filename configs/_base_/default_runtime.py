@@ -13,6 +13,7 @@ default_hooks = dict(
         type="SafeCheckpointHook", by_epoch=False, interval=10000, save_last=True, max_keep_ckpts=3
     ),
     sampler_seed=dict(type="DistSamplerSeedHook"),
+    visualization=dict(type="PredictionVisualizationHook"),
     # What makes runs survive; here and not in custom_hooks, which a config may replace.
     resume=dict(type="ResumeHook"),
     iteration_seed=dict(type="IterationSeedHook"),
@@ -32,6 +33,8 @@ env_cfg = dict(
     dist_cfg=dict(backend="nccl"),
 )
 
+# Losses and metrics as text and JSON; `tools/train.py --tensorboard` adds TensorBoard.
+visualizer = dict(type="Visualizer", vis_backends=[dict(type="LocalVisBackend")])
 log_processor = dict(type="LogProcessor", window_size=50, by_epoch=False)
 log_level = "INFO"
 load_from = None

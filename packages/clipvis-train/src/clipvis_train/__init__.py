@@ -17,6 +17,8 @@ from clipvis_train.resuming import ResumeHook
 from clipvis_train.sampler_state_hook import SamplerStateHook
 from clipvis_train.seed_hook import IterationSeedHook
 from clipvis_train.stop_hook import StopHook
+from clipvis_train.tensorboard import add_tensorboard, check_tensorboard
+from clipvis_train.visualization_hook import PredictionVisualizationHook
 
 # mmengine's own checkpoints hold its logging history, which torch >= 2.6 refuses unless it is named here.
 torch.serialization.add_safe_globals(HARMLESS_TYPES)
@@ -28,12 +30,15 @@ __all__ = [
     "FiniteLossHook",
     "InitialWeightsHook",
     "IterationSeedHook",
+    "PredictionVisualizationHook",
     "ResumeHook",
     "SafeCheckpointHook",
     "SamplerStateHook",
     "StopHook",
     "TrainingError",
     "VocabularyHook",
+    "add_tensorboard",
+    "check_tensorboard",
     "join_processes",
     "parameter_groups",
     "use_mixed_precision",

@@ -1,0 +1,144 @@
+"""Pictures of what the model predicts, at every validation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from mmdet.structures import DetDataSample, TrackDataSample
+from mmengine.dist import master_only
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
+from mmengine.runner import Runner
+from mmengine.visualization import LocalVisBackend
+from PIL import Image
+
+from clipvis_core import Vocabulary
+from clipvis_core.inference.result import SegmentationResult
+from clipvis_core.media import draw_tracks
+from clipvis_core.media.images import load_image
+from clipvis_core.models.video_model import VideoTracks
+from clipvis_core.whole_file import whole_file
+from clipvis_eval.metrics.image_metrics import encode_masks
+from clipvis_train.clip_hooks import inner_model
+
+
+@HOOKS.register_module()
+class PredictionVisualizationHook(Hook):
+    """Draws the predictions on a few validation images or clips, the same ones each time.
+
+    The pictures go to `WORK_DIR/vis/iter_N/`, one a frame, and to TensorBoard and the like if the
+    visualizer has such a backend. mmdet's own hooks draw images without an eye to the iteration, and
+    tracks only where each frame holds its own.
+
+    Args:
+        num_samples: Images or clips that are drawn, spread evenly over the validation set (over the
+            first process's share of it).
+        frames_per_clip: Frames of a clip that are drawn, spread evenly.
+        score_thr: Predictions below it are not drawn.
+        max_objects: Most predictions drawn, the best ones.
+    """
+
+    priority = "LOW"
+
+    def __init__(
+        self,
+        *,
+        num_samples: int = 4,
+        frames_per_clip: int = 3,
+        score_thr: float = 0.1,
+        max_objects: int = 10,
+    ) -> None:
+        self.num_samples = num_samples
+        self.frames_per_clip = frames_per_clip
+        self.score_thr = score_thr
+        self.max_objects = max_objects
+
+    @master_only
+    def after_val_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: dict | None = None,
+        outputs: Sequence[DetDataSample | TrackDataSample] | None = None,
+    ) -> None:
+        """Draws the first sample of the batch if it is one of the chosen."""
+        if not outputs or batch_idx not in spread(len(runner.val_dataloader), self.num_samples):
+            return
+        vocabulary = inner_model(runner).vocabulary
+        iteration = runner.iter
+        folder = Path(runner.work_dir, "vis", f"iter_{iteration}")
+        for name, picture in self.pictures(outputs[0], vocabulary):
+            path = folder / f"{batch_idx:05d}_{name}.jpg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with whole_file(path) as file:
+                Image.fromarray(picture).save(file, format="JPEG", quality=90)
+            for backend in runner.visualizer._vis_backends.values():
+                if not isinstance(backend, LocalVisBackend):  # the files are written already
+                    backend.add_image(f"val/{path.stem}", picture, step=iteration)
+
+    def pictures(
+        self, sample: DetDataSample | TrackDataSample, vocabulary: Vocabulary
+    ) -> Iterator[tuple[str, np.ndarray]]:
+        """Drawn frames of one sample.
+
+        Args:
+            sample: A model's output: an image with `pred_instances`, or a clip with `pred_tracks`.
+            vocabulary: What the labels count in.
+
+        Yields:
+            A name and an RGB uint8 `(H, W, 3)` picture.
+        """
+        is_clip = isinstance(sample, TrackDataSample)
+        frames = list(sample) if is_clip else [sample]
+        result = as_result(sample, vocabulary)
+        tracks = result.visible(self.score_thr)[: self.max_objects]
+        names = [vocabulary.names[int(result.tracks.labels[index])] for index in tracks]
+        scores = [float(result.tracks.scores[index]) for index in tracks]
+        for t in spread(len(frames), self.frames_per_clip):
+            path = Path(frames[t].img_path)
+            picture = draw_tracks(
+                load_image(path), result.masks(t, tracks), [i + 1 for i in tracks], names, scores
+            )
+            yield f"{path.parent.name}_{path.stem}" if is_clip else path.stem, picture
+
+
+def spread(count: int, chosen: int) -> list[int]:
+    """At most `chosen` of the numbers from 0 to `count` - 1, evenly apart.
+
+    Example:
+        >>> spread(10, 4), spread(2, 4)
+        ([0, 2, 5, 7], [0, 1])
+    """
+    chosen = min(count, chosen)
+    return [i * count // chosen for i in range(chosen)]
+
+
+def as_result(
+    sample: DetDataSample | TrackDataSample, vocabulary: Vocabulary
+) -> SegmentationResult:
+    """A model's output as the inference API gives it; an image is a clip of one frame."""
+    if isinstance(sample, TrackDataSample):
+        found, first = sample.pred_tracks, sample[0]
+        num_frames, segmentations = len(sample), found.segmentations
+    else:
+        found, first = sample.pred_instances, sample
+        num_frames = 1
+        segmentations = [
+            [mask if filled else None]
+            for mask, filled in zip(
+                encode_masks(found.masks), found.masks.flatten(1).any(dim=1).tolist(), strict=True
+            )
+        ]
+    height, width = first.ori_shape[:2]
+    return SegmentationResult(
+        name=Path(first.img_path).stem,
+        height=height,
+        width=width,
+        frame_rate=Fraction(1),
+        num_frames=num_frames,
+        vocabulary=vocabulary,
+        tracks=VideoTracks(found.scores, found.labels, found.queries, segmentations),
+    )
