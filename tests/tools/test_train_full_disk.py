@@ -1,0 +1,30 @@
+"""A disk that fills up while a log is written ends training with one line."""
+
+from __future__ import annotations
+
+import errno
+import sys
+
+import pytest
+
+from clipvis_core import InputError
+
+
+def test_full_disk_is_a_users_error_and_other_faults_are_not(monkeypatch, repo_root, tmp_path):
+    import train
+
+    config = str(repo_root / "configs/image/clipvis_r50_lvis.py")
+    monkeypatch.setattr(sys, "argv", ["train.py", config, "--work-dir", str(tmp_path)])
+
+    def fail_with(number):
+        def from_cfg(config):
+            raise OSError(number, "as the system says", "scalars.json")
+
+        monkeypatch.setattr(train.Runner, "from_cfg", from_cfg)
+
+    fail_with(errno.ENOSPC)
+    with pytest.raises(InputError, match=r"scalars\.json: as the system says; the checkpoints are"):
+        train.main()
+    fail_with(errno.EIO)
+    with pytest.raises(OSError, match="as the system says"):
+        train.main()
