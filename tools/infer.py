@@ -2,28 +2,39 @@
 
     python tools/infer.py video.mp4 --checkpoint clipvis_r50_lvis.pth --classes "dog, puppy; frisbee"
 
-Writes results.json (YouTube-VIS results, all top tracks), vocabulary.json and overlay.mp4.
+Writes results.json (YouTube-VIS results, all top tracks), vocabulary.json and overlay.mp4. With --stream, and
+for input that comes once (`-`, a pipe, a camera), also frames.jsonl: each frame's tracks as soon as they are known.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
+import signal
 import sys
+import threading
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 import _command
 from clipvis_core import InputError, Vocabulary
 from clipvis_core.checkpoints import Layout, describe_layout, model_state, read_checkpoint
 from clipvis_core.inference import (
     CLIPVISInferencer,
+    FrameStream,
+    LiveFrame,
     SegmentationResult,
+    draw_live,
     overlay_frames,
     write_overlay,
 )
-from clipvis_core.media import FrameSource, open_frames
+from clipvis_core.media import FrameSource, VideoStream, VideoWriter, open_frames
+from clipvis_core.pipelining import Behind
+from clipvis_core.tracking import LiveRule
 from clipvis_core.whole_file import whole_file
 from clipvis_data.errors import InputError as DataInputError
 
@@ -31,6 +42,7 @@ ROOT = Path(__file__).resolve().parents[1]
 RANDOM_LAYOUT = Layout("RN50", 9)
 CONFIG_NAMES = {"RN50": "r50", "ConvNeXt-B": "convnext-b"}
 TABLE_ROWS = 30
+FRAMES_BEHIND = 4  # frames that may wait to be written
 
 
 def parse_args() -> argparse.Namespace:
@@ -38,7 +50,10 @@ def parse_args() -> argparse.Namespace:
         description=__doc__.splitlines()[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     parser.add_argument(
-        "input", metavar="INPUT", help="a video file, a folder of frames, or an image"
+        "input",
+        metavar="INPUT",
+        help="a video file, a folder of frames, or an image; `-` (a video on standard input), a pipe or a camera "
+        "(0 or /dev/video0)",
     )
     parser.add_argument(
         "--config", help="model config; by default the one that fits the checkpoint"
@@ -76,17 +91,44 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--allow-truncated", action="store_true", help="take what a broken video yields"
     )
+    live = parser.add_argument_group("frames as they come", "the last three imply --stream")
+    live.add_argument(
+        "--stream",
+        action="store_true",
+        help="write each frame's tracks at once, to frames.jsonl and the overlay; Ctrl-C ends the video",
+    )
+    live.add_argument(
+        "--live-start",
+        type=float,
+        metavar="S",
+        help="start a track when its score in one frame reaches S, with an id of its own (default: tracks last from "
+        "the first frame to the last); results.json stays the same",
+    )
+    live.add_argument(
+        "--live-patience",
+        type=int,
+        metavar="N",
+        help=f"end such a track after N frames below S (default: {LiveRule.patience})",
+    )
+    live.add_argument(
+        "--live-only",
+        action="store_true",
+        help="keep nothing of past frames and write no results.json, for streams without an end; tracks start and end",
+    )
     return parser.parse_args()
 
 
 def main() -> None:
     args = parse_args()
     warnings.filterwarnings("ignore", category=UserWarning, module="torch")
+    live = live_rule(args)
     vocabulary = read_vocabulary(args)
     source = open_frames(args.input, allow_truncated=args.allow_truncated)
     out_dir = Path(args.out_dir) if args.out_dir else Path("outputs") / source.name
     check_writable(out_dir)
-    config = args.config or fitting_config(args.checkpoint, is_image=source.num_frames == 1)
+    streaming = args.stream or live is not None or isinstance(source, VideoStream)
+    is_image = source.num_frames == 1 and not streaming
+    config = args.config or fitting_config(args.checkpoint, is_image=is_image)
     if args.checkpoint is None:
         print(
             "no checkpoint given: the weights are random, so masks and names mean nothing",
@@ -103,16 +145,36 @@ def main() -> None:
         num_memory=args.num_memory,
         num_match=args.num_match,
     )
-    result = inferencer(source)
-    out_dir.mkdir(parents=True, exist_ok=True)
-    if not args.no_video:
-        write_overlay(result, source, out_dir / "overlay.mp4", score_thr=args.score_thr)
-        if result.num_frames == 1:
-            write_picture(result, source, out_dir / "overlay.png", args.score_thr)
-    write_json(out_dir / "vocabulary.json", vocabulary.to_json())
-    write_json(out_dir / "results.json", json.dumps(result.records()))
-    print_table(result, args.score_thr)
+    if streaming:
+        stream = inferencer.stream(source, live=live, keep=not args.live_only, progress=True)
+        out_dir.mkdir(parents=True, exist_ok=True)
+        write_stream(stream, source, out_dir, args)
+        result = None if args.live_only else stream.result()
+    else:
+        result = inferencer(source)
+        out_dir.mkdir(parents=True, exist_ok=True)
+        if not args.no_video:
+            write_overlay(result, source, out_dir / "overlay.mp4", score_thr=args.score_thr)
+            if result.num_frames == 1:
+                write_picture(result, source, out_dir / "overlay.png", args.score_thr)
+    with whole_file(out_dir / "vocabulary.json") as file:
+        file.write(vocabulary.to_json().encode("utf-8"))
+    if result is not None:
+        with whole_file(out_dir / "results.json") as file:
+            result.write_json(file)
+        print_table(result, args.score_thr)
     print(f"wrote {', '.join(sorted(path.name for path in out_dir.iterdir()))} to {out_dir}")
+
+
+def live_rule(args: argparse.Namespace) -> LiveRule | None:
+    """When tracks start and end in frames.jsonl, if the command line says so."""
+    if args.live_start is None and args.live_patience is None and not args.live_only:
+        return None
+    given = {"start_score": args.live_start, "patience": args.live_patience}
+    try:
+        return LiveRule(**{name: value for name, value in given.items() if value is not None})
+    except ValueError as error:
+        raise InputError(f"--live-start, --live-patience: {error}") from None
 
 
 def read_vocabulary(args: argparse.Namespace) -> Vocabulary:
@@ -151,10 +213,48 @@ def check_writable(out_dir: Path) -> None:
         raise InputError(f"no permission to write in {existing}: choose another --out-dir")
 
 
-def write_json(path: Path, text: str) -> None:
-    """Writes a JSON text, whole or not at all."""
-    with whole_file(path) as file:
-        file.write(text.encode("utf-8"))
+def write_stream(
+    stream: FrameStream, source: FrameSource, out_dir: Path, args: argparse.Namespace
+) -> None:
+    """Writes each frame's tracks as they come, until the source ends or somebody presses Ctrl-C."""
+    overlay = VideoWriter(out_dir / "overlay.mp4", source.frame_rate, source.height, source.width)
+    with contextlib.ExitStack() as stack:
+        lines = stack.enter_context((out_dir / "frames.jsonl").open("w", encoding="utf-8"))
+        writer = None if args.no_video else stack.enter_context(overlay)
+        stopped = stack.enter_context(first_interrupt())
+        behind = Behind(depth=FRAMES_BEHIND)
+        for frame in stream:
+            behind.submit(write_frame, frame, lines, writer, args.score_thr)
+            if stopped.is_set():
+                break
+        stream.close()
+        behind.wait()
+
+
+def write_frame(
+    frame: LiveFrame, lines: TextIO, overlay: VideoWriter | None, score_thr: float
+) -> None:
+    """One line of frames.jsonl and one frame of the overlay."""
+    tracks = [vars(track) for track in frame.tracks(score_thr)]
+    print(json.dumps({"frame": frame.index, "tracks": tracks}), file=lines, flush=True)
+    if overlay is not None:
+        overlay.write(draw_live(frame, score_thr=score_thr))
+
+
+@contextlib.contextmanager
+def first_interrupt() -> Iterator[threading.Event]:
+    """The first Ctrl-C sets the event; the next one, as for a source that sends nothing, leaves the program."""
+    stopped = threading.Event()
+
+    def stop(*_: object) -> None:
+        stopped.set()
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield stopped
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def write_picture(

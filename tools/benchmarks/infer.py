@@ -109,12 +109,13 @@ def segment(
     )
     with torch.no_grad(), autocast, timed(stages, seconds, args.device):
         start = time.perf_counter()
-        session = model.start_video()
+        session = model.start_video(tuple(args.size), tuple(args.output_size))
         for window in frames.split(model.window):
-            inputs = {"inputs": [window.to(args.device)], "data_samples": None}
-            session.add(model.data_preprocessor(inputs, False)["inputs"][0])
+            session.add(model.prepare(window))
         network_end = time.perf_counter()
-        session.finish(tuple(args.size), tuple(args.output_size))
+        tracks = session.finish()
+        for segments in tracks.segmentations:
+            list(segments)
         end = time.perf_counter()
     seconds["query_decoder"] = (
         seconds.pop("network_rest") - seconds["backbone"] - seconds["pixel_decoder"]
@@ -123,7 +124,7 @@ def segment(
     seconds["matching_and_scores"] = network_end - start - measured
     seconds["masks_and_rle"] = end - network_end
     seconds["total"] = end - start
-    return dict(seconds), session.track_scores.scores().cpu()
+    return dict(seconds), session.tracker.scores.scores().cpu()
 
 
 @contextmanager

@@ -44,6 +44,15 @@ def test_always_a_permutation(seed, queries):
         assert sorted(matcher.step(step).tolist()) == list(range(queries))
 
 
+@QUIET
+@given(seed=st.integers(0, 2**16), windows=st.lists(st.integers(1, 7), min_size=1, max_size=5))
+def test_a_window_is_its_frames(seed, windows):
+    frames = torch.randn((sum(windows), 6, 5), generator=torch.Generator().manual_seed(seed))
+    single, several = TemporalMatcher(4, 3), TemporalMatcher(4, 3)
+    expected = torch.stack([single.step(frame) for frame in frames])
+    assert torch.equal(torch.cat([several.steps(part) for part in frames.split(windows)]), expected)
+
+
 def test_object_back_after_occlusion():
     """A track that looks like noise for some frames is found again through older memories."""
     tracks = torch.eye(8)[:4]

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
 import torch
 
-from clipvis_core.tracking import FrameOutputs, TrackScores
+from clipvis_core.tracking import FrameOutputs, TrackScores, mask_statistics
+
+
+@dataclass
+class Frame:
+    """What one frame's queries say, masks in full."""
+
+    class_probs: torch.Tensor
+    ious: torch.Tensor
+    object_logits: torch.Tensor
+    mask_logits: torch.Tensor
 
 
 def random_frames(
     num_frames: int, queries: int = 6, classes: int = 5, seed: int = 0
-) -> list[FrameOutputs]:
+) -> list[Frame]:
     generator = torch.Generator().manual_seed(seed)
     return [
-        FrameOutputs(
+        Frame(
             class_probs=torch.randn((queries, classes), generator=generator).mul(4).softmax(dim=-1),
             ious=torch.rand(queries, generator=generator),
             object_logits=torch.randn((queries, 2), generator=generator) * 5,
@@ -23,10 +35,17 @@ def random_frames(
     ]
 
 
-def scored(frames: list[FrameOutputs]) -> TrackScores:
+def scored(frames: list[Frame]) -> TrackScores:
     scores = TrackScores()
     for frame in frames:
-        scores.update(frame)
+        scores.update(
+            FrameOutputs(
+                frame.class_probs,
+                frame.ious,
+                frame.object_logits,
+                *mask_statistics(frame.mask_logits),
+            )
+        )
     return scores
 
 
@@ -46,7 +65,8 @@ def test_top_pairs_gate_and_quality():
     assert sorted((top.queries * 5 + top.labels).tolist()) == sorted(expected_pairs.tolist())
     assert top.hidden.any()
     assert not top.hidden.all()
-    for query, label, class_score, score, hidden in zip(*vars(top).values(), strict=True):
+    rows = zip(top.queries, top.labels, top.class_scores, top.scores, top.hidden, strict=True)
+    for query, label, class_score, score, hidden in rows:
         inside, weight = 0.0, 0
         for t, frame in enumerate(frames):
             presence = (

@@ -2,14 +2,19 @@
 
 from clipvis_core.inference.building import build_model
 from clipvis_core.inference.inferencer import CLIPVISInferencer
-from clipvis_core.inference.overlay import overlay_frames, write_overlay
+from clipvis_core.inference.overlay import draw_live, overlay_frames, write_overlay
 from clipvis_core.inference.preprocessing import resized_size
 from clipvis_core.inference.result import SegmentationResult
+from clipvis_core.inference.streaming import FrameStream, LiveFrame, LiveTrack
 
 __all__ = [
     "CLIPVISInferencer",
+    "FrameStream",
+    "LiveFrame",
+    "LiveTrack",
     "SegmentationResult",
     "build_model",
+    "draw_live",
     "overlay_frames",
     "resized_size",
     "write_overlay",

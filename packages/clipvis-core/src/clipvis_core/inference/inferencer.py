@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -11,15 +11,16 @@ import numpy as np
 import torch
 from mmdet.structures import DetDataSample
 from mmengine.config import Config
-from tqdm import tqdm
+from torch import Tensor
 
 from clipvis_core.errors import InputError
 from clipvis_core.inference.building import build_model, read_config
 from clipvis_core.inference.preprocessing import resized_size, to_input
 from clipvis_core.inference.result import SegmentationResult
+from clipvis_core.inference.streaming import FrameStream
 from clipvis_core.media import FrameSource, open_frames
-from clipvis_core.models import CLIPVISVideo, VideoTracks
-from clipvis_core.tracking import encode_masks
+from clipvis_core.models import CLIPVISVideo, VideoSession
+from clipvis_core.tracking import FrameTracks, LiveRule, VideoTracks, encode_masks
 from clipvis_core.vocabulary import Vocabulary
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -106,59 +107,95 @@ class CLIPVISInferencer:
             InputError: The source cannot be read, breaks half-way, or has several frames and the model is an
                 image model.
         """
-        frames = (
-            source
-            if isinstance(source, FrameSource)
-            else open_frames(source, allow_truncated=allow_truncated)
+        frames = _as_source(source, allow_truncated)
+        if isinstance(self.model, CLIPVISVideo):
+            return self.stream(frames, progress=progress).result()
+        return self._segment_image(frames)
+
+    def stream(
+        self,
+        source: str | Path | FrameSource | Iterable[np.ndarray],
+        *,
+        live: LiveRule | None = None,
+        keep: bool = True,
+        temp_dir: str | Path | None = None,
+        allow_truncated: bool = False,
+        progress: bool = False,
+    ) -> FrameStream:
+        """Segments a video frame by frame: iterate over what this returns, then ask for its `result()`.
+
+        Args:
+            source: As for a call; also `-` (a video on standard input), a named pipe or a camera.
+            live: When tracks start and end; by default each lasts from the first frame to the last. It changes what
+                the frames say, not the result.
+            keep: Whether `result` will be asked for. Without, which needs `live`, nothing is kept of past frames.
+            temp_dir: Folder of the temporary files (about 0.1 MB a frame); by default the system's.
+            allow_truncated: Take a video that breaks half-way for what could be decoded.
+            progress: Show a progress bar with frames a second.
+
+        Raises:
+            InputError: The source cannot be read, or the model is an image model.
+
+        Example:
+            stream = inferencer.stream("/dev/video0", live=LiveRule(start_score=0.4, patience=15))
+            for frame in stream:
+                for track in frame.tracks(score_thr=0.3):
+                    print(frame.index, track.id, track.label)
+        """
+        if not isinstance(self.model, CLIPVISVideo):
+            raise InputError("the config builds an image model: use one of configs/video")
+        frames = _as_source(source, allow_truncated)
+        size = self._network_size(frames)
+        session = self.model.start_video(
+            size, (frames.height, frames.width), live=live, keep=keep, folder=temp_dir
         )
-        size = resized_size(frames.height, frames.width, self.short_side, self.max_long_side)
-        bar = tqdm(total=frames.num_frames, desc=frames.name, unit="frame", disable=not progress)
-        with bar, self._precision(), torch.no_grad():
-            segment = (
-                self._segment_video if isinstance(self.model, CLIPVISVideo) else self._segment_image
-            )
-            tracks = segment(frames, size, bar)
-        return SegmentationResult(
-            name=frames.name,
-            height=frames.height,
-            width=frames.width,
-            frame_rate=frames.frame_rate,
-            num_frames=frames.num_read,
+        return FrameStream(
+            source=frames,
+            session=session,
+            size=size,
+            window=self.model.window,
+            advance=self._advance,
             vocabulary=self.model.vocabulary,
-            tracks=tracks,
+            progress=progress,
         )
 
-    def _segment_video(self, frames: FrameSource, size: tuple[int, int], bar: tqdm) -> VideoTracks:
-        session = self.model.start_video()
-        for window in _windows(frames, self.model.window):
-            inputs = [to_input(window, size).to(self.device)]
-            data = self.model.data_preprocessor({"inputs": inputs, "data_samples": None}, False)
-            session.add(data["inputs"][0])
-            bar.update(len(window))
-        bar.close()
-        return session.finish(size, (frames.height, frames.width), progress=not bar.disable)
+    def _advance(self, session: VideoSession, frames: Tensor) -> list[FrameTracks]:
+        """Takes uint8 frames `(n, 3, H, W)` into a video."""
+        with self._precision(), torch.no_grad():
+            return session.add(self.model.prepare(frames))
 
-    def _segment_image(self, frames: FrameSource, size: tuple[int, int], bar: tqdm) -> VideoTracks:
+    def _network_size(self, frames: FrameSource) -> tuple[int, int]:
+        return resized_size(frames.height, frames.width, self.short_side, self.max_long_side)
+
+    def _segment_image(self, frames: FrameSource) -> SegmentationResult:
         images = list(islice(frames, 2))
         if len(images) > 1:
             raise InputError(
                 f"{frames.name} has several frames and the config builds an image model: use configs/video"
             )
+        size = self._network_size(frames)
         sample = DetDataSample(
             metainfo={"img_shape": size, "ori_shape": (frames.height, frames.width)}
         )
         inputs = {"inputs": [to_input(images, size)[0].to(self.device)], "data_samples": [sample]}
-        found = self.model(**self.model.data_preprocessor(inputs, False), mode="predict")[
-            0
-        ].pred_instances
-        bar.update(1)
+        with self._precision(), torch.no_grad():
+            (sample,) = self.model(**self.model.data_preprocessor(inputs, False), mode="predict")
+        found = sample.pred_instances
         filled = found.masks.flatten(1).any(dim=1).tolist()
         segmentations = [
             [rle if any_pixel else None]
             for rle, any_pixel in zip(encode_masks(found.masks), filled, strict=True)
         ]
-        return VideoTracks(
-            found.scores.cpu(), found.labels.cpu(), found.queries.cpu(), segmentations
+        return SegmentationResult(
+            name=frames.name,
+            height=frames.height,
+            width=frames.width,
+            frame_rate=frames.frame_rate,
+            num_frames=1,
+            vocabulary=self.model.vocabulary,
+            tracks=VideoTracks(
+                found.scores.cpu(), found.labels.cpu(), found.queries.cpu(), segmentations
+            ),
         )
 
     def _precision(self) -> contextlib.AbstractContextManager:
@@ -167,11 +204,12 @@ class CLIPVISInferencer:
         return torch.autocast(self.device.type, dtype=self.dtype)
 
 
-def _windows(frames: Iterable[np.ndarray], size: int) -> Iterator[list[np.ndarray]]:
-    """Consecutive groups of `size` frames; the last may be shorter."""
-    iterator = iter(frames)
-    while window := list(islice(iterator, size)):
-        yield window
+def _as_source(
+    source: str | Path | FrameSource | Iterable[np.ndarray], allow_truncated: bool
+) -> FrameSource:
+    if isinstance(source, FrameSource):
+        return source
+    return open_frames(source, allow_truncated=allow_truncated)
 
 
 def _usable_device(name: str | None) -> torch.device:

@@ -10,7 +10,11 @@ import numpy as np
 from tqdm import tqdm
 
 from clipvis_core.inference.result import SegmentationResult
+from clipvis_core.inference.streaming import LiveFrame
 from clipvis_core.media import FrameSource, VideoWriter, draw_tracks
+from clipvis_core.pipelining import ahead
+
+FRAMES_AHEAD = 4  # decoded while others are drawn
 
 
 def write_overlay(
@@ -48,5 +52,20 @@ def overlay_frames(
     names = [result.vocabulary.names[int(result.tracks.labels[index])] for index in tracks]
     scores = [float(result.tracks.scores[index]) for index in tracks]
     numbers = [index + 1 for index in tracks]
-    for t, frame in enumerate(islice(source, result.num_frames)):
+    frames = ahead(source, depth=FRAMES_AHEAD)
+    for t, frame in enumerate(islice(frames, result.num_frames)):
         yield draw_tracks(frame, result.masks(t, tracks), numbers, names, scores)
+    frames.close()
+
+
+def draw_live(frame: LiveFrame, *, score_thr: float) -> np.ndarray:
+    """A frame of a stream, RGB uint8 `(H, W, 3)`, with the tracks drawn as they are known by then."""
+    tracks = [track for track in frame.tracks(score_thr) if track.segmentation is not None]
+    masks = [track.mask() for track in tracks]
+    return draw_tracks(
+        frame.image,
+        np.stack(masks) if masks else np.zeros((0, *frame.image.shape[:2]), bool),
+        [track.id for track in tracks],
+        [track.label for track in tracks],
+        [track.score for track in tracks],
+    )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import BinaryIO
 
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from clipvis_core.models.video_model import VideoTracks
+from clipvis_core.tracking import VideoTracks
 from clipvis_core.vocabulary import Vocabulary
 
 
@@ -55,20 +58,30 @@ class SegmentationResult:
 
     def records(self, video_id: int = 1) -> list[dict]:
         """The YouTube-VIS result list, ready for JSON: all tracks, whatever their score."""
-        return [
-            {
+        return list(self.iter_records(video_id))
+
+    def iter_records(self, video_id: int = 1) -> Iterator[dict]:
+        """The same one record at a time, so that no more than one track's masks are in memory."""
+        for score, label, segmentations in zip(
+            self.tracks.scores.tolist(),
+            self.tracks.labels.tolist(),
+            self.tracks.segmentations,
+            strict=True,
+        ):
+            yield {
                 "video_id": video_id,
                 "score": score,
                 "category_id": label + 1,
-                "segmentations": segmentations,
+                "segmentations": list(segmentations),
             }
-            for score, label, segmentations in zip(
-                self.tracks.scores.tolist(),
-                self.tracks.labels.tolist(),
-                self.tracks.segmentations,
-                strict=True,
-            )
-        ]
+
+    def write_json(self, file: BinaryIO) -> None:
+        """Writes the result list as JSON."""
+        separator = b"["
+        for record in self.iter_records():
+            file.write(separator + json.dumps(record).encode("ascii"))
+            separator = b", "
+        file.write(b"]" if separator == b", " else b"[]")
 
     def visible(self, score_thr: float) -> list[int]:
         """Indices of the tracks to show: score at least `score_thr`, each query under its best name only."""

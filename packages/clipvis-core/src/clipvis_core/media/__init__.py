@@ -1,4 +1,4 @@
-"""Frames in, videos out: reading videos, folders and arrays, drawing tracks, writing the
+"""Frames in, videos out: reading videos, streams, folders and arrays, drawing tracks, writing the
 overlay."""
 
 from clipvis_core.media.contact_sheet import ContactSheet
@@ -6,6 +6,7 @@ from clipvis_core.media.frames import DEFAULT_FRAME_RATE, MAX_PIXELS, FrameSourc
 from clipvis_core.media.overlay import draw_tracks
 from clipvis_core.media.palette import track_color
 from clipvis_core.media.reader import open_frames
+from clipvis_core.media.stream import VideoStream
 from clipvis_core.media.writer import VideoWriter
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "ContactSheet",
     "FrameSource",
     "TruncatedError",
+    "VideoStream",
     "VideoWriter",
     "draw_tracks",
     "open_frames",

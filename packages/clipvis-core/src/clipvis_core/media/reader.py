@@ -12,17 +12,25 @@ from clipvis_core.errors import InputError
 from clipvis_core.media.arrays import ArraySource
 from clipvis_core.media.frames import FrameSource
 from clipvis_core.media.images import IMAGE_SUFFIXES, ImageFile, ImageFolder
+from clipvis_core.media.stream import (
+    STANDARD_INPUT,
+    camera_path,
+    open_camera,
+    open_pipe,
+    open_standard_input,
+)
 from clipvis_core.media.video import VideoFile
 
 
 def open_frames(
     source: str | os.PathLike[str] | Iterable[np.ndarray], *, allow_truncated: bool = False
 ) -> FrameSource:
-    """Opens a video file, a folder of images, an image or arrays as a source of RGB frames.
+    """Opens a video file or stream, a folder of images, an image or arrays as a source of RGB frames.
 
     Args:
-        source: Path of a video file, of a folder of frames or of an image; or an iterable of RGB
-            uint8 arrays (H, W, 3). A single such array is an image.
+        source: Path of a video file, of a folder of frames, of an image or of a named pipe; `-` for a
+            video on standard input; a camera as `0` or `/dev/video0`; or an iterable of RGB uint8
+            arrays (H, W, 3). A single such array is an image.
         allow_truncated: A source that breaks off half-way ends there with a warning, instead of
             raising.
 
@@ -34,6 +42,10 @@ def open_frames(
     (48, 64, [(48, 64, 3), (48, 64, 3)])
     """
     if isinstance(source, str | os.PathLike):
+        if os.fspath(source) == STANDARD_INPUT:
+            return open_standard_input(allow_truncated=allow_truncated)
+        if device := camera_path(source):
+            return open_camera(device)
         return _open_path(Path(source), allow_truncated=allow_truncated)
     if isinstance(source, np.ndarray) and source.ndim == 3:
         return ArraySource([source])
@@ -48,6 +60,8 @@ def _open_path(path: Path, *, allow_truncated: bool) -> FrameSource:
     try:
         if path.is_dir():
             return ImageFolder(path, allow_truncated=allow_truncated)
+        if path.is_fifo():
+            return open_pipe(path, allow_truncated=allow_truncated)
         size = path.stat().st_size
         regular = path.is_file()
     except OSError as error:

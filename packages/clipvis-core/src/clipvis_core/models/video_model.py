@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import torch
@@ -10,39 +11,21 @@ from mmdet.registry import MODELS
 from mmdet.structures import TrackDataSample
 from mmengine.structures import InstanceData
 from torch import Tensor
-from tqdm import tqdm
 
 from clipvis_core.models.base import CLIPVISModel, target_masks
 from clipvis_core.models.criterion import FrameTarget
+from clipvis_core.pipelining import ahead
 from clipvis_core.tracking import (
-    FrameOutputs,
-    TemporalMatcher,
-    TopTracks,
-    TrackScores,
-    encode_masks,
-    resize_mask_logits,
+    FrameTracks,
+    LiveRule,
+    MaskSizes,
+    StreamingTracker,
+    VideoTracks,
+    WindowOutputs,
 )
 
-QUERIES_RESIZED_AT_ONCE = 8
 CPU_WINDOW = 1
 GPU_WINDOW = 10  # as published
-
-
-@dataclass(frozen=True)
-class VideoTracks:
-    """Result of a video: N (query, category) pairs, best first.
-
-    Attributes:
-        scores: `(N,)`.
-        labels: int64 `(N,)`, 0-based.
-        queries: int64 `(N,)`; pairs of one query share their masks.
-        segmentations: N lists of T entries: a compressed RLE record at output size, or None without a pixel.
-    """
-
-    scores: Tensor
-    labels: Tensor
-    queries: Tensor
-    segmentations: list[list[dict | None]]
 
 
 @MODELS.register_module()
@@ -95,125 +78,137 @@ class CLIPVISVideo(CLIPVISModel):
         ]
         return self.compute_losses(batch_inputs.flatten(0, 1), targets)
 
-    @torch.no_grad()
     def predict(
         self, batch_inputs: Tensor, batch_data_samples: list[TrackDataSample]
     ) -> list[TrackDataSample]:
-        """Adds `pred_tracks` to each sample: `scores`, `labels`, `queries`, `segmentations` (see `VideoTracks`)."""
+        """Adds `pred_tracks` to each sample: `scores`, `labels`, `queries`, `segmentations` (see `VideoTracks`).
+
+        Args:
+            batch_inputs: Normalised and padded frames, `(B, T, 3, H, W)`.
+            batch_data_samples: B samples; `img_shape` and `ori_shape` of their first frames are used.
+        """
         for frames, sample in zip(batch_inputs, batch_data_samples, strict=True):
-            session = self.start_video()
-            for window in frames.split(self.window):
-                session.add(window)
-            first = sample[0]
-            tracks = session.finish(first.img_shape[:2], first.ori_shape[:2])
-            sample.pred_tracks = InstanceData(
-                scores=tracks.scores,
-                labels=tracks.labels,
-                queries=tracks.queries,
-                segmentations=tracks.segmentations,
-            )
+            self._track(frames.split(self.window), sample)
         return batch_data_samples
 
-    def start_video(self) -> VideoSession:
-        """A new video, whose frames are then added window by window."""
-        return VideoSession(self, TemporalMatcher(self.num_memory, self.num_match))
+    def test_step(self, data: dict) -> list[TrackDataSample]:
+        """Segments videos whose frames need not be in memory, window by window.
+
+        Args:
+            data: `data_samples` as for `predict`, and `inputs`: for each video its frames, a sequence of T uint8
+                `(3, H, W)`. A sequence that is no tensor is read in a thread, ahead of the network.
+        """
+        for frames, sample in zip(data["inputs"], data["data_samples"], strict=True):
+            self._track((self.prepare(window) for window in self._windows(frames)), sample)
+        return data["data_samples"]
+
+    val_step = test_step
+
+    def prepare(self, frames: Tensor) -> Tensor:
+        """Frames uint8 `(n, 3, H, W)` on the model's device, normalised and padded."""
+        data = {"inputs": [frames], "data_samples": None}
+        return self.data_preprocessor(data, False)["inputs"][0]
+
+    def start_video(
+        self, image_size: tuple[int, int], output_size: tuple[int, int], **options: Any
+    ) -> VideoSession:
+        """A new video, whose frames are then added window by window.
+
+        Args:
+            image_size: Part of the padded frames that is image, (H, W).
+            output_size: Size of the masks wanted, (H, W).
+            options: `live`, `keep` and `folder` of `StreamingTracker`.
+        """
+        return VideoSession(self, image_size, output_size, **options)
+
+    def _track(self, windows: Iterable[Tensor], sample: TrackDataSample) -> None:
+        """Puts a video's tracks into its sample."""
+        session = self.start_video(sample[0].img_shape[:2], sample[0].ori_shape[:2])
+        for window in windows:
+            session.add(window)
+        tracks = session.finish()
+        sample.pred_tracks = InstanceData(
+            scores=tracks.scores,
+            labels=tracks.labels,
+            queries=tracks.queries,
+            segmentations=[list(segments) for segments in tracks.segmentations],
+        )
+
+    def _windows(self, frames: Tensor | Sequence[Tensor]) -> Iterator[Tensor]:
+        """A video's frames, uint8 `(n, 3, H, W)`."""
+        if isinstance(frames, Tensor):
+            yield from frames.split(self.window)
+            return
+        loaded = ahead((frames[t] for t in range(len(frames))), depth=2 * self.window)
+        while window := list(islice(loaded, self.window)):
+            yield torch.stack(window)
 
 
 class VideoSession:
-    """One video on its way through the model.
+    """One video on its way through the network and the tracker; see `CLIPVISVideo.start_video`.
 
-    Mask logits of all frames wait on the CPU until `finish`, since the frames in which a track is shown depend on its
-    final score: about 10 MB a frame at 480x864. Everything else is small.
+    Attributes:
+        tracker: The video's `StreamingTracker`, from the first frame on.
     """
 
-    def __init__(self, model: CLIPVISVideo, matcher: TemporalMatcher) -> None:
+    def __init__(
+        self,
+        model: CLIPVISVideo,
+        image_size: tuple[int, int],
+        output_size: tuple[int, int],
+        *,
+        live: LiveRule | None = None,
+        keep: bool = True,
+        folder: str | None = None,
+    ) -> None:
         self.model = model
-        self.matcher = matcher
-        self.track_scores = TrackScores()
-        self.permutations: list[Tensor] = []
-        self._mask_logits: list[Tensor] = []
-        self._padded_size: tuple[int, int] | None = None
+        self.tracker: StreamingTracker | None = None
+        self._image_size = tuple(image_size)
+        self._output_size = tuple(output_size)
+        self._options = dict(live=live, keep=keep, folder=folder)
 
     @torch.no_grad()
-    def add(self, images: Tensor) -> None:
-        """Adds frames.
+    def add(self, images: Tensor) -> list[FrameTracks]:
+        """Adds frames, and says what is known about each so far.
 
         Args:
             images: Normalised and padded, `(n, 3, H, W)`, of one size throughout the video.
         """
         size = tuple(images.shape[-2:])
-        if self._padded_size not in (None, size):
-            raise ValueError(f"frames of padded size {size} after frames of {self._padded_size}")
-        self._padded_size = size
+        if self.tracker is None:
+            self.tracker = self._start(size)
+        elif self.tracker.sizes.padded != size:
+            raise ValueError(
+                f"frames of padded size {size} after frames of {self.tracker.sizes.padded}"
+            )
         prediction, dense = self.model.segment(images)
         class_logits = self.model.classify(prediction.mask_logits, dense)
         # What follows is cheap and stays in float32.
         with torch.autocast(images.device.type, enabled=False):
-            class_probs = class_logits.float().softmax(dim=-1)
-            for t in range(len(images)):
-                self._add_frame(
-                    prediction.embeddings[t].float(),
-                    FrameOutputs(
-                        class_probs=class_probs[t],
-                        ious=prediction.ious[t].float(),
-                        object_logits=prediction.object_logits[t].float(),
-                        mask_logits=prediction.mask_logits[t].float(),
-                    ),
+            return self.tracker.add(
+                WindowOutputs(
+                    class_probs=class_logits.float().softmax(dim=-1),
+                    ious=prediction.ious.float(),
+                    object_logits=prediction.object_logits.float(),
+                    mask_logits=prediction.mask_logits.float(),
+                    embeddings=prediction.embeddings.float(),
                 )
+            )
 
-    def _add_frame(self, embeddings: Tensor, outputs: FrameOutputs) -> None:
-        """Puts one frame's outputs into track order and takes them in."""
-        permutation = self.matcher.step(embeddings)
-        aligned = outputs.permuted(permutation)
-        self.track_scores.update(aligned)
-        self.permutations.append(permutation)
-        self._mask_logits.append(aligned.mask_logits.cpu())
+    def finish(self) -> VideoTracks:
+        """The video's tracks: the published result over all its frames."""
+        if self.tracker is None:
+            raise ValueError("no frame has been added")
+        return self.tracker.finish()
 
-    @torch.no_grad()
-    def finish(
-        self, image_size: tuple[int, int], output_size: tuple[int, int], *, progress: bool = False
-    ) -> VideoTracks:
-        """The video's tracks.
-
-        Args:
-            image_size: Part of the padded frames that is image, (H, W).
-            output_size: Size of the masks wanted, (H, W).
-            progress: Show a progress bar over the frames.
-        """
-        top = self.track_scores.top(self.model.topk)
-        segmentations: list[list[dict | None]] = [[] for _ in top.queries]
-        frames = tqdm(
-            range(len(self._mask_logits)), desc="masks", unit="frame", disable=not progress
+    def _start(self, padded_size: tuple[int, int]) -> StreamingTracker:
+        return StreamingTracker(
+            sizes=MaskSizes(padded_size, self._image_size, self._output_size),
+            num_memory=self.model.num_memory,
+            num_match=self.model.num_match,
+            topk=self.model.topk,
+            **self._options,
         )
-        for t in frames:
-            records = self._frame_records(t, top, image_size, output_size)
-            for track, record in enumerate(records):
-                segmentations[track].append(record)
-        return VideoTracks(top.scores.cpu(), top.labels.cpu(), top.queries.cpu(), segmentations)
-
-    def _frame_records(
-        self, t: int, top: TopTracks, image_size: tuple[int, int], output_size: tuple[int, int]
-    ) -> list[dict | None]:
-        """RLE of each top track in frame `t`; each query's mask is resized and encoded once."""
-        shown = ~top.hidden[:, t].cpu()
-        queries = top.queries.cpu()
-        logits = self._mask_logits[t]
-        wanted = queries[shown].unique()
-        wanted = wanted[(logits[wanted] > 0).flatten(1).any(dim=1)]
-        by_query: dict[int, dict] = {}
-        for chunk in wanted.split(QUERIES_RESIZED_AT_ONCE):
-            source = logits[chunk].to(top.queries.device)
-            masks = resize_mask_logits(source, self._padded_size, image_size, output_size) > 0
-            filled = masks.flatten(1).any(dim=1).tolist()
-            for query, record, has_pixel in zip(
-                chunk.tolist(), encode_masks(masks), filled, strict=True
-            ):
-                if has_pixel:
-                    by_query[query] = record
-        return [
-            by_query.get(int(query)) if visible else None
-            for query, visible in zip(queries, shown, strict=True)
-        ]
 
 
 def clip_targets(sample: TrackDataSample, device: torch.device) -> list[FrameTarget]:

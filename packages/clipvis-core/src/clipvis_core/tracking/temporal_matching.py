@@ -7,8 +7,9 @@ from collections import deque
 import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
+
+from clipvis_core.tracking.assignment import assign
 
 
 class TemporalMatcher:
@@ -40,11 +41,13 @@ class TemporalMatcher:
             )
         self.num_memory = num_memory
         self.num_match = num_match
-        self._memory: deque[Tensor] = deque(maxlen=num_memory)
+        self.reset()
 
     def reset(self) -> None:
         """Forgets the video."""
-        self._memory.clear()
+        # Embeddings stay in network order, so that a window's cosines do not wait for its permutations.
+        self._embeddings: Tensor | None = None
+        self._permutations: deque[np.ndarray] = deque(maxlen=self.num_memory)
 
     def step(self, embeddings: Tensor) -> Tensor:
         """Matches the next frame.
@@ -59,33 +62,62 @@ class TemporalMatcher:
         Raises:
             ValueError: Q or C differs from the frames before.
         """
+        return self.steps(embeddings.unsqueeze(0))[0]
+
+    def steps(self, embeddings: Tensor) -> Tensor:
+        """Matches the next n frames; what `step` gives one after the other, with one copy to the host.
+
+        Args:
+            embeddings: `(n, Q, C)`, in network order.
+
+        Returns:
+            int64 `(n, Q)`, see `step`.
+        """
         current = F.normalize(embeddings.detach().float(), dim=-1)
-        if not self._memory:
-            permutation = torch.arange(len(current), device=current.device)
-        elif current.shape != self._memory[-1].shape:
-            raise ValueError(
-                f"embeddings of shape {tuple(self._memory[-1].shape)} expected, got {tuple(current.shape)}"
+        frames = current
+        if self._embeddings is not None:
+            if current.shape[1:] != self._embeddings.shape[1:]:
+                raise ValueError(
+                    f"embeddings of shape {tuple(self._embeddings.shape[1:])} expected, "
+                    f"got {tuple(current.shape[1:])}"
+                )
+            frames = torch.cat([self._embeddings, current])
+        cosines = self._cosines(frames, len(current))
+        permutations = []
+        for _ in current:
+            permutation = np.arange(current.shape[1])
+            if self._permutations:
+                memories = len(self._permutations)
+                permutation = self._match(cosines[:memories])
+                cosines = cosines[memories:]
+            self._permutations.append(permutation)
+            permutations.append(permutation)
+        self._embeddings = frames[-self.num_memory :]
+        return torch.from_numpy(np.stack(permutations)).to(embeddings.device)
+
+    def _cosines(self, frames: Tensor, number: int) -> np.ndarray:
+        """Cosines of the last `number` of the frames `(F, Q, C)` with the memories of each, on the host.
+
+        Returns:
+            `(sum of memories, Q of the memory, Q of the frame)`.
+        """
+        products = []
+        for end in range(len(frames) - number, len(frames)):
+            memories = frames[max(0, end - self.num_memory) : end]
+            products.append(
+                (memories.flatten(0, 1) @ frames[end].T).unflatten(0, memories.shape[:2])
             )
-        else:
-            costs = 1.0 - torch.stack(tuple(self._memory)) @ current.T
-            permutation = torch.from_numpy(self._assign(costs.cpu().numpy())).to(current.device)
-        self._memory.append(current[permutation])
-        return permutation
+        return torch.cat(products).cpu().numpy()
 
-    def _assign(self, costs: np.ndarray) -> np.ndarray:
-        """Permutation from the costs `(M, track, query)` of all memories."""
-        costs = np.nan_to_num(costs, nan=2.0, posinf=2.0, neginf=2.0)
-        assignments = [linear_sum_assignment(cost)[1] for cost in costs]
+    def _match(self, cosines: np.ndarray) -> np.ndarray:
+        """Permutation from the cosines `(M, Q, Q)` of the memories' queries with those of the frame."""
+        tracks = np.arange(len(cosines))[:, None], np.stack(self._permutations)
+        costs = 1.0 - cosines[tracks]
+        if not np.isfinite(costs.sum()):
+            costs = np.nan_to_num(costs, nan=2.0, posinf=2.0, neginf=2.0)
+        totals, assignments = assign(costs)
         if len(costs) < self.num_match:
-            return assignments[int(np.argmin(_totals(costs, assignments)))]
-        cheapest = np.argsort(_totals(costs, assignments), kind="stable")[: self.num_match]
-        weights = (cheapest + 1).astype(costs.dtype)
-        return linear_sum_assignment((costs[cheapest] * weights[:, None, None]).mean(axis=0))[1]
-
-
-def _totals(costs: np.ndarray, assignments: list[np.ndarray]) -> np.ndarray:
-    """Cost of each memory's own assignment, `(M,)`."""
-    tracks = np.arange(costs.shape[1])
-    return np.array(
-        [cost[tracks, queries].sum() for cost, queries in zip(costs, assignments, strict=True)]
-    )
+            return assignments[int(np.argmin(totals))]
+        cheapest = np.argsort(totals, kind="stable")[: self.num_match]
+        weights = (cheapest + 1).astype(costs.dtype) / self.num_match
+        return assign(np.einsum("m,mtq->tq", weights, costs[cheapest])[None])[1][0]

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from clipvis_core.tracking.spill_file import SpillFile
+
 #: A frame of a track is shown if its presence reaches this share of the track's score.
 PRESENCE_SHARE = 0.1
+
+# Sigmoid of a probability: how little and how much a frame's class probability can weigh in its presence.
+_SIGMOID_0, _SIGMOID_1 = 0.5, 0.7310586
+# With an objectness above this no frame is ever hidden: the score is at most 1. (The last digit is for rounding.)
+_ALWAYS_PRESENT = 1.0001 * PRESENCE_SHARE**2 / _SIGMOID_0
+_PROBABILITY_STEPS = 65535
 
 
 @dataclass(frozen=True)
@@ -19,71 +29,127 @@ class FrameOutputs:
         class_probs: `(Q, K)`, softmax over the categories.
         ious: `(Q,)` in [0, 1].
         object_logits: `(Q, 2)`; 0 = object.
-        mask_logits: `(Q, h, w)` at stride 4, padding included.
+        mask_sums: `(Q,)`, sum of the mask logits' sigmoid over the positive cells; see `mask_statistics`.
+        mask_cells: `(Q,)`, number of positive cells.
     """
 
     class_probs: Tensor
     ious: Tensor
     object_logits: Tensor
-    mask_logits: Tensor
+    mask_sums: Tensor
+    mask_cells: Tensor
 
     def permuted(self, order: Tensor) -> FrameOutputs:
         """The same with row i taken from row `order[i]`."""
-        return FrameOutputs(
-            self.class_probs[order],
-            self.ious[order],
-            self.object_logits[order],
-            self.mask_logits[order],
-        )
+        return FrameOutputs(*(value[order] for value in vars(self).values()))
+
+    @property
+    def object_probs(self) -> Tensor:
+        """`(Q,)`, softmax of the objectness."""
+        return self.object_logits.softmax(dim=-1)[:, 0]
+
+
+def is_hidden(frame: FrameOutputs, queries: Tensor, labels: Tensor, class_scores: Tensor) -> Tensor:
+    """Frame gate: whether the presence of (query, category) pairs in a frame is too low for their scores.
+
+    Presence is sqrt(sigmoid(p) * objectness of the frame). That p is a probability already, and its sigmoid between 0.5
+    and 0.73, is part of the method as released.
+
+    Returns:
+        bool `(N,)`; with scores of 0, or outputs that are not finite, nothing is hidden.
+    """
+    presence = (frame.class_probs[queries, labels].sigmoid() * frame.object_probs[queries]).sqrt()
+    return presence < PRESENCE_SHARE * class_scores
+
+
+def mask_statistics(mask_logits: Tensor) -> tuple[Tensor, Tensor]:
+    """Sum of the sigmoid over the positive cells of masks `(..., h, w)`, and their number, float32 `(...)` each.
+
+    The cells are those of the network's stride 4, padding included.
+    """
+    positive = mask_logits > 0
+    sums = torch.where(positive, mask_logits.sigmoid(), 0.0).flatten(-2).sum(dim=-1)
+    return sums, positive.flatten(-2).sum(dim=-1).float()
 
 
 @dataclass(frozen=True)
-class TopTracks:
-    """The N best (query, category) pairs of a video, best first.
+class TopPairs:
+    """The N best (query, category) pairs of the frames so far, by track score.
 
     Attributes:
         queries: int64 `(N,)`, track index; one query may stand here under several categories.
         labels: int64 `(N,)`, 0-based.
         class_scores: `(N,)`, track score before mask quality.
-        scores: `(N,)`, reported score.
-        hidden: bool `(N, T)`, frames in which the pair's mask is empty because its presence is too low.
     """
 
     queries: Tensor
     labels: Tensor
     class_scores: Tensor
+
+
+@dataclass(frozen=True)
+class TopTracks(TopPairs):
+    """The N best (query, category) pairs of a video, by reported score.
+
+    Attributes:
+        scores: `(N,)`, reported score: the track score times the mean of the mask's sigmoid in the frames shown.
+        hidden: bool `(N, T)`, frames in which the pair's mask is empty because its presence is too low.
+    """
+
     scores: Tensor
     hidden: Tensor
 
 
 class TrackScores:
-    """Collects what the scores need of each frame; masks themselves are not kept."""
+    """Collects what the scores need of each frame, in about 2 KB of memory a frame.
 
-    def __init__(self) -> None:
+    In which frames a pair is hidden depends on its final score, and so does the reported score; of each frame the
+    objectness and the sums over each mask are kept in memory. The class probabilities decide only where the
+    objectness is below 0.02, and by a factor between 0.5 and 0.73: those rows go to a file, in steps of 1/65535. The
+    step changes a presence by 2e-6 of its value at most, as much as float noise changes the score it is compared with.
+
+    Args:
+        folder: Where the temporary file goes; see `SpillFile`.
+
+    Attributes:
+        mask_cells: Number of positive cells of each track's mask, `(Q,)` a frame.
+    """
+
+    def __init__(self, folder: str | None = None) -> None:
         self._class_sum: Tensor | None = None
         self._object_sum: Tensor | None = None
-        self._class_probs: list[Tensor] = []
-        self._object_probs: list[Tensor] = []
-        self._quality_sums: list[Tensor] = []
-        self._pixel_counts: list[Tensor] = []
+        self._object_probs: list[np.ndarray] = []
+        self._mask_sums: list[np.ndarray] = []
+        self.mask_cells: list[np.ndarray] = []
+        self._mask_totals: np.ndarray | float = 0.0
+        self._class_probs = SpillFile(folder)
 
     def __len__(self) -> int:
         """T, the number of frames so far."""
-        return len(self._class_probs)
+        return len(self._object_probs)
 
     def update(self, frame: FrameOutputs) -> None:
         """Adds the next frame, its rows in track order."""
-        object_logits = frame.object_logits
         joint = (frame.class_probs * frame.ious.unsqueeze(-1)).sqrt()
-        self._class_sum = joint if self._class_sum is None else self._class_sum + joint
-        self._object_sum = (
-            object_logits if self._object_sum is None else self._object_sum + object_logits
+        if self._class_sum is None:
+            self._class_sum, self._object_sum = joint, frame.object_logits.clone()
+        else:
+            self._class_sum += joint
+            self._object_sum += frame.object_logits
+        small = torch.stack([frame.object_probs, frame.mask_sums, frame.mask_cells]).cpu().numpy()
+        self._object_probs.append(small[0])
+        self._mask_sums.append(small[1])
+        self.mask_cells.append(small[2])
+        self._mask_totals = self._mask_totals + small[1:].astype(np.float64)
+        in_doubt = torch.from_numpy(self._in_doubt(len(self) - 1)).to(frame.class_probs.device)
+        steps = (frame.class_probs[in_doubt].nan_to_num() * _PROBABILITY_STEPS).round()
+        self._class_probs.append(
+            zlib.compress(steps.cpu().numpy().astype(np.uint16).tobytes(), level=1)
         )
-        self._class_probs.append(frame.class_probs)
-        self._object_probs.append(object_logits.softmax(dim=-1)[:, 0])
-        positive = frame.mask_logits > 0
-        self._quality_sums.append((frame.mask_logits.sigmoid() * positive).flatten(1).sum(dim=1))
-        self._pixel_counts.append(positive.flatten(1).sum(dim=1))
+
+    def _in_doubt(self, t: int) -> np.ndarray:
+        """Queries, bool `(Q,)`, that have a mask in frame `t` and might be hidden in it."""
+        return (self._object_probs[t] < _ALWAYS_PRESENT) & (self.mask_cells[t] > 0)
 
     def scores(self) -> Tensor:
         """Track scores before mask quality, `(Q, K)`: sqrt(mean sqrt(p IoU) * softmax(mean object logits)).
@@ -95,23 +161,58 @@ class TrackScores:
         objectness = (self._object_sum / len(self)).softmax(dim=-1)[:, :1]
         return (self._class_sum / len(self) * objectness).sqrt().nan_to_num(nan=0.0, posinf=0.0)
 
-    def top(self, k: int) -> TopTracks:
-        """The `k` best pairs (all, if there are fewer), sorted by reported score."""
+    def mask_quality(self) -> Tensor:
+        """Mean sigmoid in the masks of all frames so far, hidden or not, `(Q,)`."""
+        sums, cells = self._mask_totals
+        return torch.from_numpy((sums / (cells + 1e-6)).astype(np.float32)).to(
+            self._class_sum.device
+        )
+
+    def top_pairs(self, k: int) -> TopPairs:
+        """The `k` best pairs so far (all, if there are fewer), sorted by track score."""
         scores = self.scores()
         class_scores, pairs = scores.flatten().topk(min(k, scores.numel()))
-        queries, labels = pairs // scores.shape[1], pairs % scores.shape[1]
+        return TopPairs(pairs // scores.shape[1], pairs % scores.shape[1], class_scores)
 
-        class_probs = torch.stack([probs[queries, labels] for probs in self._class_probs], dim=1)
-        object_probs = torch.stack([probs[queries] for probs in self._object_probs], dim=1)
-        # The published gate takes the sigmoid of a probability; it is part of the method as released.
-        presence = (class_probs.sigmoid() * object_probs).sqrt()
-        hidden = presence < PRESENCE_SHARE * class_scores.unsqueeze(1)
+    def top(self, k: int) -> TopTracks:
+        """The `k` best pairs of the video, on the CPU, hidden frames and mask quality included."""
+        pairs = self.top_pairs(k)
+        queries, labels, class_scores = (value.cpu().numpy() for value in vars(pairs).values())
+        hidden = np.stack(
+            [self._hidden(t, queries, labels, class_scores) for t in range(len(self))]
+        )
 
         shown = ~hidden
-        quality_sum = (torch.stack(self._quality_sums, dim=1)[queries] * shown).sum(dim=1)
-        pixel_count = (torch.stack(self._pixel_counts, dim=1)[queries] * shown).sum(dim=1)
-        reported = (class_scores * quality_sum / (pixel_count + 1e-6)).nan_to_num(nan=0.0)
-        order = reported.argsort(descending=True, stable=True)
+        sums = (np.stack(self._mask_sums)[:, queries] * shown).sum(axis=0, dtype=np.float64)
+        cells = (np.stack(self.mask_cells)[:, queries] * shown).sum(axis=0, dtype=np.float64)
+        reported = np.nan_to_num(class_scores * (sums / (cells + 1e-6)).astype(np.float32), nan=0.0)
+        order = np.argsort(-reported, kind="stable")
         return TopTracks(
-            queries[order], labels[order], class_scores[order], reported[order], hidden[order]
+            *(
+                torch.from_numpy(value[order])
+                for value in (queries, labels, class_scores, reported, hidden.T)
+            )
         )
+
+    def _hidden(
+        self, t: int, queries: np.ndarray, labels: np.ndarray, class_scores: np.ndarray
+    ) -> np.ndarray:
+        """Which of the pairs are hidden in frame `t`, bool `(N,)`: `is_hidden` from what was kept.
+
+        Where a query has no mask in the frame, it does not matter, and False stands for either.
+        """
+        least = PRESENCE_SHARE * class_scores
+        object_probs = self._object_probs[t][queries]
+        hidden = np.sqrt(_SIGMOID_1 * object_probs) < least
+        in_doubt = self._in_doubt(t)
+        hidden &= in_doubt[queries]
+        undecided = np.flatnonzero(
+            in_doubt[queries] & ~hidden & (np.sqrt(_SIGMOID_0 * object_probs) < least)
+        )
+        if len(undecided):
+            steps = np.frombuffer(zlib.decompress(self._class_probs.read(t)), np.uint16)
+            rows = (np.cumsum(in_doubt) - 1)[queries[undecided]]
+            probs = steps.reshape(in_doubt.sum(), -1)[rows, labels[undecided]]
+            weight = 1.0 / (1.0 + np.exp(-probs.astype(np.float32) / _PROBABILITY_STEPS))
+            hidden[undecided] = np.sqrt(weight * object_probs[undecided]) < least[undecided]
+        return hidden

@@ -1,0 +1,116 @@
+"""Decoding a video stream frame by frame, whatever it comes from, through PyAV."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from fractions import Fraction
+
+import av
+import numpy as np
+from av.stream import Disposition
+
+from clipvis_core.errors import InputError
+from clipvis_core.media.frames import DEFAULT_FRAME_RATE, check_pixels
+
+_FASTEST_RATE = 1000  # frames a second; what claims more has a clock for a frame rate
+
+
+class DamageError(Exception):
+    """The stream cannot be decoded any further; the message says why."""
+
+
+def video_stream(container: av.container.InputContainer, name: object) -> av.VideoStream:
+    """The first real video stream; pictures attached to music are none.
+
+    Raises:
+        InputError: There is none, or its codec is not known.
+    """
+    pictures = [s for s in container.streams.video if s.disposition & Disposition.attached_pic]
+    videos = [s for s in container.streams.video if s not in pictures]
+    if not videos:
+        raise InputError(f"{name} has no video stream; give a file with pictures in it")
+    if videos[0].codec_context is None:
+        raise InputError(f"{name}: its video codec is not known; convert it to H.264 first")
+    return videos[0]
+
+
+def first_frame(name: object, stream: av.VideoStream) -> av.VideoFrame:
+    """The frame that gives size and rotation, and proves that the codec is understood."""
+    reason: object = "no frame in it"
+    try:
+        for frame in decoded_frames(stream):
+            check_pixels(name, frame.height, frame.width)
+            return frame
+    except DamageError as damage:
+        reason = damage
+    raise InputError(f"{name}: not one frame can be decoded ({reason}); copy or download it again")
+
+
+def decoded_frames(
+    stream: av.VideoStream, *, from_key_frame: bool = True
+) -> Iterator[av.VideoFrame]:
+    """Decoded frames, up to the first damaged one.
+
+    FFmpeg hides damage: it patches broken pictures with pieces of their neighbours and only sets a
+    flag. A recording of a broadcast has no index and may start between two key frames; what comes
+    before the first one cannot be decoded by anybody and is passed over.
+
+    Args:
+        stream: The stream.
+        from_key_frame: Pass over what comes before the first key frame. Devices need not mark theirs.
+
+    Raises:
+        DamageError: The next frame is damaged, or what is stored there is no frame.
+    """
+    started = stream.frames > 0 or not from_key_frame
+    for packet in _packets(stream):
+        started = started or packet.is_keyframe
+        if not started:
+            continue
+        try:
+            # An incomplete packet still drives out the whole frames that wait in the decoder.
+            frames = stream.codec_context.decode(None) if packet.is_corrupt else packet.decode()
+        except av.error.FFmpegError as error:
+            raise DamageError(error.strerror) from None
+        for frame in frames:
+            if frame.is_corrupt:
+                raise DamageError("damaged data")
+            yield frame
+        if packet.is_corrupt:
+            raise DamageError("incomplete data")
+
+
+def _packets(stream: av.VideoStream) -> Iterator[av.Packet]:
+    """Undecoded pieces of the stream; the last one is empty and ends the decoding."""
+    try:
+        yield from stream.container.demux(stream)
+    except av.error.FFmpegError as error:
+        raise DamageError(error.strerror) from None
+
+
+def average_rate(stream: av.VideoStream) -> Fraction:
+    """Average frame rate, or the container's guess, or the default."""
+    for rate in (stream.average_rate, stream.guessed_rate):
+        if rate is not None and 0 < rate <= _FASTEST_RATE:
+            return Fraction(rate)
+    return DEFAULT_FRAME_RATE
+
+
+def upright(frame: av.VideoFrame) -> np.ndarray:
+    """The frame as RGB uint8 (H, W, 3), the way its display matrix wants it shown.
+
+    The matrix maps stored (x, y) to shown (ax + cy, bx + dy), in 16.16 fixed point; only quarter
+    turns and mirroring are meant by real files, so the signs decide.
+    """
+    image = frame.to_ndarray(format="rgb24")
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return image
+    a, b, _, c, d = struct.unpack_from("=5i", bytes(matrix))
+    if abs(b) + abs(c) > abs(a) + abs(d):
+        image = image.transpose(1, 0, 2)
+        flip_x, flip_y = c < 0, b < 0
+    else:
+        flip_x, flip_y = a < 0, d < 0
+    return np.ascontiguousarray(image[:: -1 if flip_y else 1, :: -1 if flip_x else 1])

@@ -1,0 +1,127 @@
+"""Tracks that start and end, for watching a stream that never does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from clipvis_core.tracking.track_scores import FrameOutputs, is_hidden
+
+
+@dataclass(frozen=True)
+class LiveRule:
+    """When a track of a live stream starts and ends.
+
+    Attributes:
+        start_score: A track starts in the first frame whose own score (class, IoU, objectness and mask quality of
+            that frame alone) reaches this.
+        patience: A track ends after more than this many frames in a row below `start_score`; the query that carried
+            it then starts a new one, with a new id: ids are never used again.
+    """
+
+    start_score: float = 0.3
+    patience: int = 30
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start_score <= 1 or self.patience < 0:
+            raise ValueError(
+                f"start_score must be in [0, 1] and patience at least 0, got {self.start_score} and {self.patience}"
+            )
+
+
+@dataclass(frozen=True)
+class LiveState:
+    """The N tracks that live in a frame, best first.
+
+    Attributes:
+        ids: int64 `(N,)`, from 1.
+        queries: int64 `(N,)`, the query (in track order) that carries each.
+        labels: int64 `(N,)`, best category so far.
+        scores: `(N,)`, score so far, mask quality included.
+        hidden: bool `(N,)`, whether the track's presence in the frame is too low to show its mask.
+    """
+
+    ids: Tensor
+    queries: Tensor
+    labels: Tensor
+    scores: Tensor
+    hidden: Tensor
+
+    def sorted(self) -> LiveState:
+        """The same on the CPU, best first."""
+        order = self.scores.argsort(descending=True, stable=True)
+        return LiveState(*(value[order].cpu() for value in vars(self).values()))
+
+
+class LiveTracks:
+    """Cuts the endless life of each query into tracks with a start, an end and an id of their own.
+
+    Scores and names count from a track's start, so that what a query was before does not weigh on what it is now.
+
+    Args:
+        rule: When tracks start and end.
+    """
+
+    def __init__(self, rule: LiveRule) -> None:
+        self.rule = rule
+        self._next_id = 1
+        self._ids: Tensor | None = None
+
+    def update(self, frame: FrameOutputs) -> LiveState:
+        """Takes the next frame in, its rows in track order."""
+        joint = (frame.class_probs * frame.ious.unsqueeze(-1)).sqrt().nan_to_num()
+        if self._ids is None:
+            self._begin(joint)
+        quality = frame.mask_sums / (frame.mask_cells + 1e-6)
+        score = (joint.amax(dim=1) * frame.object_probs).sqrt().nan_to_num() * quality
+        seen = score >= self.rule.start_score
+        self._missed = torch.where(seen, 0, self._missed + 1)
+        self._ids[self._missed > self.rule.patience] = 0
+        self._start(seen & (self._ids == 0))
+
+        self._frames += 1
+        self._class_sum += joint
+        self._object_sum += frame.object_logits.nan_to_num()
+        self._mask_sum += frame.mask_sums
+        self._mask_cells += frame.mask_cells
+        return self._state(frame)
+
+    def _begin(self, joint: Tensor) -> None:
+        """All queries, without a track."""
+        queries = len(joint)
+        self._ids = torch.zeros(queries, dtype=torch.int64, device=joint.device)
+        self._missed = torch.full_like(self._ids, self.rule.patience + 1)
+        self._frames = torch.zeros_like(self._ids)
+        self._class_sum = torch.zeros_like(joint)
+        self._object_sum = joint.new_zeros((queries, 2))
+        self._mask_sum = joint.new_zeros(queries)
+        self._mask_cells = joint.new_zeros(queries)
+
+    def _start(self, fresh: Tensor) -> None:
+        """Gives new ids and forgets what these queries were before."""
+        number = int(fresh.sum())
+        self._ids[fresh] = torch.arange(
+            self._next_id, self._next_id + number, device=self._ids.device
+        )
+        self._next_id += number
+        for total in (
+            self._frames, self._class_sum, self._object_sum, self._mask_sum, self._mask_cells
+        ):  # fmt: skip
+            total[fresh] = 0
+
+    def _state(self, frame: FrameOutputs) -> LiveState:
+        queries = self._ids.nonzero().squeeze(1)
+        frames = self._frames[queries].unsqueeze(-1)
+        class_means, labels = (self._class_sum[queries] / frames).max(dim=1)
+        objectness = (self._object_sum[queries] / frames).softmax(dim=-1)[:, 0]
+        class_scores = (class_means * objectness).sqrt()
+        quality = self._mask_sum[queries] / (self._mask_cells[queries] + 1e-6)
+        return LiveState(
+            ids=self._ids[queries],
+            queries=queries,
+            labels=labels,
+            scores=class_scores * quality,
+            hidden=is_hidden(frame, queries, labels, class_scores),
+        ).sorted()
