@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument(
         "--gt",
         required=True,
-        help="json with the videos; for burst, the benchmark's own annotation file",
+        help="json with the videos, or their folder (lvvis test); burst: its own annotation file",
     )
     parser.add_argument("--out", required=True, help="zip (burst: json) to write")
     parser.add_argument("--group", choices=("base", "novel"))

@@ -6,6 +6,7 @@ import json
 import zipfile
 
 import pytest
+from PIL import Image
 
 from clipvis_data.errors import InputError
 from clipvis_data.vocabularies import load_vocabulary
@@ -48,6 +49,21 @@ def test_the_zip_holds_the_results_at_its_root(files):
     made = write(folder)
     assert (made.num_videos, made.num_predictions, made.scale) == (2, 2, 1.0)
     assert content(folder) == records
+
+
+def test_a_test_set_without_a_json_is_its_folder(files):
+    folder, records = files
+    for name in ("b", "a"):  # ids from 0 in sorted order
+        (folder / "videos" / name).mkdir(parents=True)
+        for frame in range(2):
+            Image.new("RGB", (5, 4)).save(folder / "videos" / name / f"{frame}.png")
+    moved = [record | {"video_id": i, "category_id": 1} for i, record in enumerate(records)]
+    (folder / "results.json").write_text(json.dumps(moved))
+    write(folder, benchmark="lvvis", videos=folder / "videos")
+    assert content(folder) == moved
+    (folder / "videos/a/1.png").unlink()
+    with pytest.raises(InputError, match=r"2 entries, but video 0 has 1 frames"):
+        write(folder, benchmark="lvvis", videos=folder / "videos")
 
 
 def test_groups_and_the_scaling_of_the_server(files):

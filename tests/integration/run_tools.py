@@ -13,8 +13,8 @@ from pathlib import Path
 import torch
 
 
-def run_tool(tools: Path, name: str, *arguments: str) -> None:
-    """What `python tools/NAME ARGUMENTS` does, up to its exit code."""
+def run_tool(tools: Path, name: str, *arguments: str) -> int:
+    """What `python tools/NAME ARGUMENTS` does; its exit code. Mistakes raise."""
     sys.path[:0] = [str(tools), str(Path(__file__).parent)]
     before = sys.argv
     sys.argv = [name, *arguments]
@@ -22,7 +22,7 @@ def run_tool(tools: Path, name: str, *arguments: str) -> None:
         spec = importlib.util.spec_from_file_location(f"tool_{Path(name).stem}", tools / name)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        module.main()
+        return module.main() or 0
     finally:
         sys.argv = before
         del sys.path[:2]

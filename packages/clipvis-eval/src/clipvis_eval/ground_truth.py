@@ -125,10 +125,19 @@ def load_ground_truth(path: str | Path, benchmark: Benchmark, rules: Rules) -> G
 def load_videos(path: str | Path) -> dict[int, Video]:
     """Videos of an annotation file, which need not have annotations.
 
+    Args:
+        path: The file; or, for a test set without one (LV-VIS), the folder of its videos' folders,
+            numbered from 0 in sorted order.
+
     Raises:
         InputError: The file is missing, broken, or has no `videos`.
     """
-    data = read_json(path)
+    if Path(path).is_dir():
+        from clipvis_data.video_datasets import videos_from_folder  # which imports torch
+
+        data = videos_from_folder(path)
+    else:
+        data = read_json(path)
     if not isinstance(data, dict) or not isinstance(data.get("videos"), list):
         raise InputError(f"{path}: has no list 'videos'; give the json of the test set")
     faults = Faults(str(path), "mend the file or fetch it again")

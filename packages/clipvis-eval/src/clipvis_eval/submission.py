@@ -60,7 +60,8 @@ def write_submission(
         results: The result list.
         path: The zip to write, whole or not at all.
         benchmark: Whose server it is for.
-        videos: A json with the `videos` of the test set (the one handed out without annotations).
+        videos: A json with the `videos` of the test set (the one handed out without annotations), or
+            the folder of its videos where there is none.
         group: Keep the predictions of base or of novel categories only.
         max_bytes: Largest zip accepted.
 
