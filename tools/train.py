@@ -64,7 +64,7 @@ def parse_args() -> argparse.Namespace:
 
 def configure(args: argparse.Namespace) -> Config:
     """The config with the command line's choices put into it."""
-    config = read_config(args.config)
+    config = read_config(args.config, models=("CLIPVIS", "ContrastiveCLIP"))
     if args.cfg_options:
         config.merge_from_dict(args.cfg_options)
     if "train_cfg" not in config:
@@ -87,6 +87,8 @@ def configure(args: argparse.Namespace) -> Config:
     if args.resume == "auto":
         config.resume = "auto"  # and `load_from` stays, for a run that has no checkpoint yet
     elif args.resume is not None:
+        if not Path(args.resume).is_file():
+            raise InputError(f"checkpoint {args.resume} to resume from not found")
         config.resume, config.load_from = True, args.resume
     return config
 

@@ -72,10 +72,10 @@ def train(config, folder, *hooks, expect=None, **entries):
 
 @pytest.mark.parametrize("kind", ["photos", "clips"])
 def test_crash_between_checkpoints(configs, undisturbed, tmp_path, kind):
-    train(configs[kind], tmp_path, DrawBetween(), CrashAt(6), expect=Crash, resume="auto")
+    train(configs[kind], tmp_path, DrawBetween(), CrashAt(5), expect=Crash, resume="auto")
     (log,) = tmp_path.glob("*/*.log")
     assert f"no checkpoint to resume from in {tmp_path}: starting from the" in log.read_text()
-    assert (tmp_path / "last_checkpoint").read_text() == str(tmp_path / "iter_4.pth")
+    assert (tmp_path / "last_checkpoint").read_text() == str(tmp_path / "iter_3.pth")
     train(configs[kind], tmp_path, resume="auto")
     assert_same_state(tmp_path / "iter_9.pth", undisturbed(kind) / "iter_9.pth")
     assert logged_losses(tmp_path) == logged_losses(undisturbed(kind))
@@ -87,7 +87,7 @@ def test_workers_do_not_matter(configs, undisturbed, tmp_path):
     assert_same_state(tmp_path / "iter_9.pth", undisturbed("clips") / "iter_9.pth")
 
 
-@pytest.mark.parametrize(("number", "iteration"), [(signal.SIGTERM, 3), (signal.SIGINT, 4)])
+@pytest.mark.parametrize(("number", "iteration"), [(signal.SIGTERM, 2), (signal.SIGINT, 3)])
 def test_signals_save_and_leave(configs, undisturbed, tmp_path, number, iteration, capfd):
     stop = train(configs["photos"], tmp_path, EndAt(iteration, number), expect=SystemExit)
     assert stop.code == 128 + number
@@ -96,15 +96,15 @@ def test_signals_save_and_leave(configs, undisturbed, tmp_path, number, iteratio
     assert (tmp_path / "last_checkpoint").read_text() == str(newest)
     (log,) = tmp_path.glob("*/*.log")
     assert f"{number.name}: saved {newest} at iteration {iteration};" in log.read_text()
-    # Iteration 4 has a checkpoint anyway, which is not written twice.
-    assert log.read_text().count("Saving checkpoint") == (iteration == 4)
+    # Iteration 3 has a checkpoint anyway, which is not written twice.
+    assert log.read_text().count("Saving checkpoint") == (iteration == 3)
     train(configs["photos"], tmp_path, resume="auto")
     assert_same_state(tmp_path / "iter_9.pth", undisturbed("photos") / "iter_9.pth")
 
 
 def test_the_tool_goes_on_after_sigkill(configs, undisturbed, tmp_path, repo_root):
     config = configs["photos"].copy()
-    config.custom_hooks = [*config.custom_hooks, {"type": "EndAt", "iteration": 6}]
+    config.custom_hooks = [*config.custom_hooks, {"type": "EndAt", "iteration": 5}]
     config.custom_imports.imports = [*config.custom_imports.imports, "ending_hooks"]
     config.dump(tmp_path / "killed.py")
     configs["photos"].dump(tmp_path / "whole.py")
@@ -123,20 +123,20 @@ def test_the_tool_goes_on_after_sigkill(configs, undisturbed, tmp_path, repo_roo
     killed = run("killed.py")
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     folder = tmp_path / "run"
-    sound = (folder / "iter_4.pth").read_bytes()
-    (folder / "iter_5.pth").write_bytes(sound[: len(sound) // 2])
-    (folder / "last_checkpoint").write_text(str(folder / "iter_5.pth"))
-    (folder / ".iter_6.pth.k1ll3d_.part").write_bytes(sound[:1000])
+    sound = (folder / "iter_3.pth").read_bytes()
+    (folder / "iter_4.pth").write_bytes(sound[: len(sound) // 2])
+    (folder / "last_checkpoint").write_text(str(folder / "iter_4.pth"))
+    (folder / ".iter_5.pth.k1ll3d_.part").write_bytes(sound[:1000])
 
     resumed = run("whole.py", "--resume")
     assert resumed.returncode == 0, resumed.stderr
     output = resumed.stdout + resumed.stderr
-    assert f"passed over: {folder / 'iter_5.pth'} is damaged" in output
-    assert f"resuming from {folder / 'iter_4.pth'} at iteration 4" in output
+    assert f"passed over: {folder / 'iter_4.pth'} is damaged" in output
+    assert f"resuming from {folder / 'iter_3.pth'} at iteration 3" in output
     assert not list(folder.glob(".*"))
     assert_same_state(folder / "iter_9.pth", undisturbed("photos") / "iter_9.pth")
     assert logged_losses(folder) == logged_losses(undisturbed("photos"))
 
-    named = {"resume": True, "load_from": str(folder / "iter_5.pth")}
+    named = {"resume": True, "load_from": str(folder / "iter_4.pth")}
     error = train(configs["photos"], folder, expect=InputError, **named)
-    assert str(error).startswith(f"{folder / 'iter_5.pth'} is damaged")
+    assert str(error).startswith(f"{folder / 'iter_4.pth'} is damaged")
