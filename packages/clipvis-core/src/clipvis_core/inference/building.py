@@ -16,11 +16,17 @@ from clipvis_core.models.base import CLIPVISModel
 RANDOM_SEED = 0
 
 
-def read_config(config: str | Path | Config) -> Config:
+def read_config(
+    config: str | Path | Config, *, models: str | tuple[str, ...] = "CLIPVIS"
+) -> Config:
     """A config file, read.
 
+    Args:
+        config: Path of a config, or a loaded one.
+        models: What the name of its model's class may begin with.
+
     Raises:
-        InputError: There is no such file, it cannot be parsed, or it describes no CLIP-VIS model.
+        InputError: There is no such file, it cannot be parsed, or it describes no such model.
     """
     if not isinstance(config, Config):
         path = Path(config)
@@ -32,7 +38,7 @@ def read_config(config: str | Path | Config) -> Config:
             Exception
         ) as error:  # a config is a program: whatever it raises is a fault in that file
             raise InputError(f"config {path} cannot be read: {error}") from None
-    if not str(config.get("model", {}).get("type", "")).startswith("CLIPVIS"):
+    if not str(config.get("model", {}).get("type", "")).startswith(models):
         raise InputError("the config has no `model` of type CLIPVISVideo or CLIPVISImage")
     return config
 

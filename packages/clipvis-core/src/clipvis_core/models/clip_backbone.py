@@ -14,7 +14,10 @@ from mmengine.model import BaseModule
 from torch import Tensor
 
 from clipvis_core.errors import InputError
+from clipvis_core.models.tokenizer import build_tokenizer
 from clipvis_core.models.visual_towers import CLIPFeatures, build_tower
+
+MAX_LOGIT_SCALE = 100.0
 
 open_clip.add_model_config(Path(__file__).parents[1] / "model_configs")
 
@@ -44,18 +47,18 @@ class FrozenCLIP(BaseModule):
         super().__init__(init_cfg=init_cfg)
         self.model_name = model_name
         self.pretrained = pretrained
-        self.clip = _build_clip(
+        self.clip = build_clip(
             model_name, pretrained == "openai" if quick_gelu is None else quick_gelu
         )
         self.clip.requires_grad_(False)
         self.tower = build_tower(self.clip.visual)
-        self.tokenizer = open_clip.get_tokenizer(model_name)
+        self.tokenizer = build_tokenizer(model_name)
         super().train(False)
 
     @property
     def logit_scale(self) -> Tensor:
         """Factor on cosine similarities: exp of the learnt logarithm, at most 100."""
-        return self.clip.logit_scale.exp().clamp(max=100.0)
+        return self.clip.logit_scale.exp().clamp(max=MAX_LOGIT_SCALE)
 
     @property
     def embed_dim(self) -> int:
@@ -105,8 +108,8 @@ class FrozenCLIP(BaseModule):
         return self.tower.pool(dense, masks)
 
 
-def _build_clip(model_name: str, quick_gelu: bool) -> open_clip.CLIP:
-    """The architecture with random weights; nothing is downloaded."""
+def build_clip(model_name: str, quick_gelu: bool = False) -> open_clip.CLIP:
+    """An open_clip architecture with random weights; nothing is downloaded."""
     root = logging.getLogger()
     level = root.level
     root.setLevel(logging.ERROR)  # open_clip warns there that weights are random: on purpose here
