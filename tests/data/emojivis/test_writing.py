@@ -29,9 +29,11 @@ def root(tmp_path_factory):
 
 def test_the_checker_finds_no_fault(root):
     reports = check_root(root, processes=1)
-    assert [report.path.name for report in reports] == ["train.json", "val.json"]
-    assert [report.faults for report in reports] == [[], []]
-    assert reports[0].counts["videos"] == 4
+    names = ["train.json", "train_images.json", "val.json", "val_images.json"]
+    assert [report.path.name for report in reports] == names
+    assert [report.faults for report in reports] == [[]] * 4
+    assert [report.images.parent.name for report in reports] == ["train", "train", "val", "val"]
+    assert reports[0].counts["videos"] == reports[1].counts["images"] == 4
 
 
 def test_the_json_holds_the_clips(root):
@@ -72,6 +74,24 @@ def test_the_ordinary_dataset_reads_it(root):
     assert len(dataset) == 4
     assert dataset.metainfo["dataset_name"] == "emojivis"
     assert sum(len(frame["instances"]) for frame in dataset.get_data_info(0)["images"]) > 0
+
+
+def test_the_image_dataset_reads_the_first_frames(root):
+    dataset = DATASETS.build(
+        {
+            "type": "CocoInstanceDataset",
+            "data_root": str(root),
+            "ann_file": "val_images.json",
+            "data_prefix": {"img": "val/JPEGImages"},
+            "vocabulary": "emojivis",
+        }
+    )
+    world = EmojiWorld("val", options=SMALL)
+    for index in range(4):
+        clip, record = world.clip(index), dataset.get_data_info(index)
+        assert record["img_path"].endswith(f"{index:05d}/00000.jpg")
+        labels = [clip.labels[track] for track in clip.masks(0)]
+        assert [instance["bbox_label"] for instance in record["instances"]] == labels
 
 
 def test_writing_again_gives_the_same_bytes(root, tmp_path):

@@ -41,7 +41,7 @@ def write_caption(rng: np.random.Generator, names: Sequence[str], shares: Sequen
 
     Example:
         >>> write_caption(np.random.default_rng(7), ["dog", "apple"], [0.1, 0.02])
-        'here we have a medium dog and a small apple'
+        'a dog next to an apple'
     """
     sized = rng.random() < 0.3
     nouns = []

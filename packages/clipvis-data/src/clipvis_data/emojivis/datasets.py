@@ -48,9 +48,10 @@ class EmojiDataset(BaseDataset):
         self.length = length
         self.world = EmojiWorld(split, seed=seed, options=SceneOptions(**options), **(world or {}))
         self.vocabulary = load_vocabulary("emojivis")
+        self.names = self.vocabulary.names
         super().__init__(**kwargs)
         self._metainfo.update(
-            classes=self.vocabulary.names,
+            classes=self.names,
             prompts=self.vocabulary.prompts(**(prompt_options or {})),
             category_ids=self.vocabulary.ids,
             dataset_name=self.vocabulary.name,
@@ -150,7 +151,7 @@ class EmojiCaptionDataset(EmojiImageDataset):
         shares = seen / clip.owners[0].size
         named = np.flatnonzero(shares >= min(self.least_share, shares.max()))
         rng = np.random.default_rng([self.world.seed, self.world.rules.code, number, len(named)])
-        names = [self.vocabulary.names[clip.labels[track]] for track in named]
+        names = [self.names[clip.labels[track]] for track in named]
         image = torch.from_numpy(clip.frames[0].transpose(2, 0, 1).copy())
         return {"inputs": image, "captions": write_caption(rng, names, shares[named])}
 

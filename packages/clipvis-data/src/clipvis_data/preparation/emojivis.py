@@ -1,4 +1,4 @@
-"""EmojiVIS on disk: frames and a json in the YouTube-VIS form."""
+"""EmojiVIS on disk: frames, a json in the YouTube-VIS form, and one of images in the COCO form."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ def write_emojivis(
 ) -> dict[str, int]:
     """Paints the first clips of a world into `root/split/JPEGImages` and writes `root/split.json`.
 
-    The frames appear under their name when all are there, the json after them.
+    `root/split_images.json` has the first frame of each clip as an image, for image models. The frames appear
+    under their name when all are there, the jsons after them.
 
     Args:
         root: Folder of the dataset; made if need be.
@@ -59,6 +60,7 @@ def write_emojivis(
     finally:
         shutil.rmtree(partial_folder, ignore_errors=True)
     data = _annotation_object(clips, world.options.size)
+    write_annotation_file(folder.with_name(f"{split}_images.json"), _first_frames(data))
     write_annotation_file(folder.with_suffix(".json"), data)
     return {
         "videos": videos,
@@ -111,3 +113,26 @@ def _annotation_object(
         for c in load_vocabulary("emojivis").categories
     ]
     return {"videos": videos, "annotations": annotations, "categories": categories}
+
+
+def _first_frames(data: dict[str, list]) -> dict[str, list]:
+    """The COCO object of the videos' first frames; an image has the id of its video."""
+    images = [
+        {key: video[key] for key in ("id", "height", "width")}
+        | {"file_name": video["file_names"][0]}
+        for video in data["videos"]
+    ]
+    annotations = [
+        {
+            "id": track["id"],
+            "image_id": track["video_id"],
+            "category_id": track["category_id"],
+            "iscrowd": 0,
+            "segmentation": track["segmentations"][0],
+            "bbox": track["bboxes"][0],
+            "area": track["areas"][0],
+        }
+        for track in data["annotations"]
+        if track["segmentations"][0]
+    ]
+    return {"images": images, "annotations": annotations, "categories": data["categories"]}

@@ -65,7 +65,8 @@ def find_image_folder(json_path: Path, root: Path, names: Sequence[str]) -> Path
     best, best_key = None, (0, False, 0)
     for folder in _folders(root):
         hits = sum((folder / name).is_file() for name in sample)
-        named_alike = folder.name in json_path.stem
+        parts = folder.relative_to(root).parts
+        named_alike = any(part in json_path.stem for part in parts)  # val/JPEGImages and val.json
         key = (hits, named_alike, -len(os.path.relpath(folder, json_path.parent)))
         if hits and key > best_key:
             best, best_key = folder, key
