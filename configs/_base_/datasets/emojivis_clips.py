@@ -1,0 +1,51 @@
+# EmojiVIS as clips: painted on the fly for training (base categories only), on disk for validation and test:
+# `python tools/prepare_data.py emojivis datasets/emojivis --split val`, and `--split test`.
+_base_ = "./video_data.py"
+
+data_root = "{{$DETECTRON2_DATASETS:datasets}}/emojivis"
+
+train_pipeline = [
+    dict(type="ClipFrameSample", num_frames=1, frame_range=20),
+    dict(type="ClipInstanceTable"),
+    dict(
+        type="TransformBroadcaster",
+        transforms=[
+            dict(type="ResizeFrame", short_sides=256, max_size=320),
+            dict(type="FlipFrame", prob=0.5),
+            dict(type="RasteriseRows"),
+        ],
+    ),
+    dict(type="PackClip"),
+]
+test_pipeline = [
+    dict(
+        type="TransformBroadcaster",
+        transforms=[
+            dict(type="LoadRGBImage"),
+            dict(type="ResizeFrame", short_sides=256, max_size=320),
+        ],
+    ),
+    dict(type="PackClip"),
+]
+
+train_dataloader = dict(
+    batch_size=8,
+    num_workers=1,
+    dataset=dict(type="EmojiVideoDataset", split="train", length=100_000, pipeline=train_pipeline),
+)
+
+_clips = dict(data_root=data_root, vocabulary="emojivis", pipeline=test_pipeline)
+val_dataloader = dict(
+    num_workers=1,
+    dataset=dict(ann_file="val.json", data_prefix=dict(img_path="val/JPEGImages"), **_clips),
+)
+test_dataloader = dict(
+    num_workers=1,
+    dataset=dict(ann_file="test.json", data_prefix=dict(img_path="test/JPEGImages"), **_clips),
+)
+
+# The json says which categories are base and novel; the rules are those of YouTube-VIS without its faults.
+val_evaluator = dict(
+    type="TrackMetric", benchmark="ytvis2019", protocol="corrected", prefix="emojivis"
+)
+test_evaluator = val_evaluator

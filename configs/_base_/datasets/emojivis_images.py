@@ -1,0 +1,44 @@
+# EmojiVIS as images with masks of the base categories: painted on the fly for training, on disk for validation and
+# test, as the first frames of clips (`python tools/prepare_data.py emojivis datasets/emojivis --split val`).
+_base_ = "./image_data.py"
+
+data_root = "{{$DETECTRON2_DATASETS:datasets}}/emojivis"
+
+train_pipeline = [
+    dict(type="LargeScaleJitter", size=(256, 320), scale_range=(0.7, 1.4), flip_prob=0.5),
+    dict(
+        type="PackDetInputs",
+        meta_keys=("img_id", "img_path", "ori_shape", "img_shape", "scale_factor", "flip"),
+    ),
+]
+test_pipeline = _base_.test_pipeline
+test_pipeline[1].update(short_sides=256, max_size=320)
+
+train_dataloader = dict(
+    batch_size=8,
+    num_workers=1,
+    sampler=dict(_delete_=True, type="EndlessSampler"),
+    batch_sampler=None,
+    dataset=dict(
+        _delete_=True,
+        type="EmojiImageDataset",
+        split="train",
+        length=100_000,
+        pipeline=train_pipeline,
+    ),
+)
+
+_images = dict(
+    type="CocoInstanceDataset", data_root=data_root, vocabulary="emojivis", pipeline=test_pipeline
+)
+val_dataloader = dict(
+    num_workers=1,
+    dataset=dict(ann_file="val_images.json", data_prefix=dict(img="val/JPEGImages"), **_images),
+)
+test_dataloader = dict(
+    num_workers=1,
+    dataset=dict(ann_file="test_images.json", data_prefix=dict(img="test/JPEGImages"), **_images),
+)
+
+val_evaluator = dict(type="CLIPVISCocoMetric", prefix="emojivis")
+test_evaluator = val_evaluator
