@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import runpy
 import shutil
+import signal
+import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -129,6 +133,82 @@ def test_benchmark_vocabulary_and_word_file(infer, frames_folder, tmp_path):
     assert len(json.loads((tmp_path / "b/vocabulary.json").read_text())["categories"]) == 25
 
 
+def read_lines(path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_stream_of_a_file(infer, frames_folder, tmp_path):
+    """The same results as without, and each frame's tracks besides."""
+    for name, options in (("plain", []), ("stream", ["--stream"])):
+        code, _, _ = infer(
+            frames_folder, "--classes", "dog", "--out-dir", tmp_path / name, *SHORT, *options,
+            "--score-thr", "0",
+        )  # fmt: skip
+        assert code == 0
+    plain, stream = tmp_path / "plain", tmp_path / "stream"
+    assert (stream / "results.json").read_bytes() == (plain / "results.json").read_bytes()
+    assert sorted(path.name for path in stream.iterdir()) == [
+        "frames.jsonl",
+        "overlay.mp4",
+        "results.json",
+        "vocabulary.json",
+    ]
+    assert len(list(open_frames(stream / "overlay.mp4"))) == 3
+    lines = read_lines(stream / "frames.jsonl")
+    assert [line["frame"] for line in lines] == [0, 1, 2]
+    for track in lines[-1]["tracks"]:
+        assert set(track) == {"id", "category_id", "label", "score", "segmentation"}
+    last = {track["id"] for track in lines[-1]["tracks"]}
+    assert last & {track["id"] for track in lines[0]["tracks"]}
+
+
+def test_standard_input_and_live_tracks(repo_root, tmp_path):
+    """A video through a pipe, in a process of its own; nothing is kept, so there are no results."""
+    with (repo_root / "assets/demo.mp4").open("rb") as video:
+        done = subprocess.run(
+            [
+                sys.executable, repo_root / "tools/infer.py", "-", "--classes", "dog", *SHORT,
+                "--live-start", "0", "--live-patience", "1", "--live-only", "--no-video",
+                "--out-dir", tmp_path / "out",
+            ],
+            stdin=video, capture_output=True, text=True, check=False,
+            env={**os.environ, "CLIPVIS_CACHE": str(tmp_path)},
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    lines = read_lines(tmp_path / "out/frames.jsonl")
+    assert len(lines) == len(list(open_frames(repo_root / "assets/demo.mp4")))
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "frames.jsonl",
+        "vocabulary.json",
+    ]
+
+
+def test_interrupt_ends_a_stream_with_its_results(repo_root, tmp_path):
+    """Ctrl-C while frames still come: what came so far is the video."""
+    data = (repo_root / "assets/demo.mp4").read_bytes()
+    process = subprocess.Popen(
+        [
+            sys.executable, repo_root / "tools/infer.py", "-", "--classes", "dog", *SHORT,
+            "--no-video", "--out-dir", tmp_path / "out",
+        ],
+        stdin=subprocess.PIPE, stderr=subprocess.PIPE, stdout=subprocess.PIPE,
+        env={**os.environ, "CLIPVIS_CACHE": str(tmp_path)},
+    )  # fmt: skip
+    process.stdin.write(data)
+    process.stdin.flush()
+    lines = tmp_path / "out/frames.jsonl"
+    end = time.monotonic() + 120
+    while not (lines.exists() and lines.stat().st_size) and time.monotonic() < end:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    frames = len(read_lines(lines))
+    assert frames > 0
+    records = json.loads((tmp_path / "out/results.json").read_text())
+    assert {len(record["segmentations"]) for record in records} == {frames}
+
+
 def spoilt_inputs(tmp_path, demo):
     """Bad inputs by name: (path, words of the message)."""
     files = {
@@ -156,6 +236,15 @@ def spoilt_inputs(tmp_path, demo):
     }
 
 
+def test_a_stream_that_breaks_leaves_no_results(infer, repo_root, tmp_path):
+    path, message = spoilt_inputs(tmp_path, repo_root / "assets/demo.mp4")["truncated"]
+    code, _, stderr = infer(
+        path, "--classes", "dog", "--out-dir", tmp_path / "out", *SHORT, "--stream"
+    )
+    assert_refused(code, stderr, message)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["frames.jsonl"]
+
+
 @pytest.mark.parametrize(
     "kind", ["missing", "zero bytes", "web page", "no image", "truncated", "sizes", "empty folder"]
 )
@@ -180,6 +269,7 @@ def test_bad_input(infer, repo_root, tmp_path, kind):
         (["--classes", "dog", "--checkpoint", "none.pth"], "none.pth"),
         (["--classes", "dog", "--checkpoint", "."], "is a folder"),
         (["--classes", "dog", "--num-memory", "0"], "num_memory"),
+        (["--classes", "dog", "--live-start", "2"], "start_score must be in [0, 1]"),
     ],
 )
 def test_bad_options(infer, frames_folder, tmp_path, arguments, message):

@@ -19,7 +19,7 @@ train_pipeline = [
 
 test_pipeline = [
     dict(
-        type="TransformBroadcaster",
+        type="LazyFrames",  # one frame at a time, when the model asks for it
         transforms=[
             dict(type="LoadRGBImage"),
             dict(type="ResizeFrame", short_sides=480, max_size=1333),

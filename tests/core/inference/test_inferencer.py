@@ -10,9 +10,10 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from clipvis_core import InputError, Vocabulary
-from clipvis_core.inference import CLIPVISInferencer, resized_size, write_overlay
+from clipvis_core.inference import CLIPVISInferencer, draw_live, resized_size, write_overlay
 from clipvis_core.inference.preprocessing import to_input
 from clipvis_core.media import open_frames
+from clipvis_core.tracking import LiveRule
 
 WORDS = ["dog, puppy", "grass"]
 
@@ -70,6 +71,57 @@ def test_one_frame_and_one_pixel(inferencer):
             tuple(s["size"]) for record in result.records() for s in record["segmentations"] if s
         }
         assert sizes <= {shape[:2]}
+
+
+def test_a_stream_ends_with_the_result_of_the_whole(inferencer, frames):
+    stream = inferencer.stream(frames)
+    found = list(stream)
+    assert [frame.index for frame in found] == list(range(12))
+    np.testing.assert_array_equal([frame.image for frame in found], frames)
+    assert stream.result().records() == inferencer(frames, progress=False).records()
+    last = found[-1].tracks()
+    assert [track.id for track in found[-1].tracks(score_thr=last[1].score)] == [
+        track.id for track in last[:2]
+    ]
+    for track in last:
+        assert track.label == ("dog", "grass")[track.category_id - 1]
+        if track.segmentation is not None:
+            assert track.mask().shape == (48, 72)
+    assert draw_live(found[-1], score_thr=0).shape == (48, 72, 3)
+    assert (draw_live(found[-1], score_thr=1) == frames[-1]).all()
+
+
+def test_a_stream_may_be_left_early(inferencer, frames):
+    """The result is that of the frames so far."""
+    stream = inferencer.stream(iter(frames))
+    for frame in stream:
+        if frame.index == 4:
+            break
+    stream.close()
+    assert stream.result().records() == inferencer(frames[:5], progress=False).records()
+
+
+def test_an_endless_stream_keeps_nothing(inferencer, frames):
+    stream = inferencer.stream(frames, live=LiveRule(start_score=0, patience=2), keep=False)
+    assert all(frame.tracks() for frame in stream)
+    with pytest.raises(ValueError, match="nothing was kept"):
+        stream.result()
+
+
+def test_a_source_that_breaks(inferencer, frames):
+    """Frames before the break are there; the break is an error in its place."""
+
+    def broken():
+        yield from frames[:3]
+        raise InputError("the cable was pulled")
+
+    stream = inferencer.stream(broken())
+    seen = []
+    with pytest.raises(InputError, match="the cable was pulled"):
+        seen.extend(frame.index for frame in stream)
+    with pytest.raises(InputError, match="the cable was pulled"):
+        inferencer(broken(), progress=False)
+    assert seen in ([], [0, 1, 2])
 
 
 def test_summary_shows_each_query_once(inferencer, frames):
@@ -132,6 +184,8 @@ def test_image_model(repo_root, frames):
     result = inferencer(frames[:1], progress=False)
     assert len(result.records()) == 20
     assert all(len(record["segmentations"]) == 1 for record in result.records())
+    with pytest.raises(InputError, match="image model"):
+        inferencer.stream(frames)
     with pytest.raises(InputError, match="several frames"):
         inferencer(frames, progress=False)
     with pytest.raises(InputError, match="video models"):

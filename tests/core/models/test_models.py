@@ -154,6 +154,36 @@ def test_video_predict(video_model, clip):
     assert shared
 
 
+class LoadedLate:
+    """Frames that come one at a time; `loaded` tells which."""
+
+    def __init__(self, frames: torch.Tensor) -> None:
+        self.frames = frames
+        self.loaded: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __getitem__(self, index: int) -> torch.Tensor:
+        self.loaded.append(index)
+        return self.frames[index]
+
+
+def test_test_step_takes_frames_that_are_not_loaded_yet(video_model):
+    generator = torch.Generator().manual_seed(1)
+    frames = torch.randint(0, 256, (5, 3, 60, 90), generator=generator).byte()
+    late = LoadedLate(frames)
+    results = []
+    for inputs in (frames, late):
+        data = {"inputs": [inputs], "data_samples": [video_sample(5)]}
+        (sample,) = video_model.test_step(data)
+        results.append(sample.pred_tracks)
+    assert late.loaded == [0, 1, 2, 3, 4]
+    assert torch.equal(results[0].scores, results[1].scores)
+    assert results[0].segmentations == results[1].segmentations
+    assert len(results[0].segmentations[0]) == 5
+
+
 @torch.no_grad()
 def test_a_video_without_any_mask(video_model, clip, monkeypatch):
     """Nothing is positive in any frame: null masks, finite scores."""

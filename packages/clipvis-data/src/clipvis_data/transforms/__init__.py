@@ -9,14 +9,17 @@ from .clips import (
     ResizeFrame,
 )
 from .large_scale_jitter import JitterGeometry, LargeScaleJitter
+from .lazy_frames import FrameSequence, LazyFrames
 from .loading import LoadRGBImage
 
 __all__ = [
     "ClipFrameSample",
     "ClipInstanceTable",
     "FlipFrame",
+    "FrameSequence",
     "JitterGeometry",
     "LargeScaleJitter",
+    "LazyFrames",
     "LoadRGBImage",
     "PackClip",
     "RasteriseRows",

@@ -16,6 +16,7 @@ from mmdet.datasets.transforms import BaseFrameSample, PackTrackInputs
 from mmdet.registry import TRANSFORMS
 from pycocotools import mask as mask_api
 
+from .lazy_frames import FrameSequence
 from .masks import bitmap_masks, mask_bounds, rasterise
 from .resampling import resize_bilinear, resize_nearest
 
@@ -235,7 +236,7 @@ def _draw_row(output: np.ndarray, mask: dict | list, source: tuple[int, int], fl
 @TRANSFORMS.register_module()
 class PackClip(PackTrackInputs):
     """Packs a clip: `inputs` (T, 3, H, W) uint8 and a `TrackDataSample` with one `DetDataSample` a
-    frame.
+    frame. Frames of `LazyFrames` stay unloaded: `inputs` is their `FrameSequence`.
 
     What holds for the whole video (`video_id`, `video_length`, `ori_video_length`, `ori_shape`,
     `img_shape`, `scale_factor`, `file_names`) is in the metainfo of the `TrackDataSample` as well.
@@ -269,8 +270,10 @@ class PackClip(PackTrackInputs):
 
     def transform(self, results: dict) -> dict:
         """Packs lists over frames."""
+        lazy = isinstance(results["img"], FrameSequence)
+        frames = results.pop("img") if lazy else None
         packed = super().transform(results)
-        packed["inputs"] = packed["inputs"].contiguous()
+        packed["inputs"] = frames if lazy else packed["inputs"].contiguous()
         video = {key: results[key][0] for key in self.VIDEO_KEYS if key in results}
         packed["data_samples"].set_metainfo({**video, "file_names": list(results["file_name"])})
         return packed
