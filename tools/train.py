@@ -7,6 +7,7 @@ import errno
 from pathlib import Path
 
 from mmengine.config import Config, DictAction
+from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 import _command
@@ -64,7 +65,7 @@ def parse_args() -> argparse.Namespace:
 
 def configure(args: argparse.Namespace) -> Config:
     """The config with the command line's choices put into it."""
-    config = read_config(args.config)
+    config = read_config(args.config, models=("CLIPVIS", "ContrastiveCLIP"))
     if args.cfg_options:
         config.merge_from_dict(args.cfg_options)
     if "train_cfg" not in config:
@@ -93,11 +94,16 @@ def configure(args: argparse.Namespace) -> Config:
     return config
 
 
+def build_runner(config: Config) -> Runner:
+    """The runner that `runner_type` names; without one mmengine's usual."""
+    return RUNNERS.build(config) if config.get("runner_type") else Runner.from_cfg(config)
+
+
 def main() -> None:
     config = configure(parse_args())
     join_processes(config)
     try:
-        Runner.from_cfg(config).train()
+        build_runner(config).train()
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise

@@ -15,7 +15,7 @@ DOCUMENTS = sorted(
 
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
 FILE = re.compile(
-    r"(?<![\w/.-])((?:tools|configs|packages|tests|docs|assets)/[\w./-]*\w\.(?:py|md|txt|mp4))"
+    r"(?<![\w/.-])((?:tools|configs|packages|tests|docs|assets)/[\w./-]*\w\.(?:py|sh|md|txt|mp4))"
 )
 TARGET = re.compile(r"`make ([a-z]+)|^\s*make ([a-z]+)", re.MULTILINE)
 

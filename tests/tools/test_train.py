@@ -73,3 +73,21 @@ def test_auto_scale_lr_follows_the_batch(configured):
 def test_auto_scale_lr_needs_the_batch_of_the_learning_rate(configured):
     with pytest.raises(InputError, match=r"has no auto_scale_lr\.base_batch_size"):
         configured("--auto-scale-lr", "--cfg-options", "auto_scale_lr.base_batch_size=None")
+
+
+def test_another_runner_can_be_named(configured, monkeypatch):
+    import train
+
+    made = []
+    monkeypatch.setattr(train.RUNNERS, "build", made.append)
+    monkeypatch.setattr(train.Runner, "from_cfg", lambda config: made.append("usual"))
+    config = configured("--cfg-options", "runner_type=FlexibleRunner")
+    train.build_runner(config)
+    train.build_runner(configured())
+    assert made == [config, "usual"]
+
+
+def test_tensorboard_must_be_installed(configured, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    with pytest.raises(InputError, match="TensorBoard is not installed"):
+        configured("--tensorboard")
