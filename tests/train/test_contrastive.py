@@ -14,7 +14,10 @@ from mmengine.structures import InstanceData
 
 from clipvis_core import InputError, Vocabulary
 from clipvis_core.models.clip_backbone import FrozenCLIP
+from clipvis_core.text import fill_templates
+from clipvis_core.text.encoder import tokenize
 from clipvis_data import load_vocabulary
+from clipvis_data.emojivis.captions import write_caption
 from clipvis_data.emojivis.datasets import EmojiCaptionDataset
 from clipvis_train import ContrastiveCLIP, ExportCLIPHook, ZeroShotAccuracy
 from clipvis_train.contrastive import mask_cells
@@ -70,8 +73,19 @@ def test_the_loss_is_that_of_the_formula(learnt):
 
 def test_a_caption_that_is_too_long_is_named(learnt):
     model, _ = learnt
-    with pytest.raises(InputError, match="tokens and CLIP reads 32"):
+    with pytest.raises(InputError, match="tokens and CLIP reads 48"):
         model(torch.zeros(1, 3, 128, 128), ["a dog " * 40], mode="loss")
+
+
+def test_every_caption_and_prompt_fits_the_text_tower(learnt):
+    model, _ = learnt
+    names = load_vocabulary("emojivis").names
+    longest = sorted(names, key=lambda name: len(model.tokenizer.encode(name)))[-3:]
+    captions = [
+        write_caption(np.random.default_rng(seed), longest, [0.1] * 3) for seed in range(200)
+    ]
+    prompts = [prompt for name in longest for prompt in fill_templates(name)]
+    tokenize(model.tokenizer, [*captions, *prompts], model.clip.context_length)
 
 
 def sample(masks, labels):

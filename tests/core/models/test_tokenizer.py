@@ -49,4 +49,4 @@ def test_an_architecture_gets_the_tokenizer_of_its_size():
     tokenizer = build_tokenizer("clip-nano")
     text = open_clip.get_model_config("clip-nano")["text_cfg"]
     assert tokenizer.vocab_size == text["vocab_size"] == 4096
-    assert tokenizer.context_length == text["context_length"] == 32
+    assert tokenizer.context_length == text["context_length"] == 48
