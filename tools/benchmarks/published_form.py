@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 @contextmanager
 def published_form(model: CLIPVISModel) -> Iterator[None]:
     """The model computes in the published order while the context lasts; results are the same but for rounding."""
+    from mmdet.models.layers import MSDeformAttnPixelDecoder
+
     seen: list[Tensor] = []
     extract = model.extract_feat
 
@@ -37,17 +39,36 @@ def published_form(model: CLIPVISModel) -> Iterator[None]:
         predictions = decode(model.head, levels, partial(pool_each_mask, model, seen[0]))
         return predictions if all_layers else predictions[-1:]
 
+    decoder = model.head.pixel_decoder
     with (
         patch.object(model, "extract_feat", remember_dense),
+        patch.object(model.backbone.tower, "features", partial(plain_features, model)),
+        patch.object(decoder, "forward", partial(MSDeformAttnPixelDecoder.forward, decoder)),
         patch.object(model.head, "forward", forward),
     ):
         yield
 
 
+def plain_features(model: CLIPVISModel, images: Tensor) -> CLIPFeatures:
+    """The image encoder by its own modules, BatchNorm included."""
+    from clipvis_core.models.visual_towers import CLIPFeatures
+
+    visual = model.backbone.clip.visual
+    if hasattr(visual, "trunk"):
+        stages = (visual.trunk.stem, *visual.trunk.stages)
+    else:
+        stages = (visual.stem, visual.layer1, visual.layer2, visual.layer3, visual.layer4)
+    levels = []
+    for stage in stages:
+        images = stage(images)
+        levels.append(images)
+    return CLIPFeatures(tuple(levels[1:]), levels[-1])
+
+
 def decode(head: CLIPVISHead, levels: tuple[Tensor, ...], pool: object) -> list[QueryPrediction]:
     """All predictions, masks at full size after every layer, each layer's masks pooled."""
     mask_features, scales = head.decode_pixels(levels)
-    keys, positions = head._memory(scales)
+    placed, keys = head._memory(scales)
     decoder = head.transformer_decoder
     query = head.query_feat.weight.expand(len(mask_features), -1, -1)
     query_pos = head.query_embed.weight.expand(len(mask_features), -1, -1)
@@ -59,14 +80,15 @@ def decode(head: CLIPVISHead, levels: tuple[Tensor, ...], pool: object) -> list[
         if index == len(decoder.layers):
             return predictions
         level = index % len(scales)
-        query = decoder.layers[index](
+        layer = decoder.layers[index]
+        query = layer(
             query=query,
             key=keys[level],
             value=keys[level],
             query_pos=query_pos,
-            key_pos=positions[level],
+            key_pos=placed[level] - keys[level],
             cross_attn_mask=blocked_cells(
-                prediction.mask_logits, scales[level].shape[-2:], head.num_heads
+                prediction.mask_logits, scales[level].shape[-2:], layer.cross_attn.num_heads
             ),
         )
     raise AssertionError("unreachable")

@@ -11,7 +11,7 @@ from mmcv.ops import MultiScaleDeformableAttention, multi_scale_deform_attn
 from clipvis_core.models import deformable_attention
 from clipvis_core.models.deformable_attention import (
     deformable_self_attention,
-    mmcv_self_attention,
+    sample_by_mmcv,
     sampling_grid,
 )
 
@@ -41,6 +41,33 @@ def random_attention(
     return attention
 
 
+def mmcv_self_attention(attention, tokens, query, sizes) -> torch.Tensor:
+    """mmcv's module as mmdet calls it."""
+    shapes = torch.tensor(sizes)
+    centres = [
+        torch.stack([(x + 0.5) / width, (y + 0.5) / height])
+        for height, width in sizes
+        for y in torch.arange(height, dtype=tokens.dtype)
+        for x in torch.arange(width, dtype=tokens.dtype)
+    ]
+    return attention(
+        query=query,
+        value=tokens,
+        identity=torch.zeros_like(tokens),
+        reference_points=torch.stack(centres)[None, :, None].repeat(1, 1, len(sizes), 1),
+        spatial_shapes=shapes,
+        level_start_index=shapes.prod(dim=1).cumsum(0) - shapes.prod(dim=1),
+    )
+
+
+def other_device(attention, tokens, query, sizes) -> torch.Tensor:
+    """What a GPU gets: places for mmcv from the same projections."""
+    weights = attention.attention_weights(query)
+    weights = weights.unflatten(-1, (attention.num_heads, -1)).softmax(-1).flatten(2)
+    value, offsets = attention.value_proj(tokens), attention.sampling_offsets(query)
+    return attention.output_proj(sample_by_mmcv(attention, value, offsets, weights, sizes))
+
+
 def outputs_and_gradients(form, attention, tokens, query, sizes) -> dict[str, torch.Tensor]:
     tokens, query = (tensor.clone().requires_grad_() for tensor in (tokens, query))
     attention.zero_grad()
@@ -65,12 +92,13 @@ def test_same_as_mmcv_with_gradients(sizes, batch, num_heads, num_points, reach,
     attention = random_attention(len(sizes), num_heads, num_points, reach, torch.float64)
     count = sum(height * width for height, width in sizes)
     tokens, query = torch.randn(2, batch, count, 8 * num_heads, dtype=torch.float64)
-    fast, plain = (
+    plain, fast, places = (
         outputs_and_gradients(form, attention, tokens, query, sizes)
-        for form in (deformable_self_attention, mmcv_self_attention)
+        for form in (mmcv_self_attention, deformable_self_attention, other_device)
     )
     for name, expected in plain.items():
         torch.testing.assert_close(fast[name], expected, atol=1e-9, rtol=1e-9, msg=name)
+        torch.testing.assert_close(places[name], expected, atol=1e-9, rtol=1e-9, msg=name)
 
 
 @torch.no_grad()

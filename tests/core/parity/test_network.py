@@ -103,7 +103,7 @@ def attention_margins(head, monkeypatch) -> list[torch.Tensor]:
     original, calls = head._blocked, [0]
 
     def recording(normed, features):
-        smallest = (head.mask_embed(normed) @ features).abs().amin(dim=(1, 2))
+        smallest = (head.mask_embed(normed) @ features.flatten(2)).abs().amin(dim=(1, 2))
         if calls[0] % head.num_layers == 0:
             windows.append(smallest)
         else:

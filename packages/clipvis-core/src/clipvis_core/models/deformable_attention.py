@@ -19,10 +19,14 @@ from mmcv.ops import (
     get_compiling_cuda_version,
     multi_scale_deform_attn,
 )
+from mmcv.ops.multi_scale_deform_attn import (
+    MultiScaleDeformableAttnFunction,
+    multi_scale_deformable_attn_pytorch,
+)
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-Size = tuple[int, int]
+from clipvis_core.models.positions import Size
 
 
 def use_pytorch_form_without_kernel() -> None:
@@ -116,45 +120,67 @@ def deformable_self_attention(
     Returns:
         `(B, N, C)`, without the tokens themselves.
     """
-    if tokens.device.type != "cpu":
-        return mmcv_self_attention(attention, tokens, query, sizes)
-    dtype = torch.promote_types(tokens.dtype, torch.float32)
-    grid = sampling_grid(sizes, attention.num_heads, attention.num_points, dtype)
     value = attention.value_proj(tokens)
-    offsets = F.linear(query, *_x_before_y(attention.sampling_offsets))
-    logits = attention.attention_weights(query)
+    dtype = torch.promote_types(tokens.dtype, torch.float32)  # of places and weights
+    logits = attention.attention_weights(query).to(dtype)
     weights = _softmax(logits.view(-1, attention.num_levels * attention.num_points))
-    pooled = sample_and_sum(value, offsets.to(dtype), weights.view_as(logits).to(dtype), grid)
+    weights = weights.view_as(logits)
+    if tokens.device.type == "cpu":
+        grid = sampling_grid(sizes, attention.num_heads, attention.num_points, dtype)
+        offsets = F.linear(query, *_x_before_y(attention.sampling_offsets))
+        pooled = sample_and_sum(value, offsets.to(dtype), weights, grid)
+    else:
+        offsets = attention.sampling_offsets(query)
+        pooled = sample_by_mmcv(attention, value.to(dtype), offsets.to(dtype), weights, sizes)
     return attention.dropout(attention.output_proj(pooled))
 
 
-def mmcv_self_attention(
-    attention: MultiScaleDeformableAttention, tokens: Tensor, query: Tensor, sizes: tuple[Size, ...]
+def sample_by_mmcv(
+    attention: MultiScaleDeformableAttention,
+    value: Tensor,
+    offsets: Tensor,
+    weights: Tensor,
+    sizes: tuple[Size, ...],
 ) -> Tensor:
-    """mmcv's forward: its CUDA kernel, or `grid_sample`."""
-    shapes = torch.tensor(sizes, device=tokens.device)
-    return attention(
-        query=query,
-        value=tokens,
-        identity=torch.zeros((), dtype=tokens.dtype, device=tokens.device),
-        reference_points=reference_points(sizes, tokens),
-        spatial_shapes=shapes,
-        level_start_index=shapes.prod(dim=1).cumsum(0) - shapes.prod(dim=1),
-    )
+    """mmcv's CUDA kernel, which knows no bfloat16, or its `grid_sample` form, which `torch.compile` can see through.
 
+    Args:
+        attention: Says how many heads, scales and points there are.
+        value: `(B, N, C)`.
+        offsets: `(B, N, heads * scales * points * 2)`, (x, y) in cells.
+        weights: `(B, N, heads * scales * points)`.
+        sizes: H and W of each scale.
 
-def reference_points(sizes: tuple[Size, ...], like: Tensor) -> Tensor:
-    """Centres (x, y) of all cells in [0, 1], the same for each scale looked at: `(B, N, L, 2)`."""
-    centres = [
-        torch.cartesian_prod(
-            *(
-                (torch.arange(side, dtype=like.dtype, device=like.device) + 0.5) / side
-                for side in size
-            )
+    Returns:
+        `(B, N, C)`.
+    """
+    parts = (attention.num_heads, attention.num_levels, attention.num_points)
+    centres, shapes, starts = _mmcv_grid(sizes, value.dtype, value.device)
+    places = centres + offsets.unflatten(-1, (*parts, 2)) / shapes.flip(-1)[:, None]
+    value = value.unflatten(-1, (attention.num_heads, -1))
+    weights = weights.unflatten(-1, parts)
+    has_kernel = value.is_cuda and multi_scale_deform_attn.IS_CUDA_AVAILABLE
+    if has_kernel and not torch.compiler.is_compiling():
+        return MultiScaleDeformableAttnFunction.apply(
+            value, shapes, starts, places, weights, attention.im2col_step
         )
-        for size in sizes
-    ]
-    return torch.cat(centres).flip(-1)[None, :, None].expand(len(like), -1, len(sizes), -1)
+    return multi_scale_deformable_attn_pytorch(value, shapes, places, weights)
+
+
+@lru_cache(maxsize=4)
+def _mmcv_grid(
+    sizes: tuple[Size, ...], dtype: torch.dtype, device: torch.device
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Centres (x, y) of all cells in [0, 1], `(N, 1, 1, 1, 2)`; H and W of the scales; the first token of each."""
+    with torch.inference_mode(False):
+        centres = [
+            torch.cartesian_prod(*((torch.arange(side, dtype=dtype) + 0.5) / side for side in size))
+            for size in sizes
+        ]
+        shapes = torch.tensor(sizes)
+        starts = shapes.prod(dim=1).cumsum(0) - shapes.prod(dim=1)
+        centres = torch.cat(centres).flip(-1)[:, None, None, None]
+        return centres.to(device), shapes.to(device), starts.to(device)
 
 
 def sample_and_sum(value: Tensor, offsets: Tensor, weights: Tensor, grid: SamplingGrid) -> Tensor:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from mmdet.models.layers import MSDeformAttnPixelDecoder
 from mmdet.registry import MODELS
 from torch import Tensor
 
-from clipvis_core.models.deformable_attention import Size, deformable_self_attention
+from clipvis_core.models.deformable_attention import deformable_self_attention
+from clipvis_core.models.positions import ScalePositions
 
 
 @MODELS.register_module()
@@ -18,6 +21,10 @@ class CLIPVISPixelDecoder(MSDeformAttnPixelDecoder):
     Images have no padding mask in this network, so that tokens need no mask and all have the same reference points;
     and deformable attention takes its fast form on a CPU.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._positions = ScalePositions(self.postional_encoding)
 
     def forward(self, feats: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """Mixes the scales and adds fine detail.
@@ -31,10 +38,11 @@ class CLIPVISPixelDecoder(MSDeformAttnPixelDecoder):
         outs = self._encode(feats[::-1][: self.num_encoder_levels])
         fine = feats[: self.num_input_levels - self.num_encoder_levels][::-1]
         for feat, lateral, output in zip(fine, self.lateral_convs, self.output_convs, strict=True):
+            coarse = outs[-1].contiguous(memory_format=_layout(feat))
             coarse = F.interpolate(
-                outs[-1], size=feat.shape[-2:], mode="bilinear", align_corners=False
+                coarse, size=feat.shape[-2:], mode="bilinear", align_corners=False
             )
-            outs.append(output(coarse + lateral(feat)))
+            outs.append(output(lateral(feat) + coarse))
         return self.mask_feature(outs[-1]), outs[: self.num_outs]
 
     def _encode(self, feats: list[Tensor]) -> list[Tensor]:
@@ -44,8 +52,10 @@ class CLIPVISPixelDecoder(MSDeformAttnPixelDecoder):
         tokens = torch.cat([_to_tokens(feat) for feat in projected], dim=1)
         positions = torch.cat(
             [
-                _to_tokens(self._sine(size, tokens)) + embedding
-                for size, embedding in zip(sizes, self.level_encoding.weight, strict=True)
+                position + embedding
+                for position, embedding in zip(
+                    self._positions(sizes, tokens), self.level_encoding.weight, strict=True
+                )
             ],
             dim=1,
         )
@@ -59,12 +69,13 @@ class CLIPVISPixelDecoder(MSDeformAttnPixelDecoder):
             for scale, size in zip(scales, sizes, strict=True)
         ]
 
-    def _sine(self, size: Size, like: Tensor) -> Tensor:
-        """Position encoding `(1, C, H, W)`."""
-        no_padding = torch.zeros((1, *size), dtype=torch.bool, device=like.device)
-        return self.postional_encoding(no_padding).to(like.dtype)
-
 
 def _to_tokens(feat: Tensor) -> Tensor:
     """`(B, C, H, W)` to `(B, HW, C)`."""
     return feat.flatten(2).transpose(1, 2)
+
+
+def _layout(feat: Tensor) -> torch.memory_format:
+    """Channels last if `feat` is so: convolutions then copy nothing."""
+    channels_last = feat.is_contiguous(memory_format=torch.channels_last)
+    return torch.channels_last if channels_last else torch.contiguous_format

@@ -13,6 +13,8 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from clipvis_core.models.deformable_attention import use_pytorch_form_without_kernel
+from clipvis_core.models.positions import ScalePositions
+from clipvis_core.models.query_attention import decode_queries
 
 
 @dataclass(frozen=True)
@@ -66,10 +68,11 @@ class CLIPVISHead(BaseModule):
         )
         self.transformer_decoder = Mask2FormerTransformerDecoder(**transformer_decoder)
         self.positional_encoding = MODELS.build(positional_encoding)
-        self.num_heads = transformer_decoder.layer_cfg.cross_attn_cfg.num_heads
+        self._positions = ScalePositions(self.positional_encoding)
         self.query_feat = nn.Embedding(num_queries, feat_channels)
         self.query_embed = nn.Embedding(num_queries, feat_channels)
         self.level_embed = nn.Embedding(self.pixel_decoder.num_outs, feat_channels)
+        self.autocast_pixels = False  # see `Arithmetic`
         self.object_embed = _mlp(feat_channels, 2)
         self.mask_embed = _mlp(feat_channels, feat_channels)
         self.iou_embed = _mlp(feat_channels, 1)
@@ -100,11 +103,9 @@ class CLIPVISHead(BaseModule):
             The last layer's prediction alone, or all L + 1 in order of depth.
         """
         mask_features, scales = self.decode_pixels(levels)
-        keys, positions = self._memory(scales)
+        keys, values = self._memory(scales)
         # Resizing is linear and so is the mask product: resize(E . F) = E . resize(F), with F resized once.
-        attention_features = [
-            _resize(mask_features, scale.shape[-2:]).flatten(2) for scale in scales
-        ]
+        attention_features = [_resize(mask_features, scale.shape[-2:]) for scale in scales]
 
         batch = len(mask_features)
         query = self.query_feat.weight.expand(batch, -1, -1)
@@ -115,13 +116,13 @@ class CLIPVISHead(BaseModule):
             if all_layers:
                 predictions.append(self._predict(normed, mask_features))
             level = index % len(scales)
-            query = layer(
-                query=query,
-                key=keys[level],
-                value=keys[level],
-                query_pos=query_pos,
-                key_pos=positions[level],
-                cross_attn_mask=self._blocked(normed, attention_features[level]),
+            query = decode_queries(
+                layer,
+                query,
+                query_pos,
+                keys[level],
+                values[level],
+                self._blocked(normed, attention_features[level]),
             )
         predictions.append(self._predict(self.transformer_decoder.post_norm(query), mask_features))
         return predictions
@@ -129,20 +130,22 @@ class CLIPVISHead(BaseModule):
     def decode_pixels(self, levels: tuple[Tensor, ...]) -> tuple[Tensor, list[Tensor]]:
         """Mask features `(B, C, H/4, W/4)` and the scales `(B, C, H/s, W/s)` at strides 32, 16, 8.
 
-        Always float32, also under autocast, like the published system.
+        Float32 also under autocast, like the published system, unless `autocast_pixels` is set.
         """
+        if self.autocast_pixels:
+            return self.pixel_decoder(list(levels))
         with torch.autocast(levels[0].device.type, enabled=False):
             return self.pixel_decoder([level.float() for level in levels])
 
     def _memory(self, scales: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
-        """Keys and key positions of each scale, `(B, HW, C)`."""
-        keys, positions = [], []
-        for level, scale in enumerate(scales):
-            keys.append(scale.flatten(2).transpose(1, 2) + self.level_embed.weight[level])
-            no_padding = scale.new_zeros((1, *scale.shape[-2:]), dtype=torch.bool)
-            position = self.positional_encoding(no_padding).flatten(2).transpose(1, 2)
-            positions.append(position.expand(len(scale), -1, -1))
-        return keys, positions
+        """What queries look at in each scale, `(B, HW, C)`: keys with positions, values without."""
+        values = [
+            scale.flatten(2).transpose(1, 2) + embedding
+            for scale, embedding in zip(scales, self.level_embed.weight, strict=True)
+        ]
+        sizes = tuple(tuple(scale.shape[-2:]) for scale in scales)
+        positions = self._positions(sizes, values[0])
+        return [value + place for value, place in zip(values, positions, strict=True)], values
 
     @torch.no_grad()
     def _blocked(self, normed: Tensor, features: Tensor) -> Tensor:
@@ -150,20 +153,20 @@ class CLIPVISHead(BaseModule):
 
         Args:
             normed: `(B, Q, C)`.
-            features: Mask features at the scale of the keys, `(B, C, HW)`.
+            features: Mask features at the scale of the keys, `(B, C, H, W)`.
 
         Returns:
-            bool `(B * heads, Q, HW)`, as `nn.MultiheadAttention` takes it.
+            bool `(B, Q, HW)`.
         """
-        blocked = (self.mask_embed(normed) @ features).sigmoid() < 0.5
-        blocked &= ~blocked.all(dim=-1, keepdim=True)
-        return blocked.repeat_interleave(self.num_heads, dim=0)
+        mask_logits = _mask_product(self.mask_embed(normed), features).flatten(2)
+        blocked = mask_logits.sigmoid() < 0.5
+        return blocked & ~blocked.all(dim=-1, keepdim=True)
 
     def _predict(self, normed: Tensor, mask_features: Tensor) -> QueryPrediction:
         return QueryPrediction(
             object_logits=self.object_embed(normed),
             ious=self.iou_embed(normed).sigmoid().squeeze(-1),
-            mask_logits=torch.einsum("bqc,bchw->bqhw", self.mask_embed(normed), mask_features),
+            mask_logits=_mask_product(self.mask_embed(normed), mask_features),
             embeddings=normed,
         )
 
@@ -181,3 +184,13 @@ def _mlp(channels: int, out_channels: int) -> nn.Sequential:
 
 def _resize(features: Tensor, size: torch.Size) -> Tensor:
     return F.interpolate(features, size=tuple(size), mode="bilinear", align_corners=False)
+
+
+def _mask_product(embeddings: Tensor, features: Tensor) -> Tensor:
+    """Masks `(B, Q, H, W)` from `(B, Q, C)` and `(B, C, H, W)`."""
+    if features.dtype == torch.bfloat16 and features.device.type == "cpu":
+        # The product below takes ten times longer there, as does the copy it needs with channels last.
+        tokens = features.flatten(2).transpose(1, 2)
+        masks = (tokens @ embeddings.transpose(1, 2)).transpose(1, 2)
+        return masks.unflatten(2, features.shape[-2:]).contiguous()
+    return torch.einsum("bqc,bchw->bqhw", embeddings, features)

@@ -14,6 +14,14 @@ from open_clip.modified_resnet import AttentionPool2d, ModifiedResNet
 from open_clip.timm_model import TimmModel
 from torch import Tensor, nn
 
+from clipvis_core.models.frozen_trunks import (
+    TrunkCopy,
+    copied_convnext,
+    folded_resnet,
+    run_stages,
+    running_dtype,
+)
+
 
 class CLIPFeatures(NamedTuple):
     """Output of the frozen image encoder.
@@ -62,19 +70,11 @@ class ResNetTower:
         self.visual = visual
         width = visual.layer1[0].conv1.out_channels
         self.channels = tuple(width * 4 * 2**level for level in range(4))
+        self._trunk = TrunkCopy(visual, folded_resnet)
 
     def features(self, images: Tensor) -> CLIPFeatures:
-        x = self.visual.stem(images)
-        levels = []
-        for layer in (
-            self.visual.layer1,
-            self.visual.layer2,
-            self.visual.layer3,
-            self.visual.layer4,
-        ):
-            x = layer(x)
-            levels.append(x)
-        return CLIPFeatures(tuple(levels), x)
+        _, *levels = self._trunk(images)
+        return CLIPFeatures(tuple(levels), levels[-1])
 
     def pool(self, dense: Tensor, masks: Tensor) -> Tensor:
         return attention_pool_masks(self.visual.attnpool, dense, masks)
@@ -91,15 +91,15 @@ class ConvNeXtTower:
     def __init__(self, visual: TimmModel) -> None:
         self.visual = visual
         self.channels = tuple(info["num_chs"] for info in visual.trunk.feature_info)
+        self._low_precision = TrunkCopy(visual.trunk, copied_convnext)
 
     def features(self, images: Tensor) -> CLIPFeatures:
         trunk = self.visual.trunk
-        x = trunk.stem(images)
-        levels = []
-        for stage in trunk.stages:
-            x = stage(x)
-            levels.append(x)
-        return CLIPFeatures(tuple(levels), trunk.norm_pre(x))
+        if running_dtype(images) == images.dtype:
+            _, *levels = run_stages((trunk.stem, *trunk.stages), images)
+        else:
+            _, *levels = self._low_precision(images)
+        return CLIPFeatures(tuple(levels), trunk.norm_pre(levels[-1]))
 
     def pool(self, dense: Tensor, masks: Tensor) -> Tensor:
         pooled = average_pool_masks(dense, masks)
