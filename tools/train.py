@@ -74,6 +74,7 @@ def configure(args: argparse.Namespace) -> Config:
     config.work_dir = (
         args.work_dir or config.get("work_dir") or str(Path("work_dirs") / Path(args.config).stem)
     )
+    put_results_into_work_dir(config)
     if args.amp or args.amp_dtype:
         use_mixed_precision(config, args.amp_dtype or "float16")
     if args.auto_scale_lr:
@@ -92,6 +93,14 @@ def configure(args: argparse.Namespace) -> Config:
             raise InputError(f"checkpoint {args.resume} to resume from not found")
         config.resume, config.load_from = True, args.resume
     return config
+
+
+def put_results_into_work_dir(config: Config) -> None:
+    """Where annotations are not public, validation writes a result list: each run its own."""
+    found = config.get("val_evaluator") or []
+    for evaluator in found if isinstance(found, list | tuple) else [found]:
+        if evaluator.get("format_only"):
+            evaluator.outfile_prefix = str(Path(config.work_dir, "validation_results"))
 
 
 def build_runner(config: Config) -> Runner:

@@ -73,7 +73,7 @@ def test_a_metric_equals_the_evaluation_of_files(reference_dir, tmp_path, case, 
 
 
 def test_format_only_writes_and_does_not_evaluate(tmp_path):
-    prefix = str(tmp_path / "results")
+    prefix = str(tmp_path / "new" / "results")
     evaluator = Evaluator(
         METRICS.build({"type": "OVISTrackMetric", "format_only": True, "outfile_prefix": prefix})
     )
@@ -82,7 +82,7 @@ def test_format_only_writes_and_does_not_evaluate(tmp_path):
     record = {"video_id": 4, "score": 0.5, "category_id": 7, "segmentations": [mask]}
     evaluator.process(data_samples=list(samples([record], {"videos": [video]})), data_batch=None)
     assert evaluator.evaluate(1) == {}
-    assert json.loads((tmp_path / "results.json").read_text()) == [record]
+    assert json.loads((tmp_path / "new/results.json").read_text()) == [record]
 
 
 @pytest.mark.parametrize(

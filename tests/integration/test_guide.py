@@ -35,6 +35,8 @@ train_dataloader.update(num_workers=0, persistent_workers=False)
 val_dataloader.update(num_workers=0, persistent_workers=False)
 """,
     "datasets/video_data.py": """
+train_pipeline[2]["transforms"][1]["short_sides"] = 64
+train_dataloader.update(num_workers=0, persistent_workers=False)
 test_pipeline[0]["transforms"][1]["short_sides"] = 64
 val_dataloader.update(num_workers=0, persistent_workers=False)
 """,
@@ -97,6 +99,34 @@ def write_lvis(root: Path) -> None:
         path = root / f"lvis/lvis_v1_{split}.json"
         path.parent.mkdir(exist_ok=True)
         path.write_text(json.dumps(content))
+
+
+def write_coco(root: Path) -> None:
+    """COCO's jsons over the pictures of LVIS."""
+    categories = [{"id": c.id, "name": c.name} for c in load_vocabulary("coco2017").categories]
+    for split in ("train2017", "val2017"):
+        lvis = json.loads((root / f"lvis/lvis_v1_{split[:-4]}.json").read_text())
+        for image in lvis["images"]:
+            image["file_name"] = image["coco_url"].rsplit("/", 1)[1]
+        for annotation in lvis["annotations"]:
+            annotation.update(category_id=1, iscrowd=0)
+        path = root / f"coco/annotations/instances_{split}.json"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(lvis | {"categories": categories}))
+
+
+def write_ytvis(root: Path) -> None:
+    """YouTube-VIS's jsons over the videos of LV-VIS."""
+    data = json.loads((root / "lvvis/val/val_instances_.json").read_text())
+    data["categories"] = [
+        {"id": c.id, "name": c.name} for c in load_vocabulary("ytvis2019").categories
+    ]
+    for annotation in data["annotations"]:
+        annotation.update(category_id=1, bboxes=[[10, 10, 40, 35]] * 2)
+    for split, content in (("train", data), ("valid", data | {"annotations": None})):
+        (root / f"ytvis2019/{split}").mkdir(parents=True)
+        (root / f"ytvis2019/{split}.json").write_text(json.dumps(content))
+        shutil.copytree(root / "lvvis/val/JPEGImages", root / f"ytvis2019/{split}/JPEGImages")
 
 
 def write_lvvis(root: Path) -> None:
@@ -228,3 +258,29 @@ def check_what_is_there(folder: Path) -> None:
     assert (folder / "work_dirs/lvvis_test/submission.zip").is_file()
     assert not (folder / "work_dirs/lvvis_test/metrics.json").exists()
     assert (folder / "outputs/park/results.json").is_file()
+
+
+def test_fine_tuning_on_videos_starts_from_the_image_model(inside):
+    """The other recipe: COCO, then YouTube-VIS 2019, whose validation set has no public annotations."""
+    write_coco(inside / "datasets")
+    write_ytvis(inside / "datasets")
+    tools = ROOT / "tools"
+    run_tool(tools, "train.py", "configs/image/clipvis_r50_coco.py", "--work-dir", "coco")
+    run_tool(
+        *(tools, "train.py", "configs/video/clipvis_r50_ytvis2019.py", "--work-dir", "ytvis"),
+        *("--amp-dtype", "bfloat16", "--cfg-options", "load_from=coco/iter_2.pth"),
+    )
+    coco, ytvis = (
+        "".join(path.read_text() for path in (inside / name).glob("*/*.log"))
+        for name in ("coco", "ytvis")
+    )
+    assert re.search(r"Iter\(val\) \[4/4\] +coco/AP: [\d.]+", coco)
+    assert "loaded coco/iter_2.pth" in ytvis
+    assert "ytvis2019/AP" not in ytvis
+    tracks = json.loads((inside / "ytvis/validation_results.json").read_text())
+    assert {track["video_id"] for track in tracks} == {0, 1}
+    weights = [torch.load(inside / f"{n}/iter_2.pth", weights_only=True) for n in ("coco", "ytvis")]
+    before, after = (entry["state_dict"] for entry in weights)
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    assert moved
+    assert all(name.startswith("head.") for name in moved)

@@ -91,3 +91,9 @@ def test_tensorboard_must_be_installed(configured, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboard", None)
     with pytest.raises(InputError, match="TensorBoard is not installed"):
         configured("--tensorboard")
+
+
+def test_results_without_annotations_go_to_the_work_dir(configured):
+    config = configured("--work-dir", "here", config="configs/video/clipvis_r50_ytvis2019.py")
+    assert config.val_evaluator.outfile_prefix == "here/validation_results"
+    assert "outfile_prefix" not in configured().val_evaluator

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections import OrderedDict
 from collections.abc import Sequence
+from pathlib import Path
 
 import orjson
 from mmengine.evaluator import BaseMetric
@@ -24,7 +25,7 @@ class ResultListMetric(BaseMetric):
         benchmark: Name of the benchmark; the prefix of the numbers in the log unless `prefix` is given.
         ann_file: Annotation file; by default the one that the dataset names in its metainfo.
         class_agnostic: Whether all categories are taken as one.
-        outfile_prefix: Where to write the result list, without its ending `.json`.
+        outfile_prefix: Where to write the result list, without its ending `.json`; folders are made.
         format_only: Write the result list and do not evaluate.
         collect_device: See mmengine's `BaseMetric`.
         prefix: Prefix of the numbers in the log.
@@ -84,7 +85,9 @@ class ResultListMetric(BaseMetric):
         """
         records = [record for item in results for record in item]
         if self.outfile_prefix is not None:
-            write_whole(orjson.dumps(records), f"{self.outfile_prefix}.json")
+            path = Path(f"{self.outfile_prefix}.json")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(orjson.dumps(records), path)
         if self.format_only:
             return OrderedDict()
         return OrderedDict(self.evaluate_records(records))
