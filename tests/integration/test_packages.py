@@ -17,7 +17,12 @@ ARROWS = {
     "eval": {"data"},
     "train": {"core", "data", "eval"},
 }
-DISTRIBUTIONS = {"cv2": "opencv-python", "PIL": "pillow", "open_clip": "open_clip_torch"}
+DISTRIBUTIONS = {
+    "cv2": "opencv-python",
+    "lap": "lapx",
+    "open_clip": "open_clip_torch",
+    "PIL": "pillow",
+}
 #: Something each package registers with mmdet when it is imported.
 REGISTERED = {
     "core": ("MODELS", "CLIPVISVideo"),
