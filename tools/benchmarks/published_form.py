@@ -1,9 +1,9 @@
 """The published order of computation, to compare times with.
 
 It is put together from the model's own layers as `METHOD` describes the published code, so that both run on the
-same machine in the same minute: masks at full size after every layer, resized for the attention; every layer's
-masks pooled from CLIP with one attention query a mask, a result that training does not use; mmcv's own
-deformable attention; BatchNorm apart from its convolution.
+same machine in the same minute: masks at full size after every layer, resized for the attention; CLIP's features
+averaged over every layer's masks, a result that nothing uses; in the end, for ResNets, one attention query a mask;
+mmcv's own deformable attention; BatchNorm apart from its convolution.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def published_form(model: CLIPVISModel) -> Iterator[None]:
         return features
 
     def forward(levels: tuple[Tensor, ...], all_layers: bool = False) -> list[QueryPrediction]:
-        predictions = decode(model.head, levels, partial(pool_each_mask, model, seen[0]))
+        predictions = decode(model.head, levels, partial(average_each_mask, seen[0]))
         return predictions if all_layers else predictions[-1:]
 
     decoder = model.head.pixel_decoder
@@ -45,6 +45,7 @@ def published_form(model: CLIPVISModel) -> Iterator[None]:
         patch.object(model.backbone.tower, "features", partial(plain_features, model)),
         patch.object(decoder, "forward", partial(MSDeformAttnPixelDecoder.forward, decoder)),
         patch.object(model.head, "forward", forward),
+        patch.object(model.backbone, "pool_masks", partial(pool_masks, model)),
     ):
         yield
 
@@ -66,7 +67,7 @@ def plain_features(model: CLIPVISModel, images: Tensor) -> CLIPFeatures:
 
 
 def decode(head: CLIPVISHead, levels: tuple[Tensor, ...], pool: object) -> list[QueryPrediction]:
-    """All predictions, masks at full size after every layer, each layer's masks pooled."""
+    """All predictions, masks at full size after every layer, CLIP's features averaged over each layer's."""
     mask_features, scales = head.decode_pixels(levels)
     placed, keys = head._memory(scales)
     decoder = head.transformer_decoder
@@ -104,20 +105,26 @@ def blocked_cells(mask_logits: Tensor, size: tuple[int, int], heads: int) -> Ten
     return blocked.repeat_interleave(heads, dim=0)
 
 
-def pool_each_mask(model: CLIPVISModel, dense: Tensor, mask_logits: Tensor) -> Tensor:
-    """CLIP features of masks `(B, Q, D)`; for ResNets one attention query a mask, each projected by itself."""
+def average_each_mask(dense: Tensor, mask_logits: Tensor) -> Tensor:
+    """Means `(B, Q, C)` of dense features over masks."""
     import torch
     import torch.nn.functional as F
+
+    from clipvis_core.models.visual_towers import average_pool_masks
 
     with torch.no_grad():
         masks = F.interpolate(
             mask_logits, size=dense.shape[-2:], mode="bilinear", align_corners=False
         )
-        masks = masks > 0
-        pool = getattr(model.backbone.clip.visual, "attnpool", None)
-        if pool is None:
-            return model.backbone.pool_masks(dense, masks)
-        return attend_each_mask(pool, dense, masks)
+        return average_pool_masks(dense, masks > 0)
+
+
+def pool_masks(model: CLIPVISModel, dense: Tensor, masks: Tensor) -> Tensor:
+    """CLIP features of bool masks; for ResNets one attention query a mask, each projected by itself."""
+    pool = getattr(model.backbone.clip.visual, "attnpool", None)
+    if pool is None:
+        return model.backbone.tower.pool(dense, masks)
+    return attend_each_mask(pool, dense, masks)
 
 
 def attend_each_mask(pool: object, dense: Tensor, masks: Tensor) -> Tensor:

@@ -12,7 +12,10 @@ from unittest.mock import patch
 
 @contextmanager
 def timed(
-    stages: dict[str, tuple[object, str]], seconds: dict[str, float], device: str
+    stages: dict[str, tuple[object, str]],
+    seconds: dict[str, float],
+    device: str,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> Iterator[None]:
     """Adds the time spent in each method to `seconds` while the context lasts.
 
@@ -20,22 +23,29 @@ def timed(
         stages: Stage name -> (object, name of its method).
         seconds: Sums by stage; a `defaultdict(float)`.
         device: On "cuda", the queue is emptied before the clock is read.
+        clock: What tells the seconds.
     """
     with ExitStack() as stack:
         for stage, (owner, name) in stages.items():
-            call = partial(_timed_call, getattr(owner, name), stage, seconds, device)
+            call = partial(_timed_call, getattr(owner, name), stage, seconds, device, clock)
             stack.enter_context(patch.object(owner, name, call))
         yield
 
 
 def _timed_call(
-    method: Callable, stage: str, seconds: dict[str, float], device: str, *args: Any, **kwargs: Any
+    method: Callable,
+    stage: str,
+    seconds: dict[str, float],
+    device: str,
+    clock: Callable[[], float],
+    *args: Any,
+    **kwargs: Any,
 ) -> Any:
-    start = time.perf_counter()
+    start = clock()
     result = method(*args, **kwargs)
     if device.startswith("cuda"):
         import torch
 
         torch.cuda.synchronize()
-    seconds[stage] += time.perf_counter() - start
+    seconds[stage] += clock() - start
     return result

@@ -11,7 +11,8 @@ from mmcv.ops import MultiScaleDeformableAttention, multi_scale_deform_attn
 from clipvis_core.models import deformable_attention
 from clipvis_core.models.deformable_attention import (
     deformable_self_attention,
-    sample_by_mmcv,
+    grid_for,
+    mmcv_grid,
     sampling_grid,
 )
 
@@ -60,12 +61,14 @@ def mmcv_self_attention(attention, tokens, query, sizes) -> torch.Tensor:
     )
 
 
-def other_device(attention, tokens, query, sizes) -> torch.Tensor:
-    """What a GPU gets: places for mmcv from the same projections."""
-    weights = attention.attention_weights(query)
-    weights = weights.unflatten(-1, (attention.num_heads, -1)).softmax(-1).flatten(2)
-    value, offsets = attention.value_proj(tokens), attention.sampling_offsets(query)
-    return attention.output_proj(sample_by_mmcv(attention, value, offsets, weights, sizes))
+def on_this_device(attention, tokens, query, sizes) -> torch.Tensor:
+    return deformable_self_attention(attention, tokens, query, grid_for(attention, sizes, tokens))
+
+
+def on_another_device(attention, tokens, query, sizes) -> torch.Tensor:
+    """What a GPU is given."""
+    grid = mmcv_grid(sizes, tokens.dtype, tokens.device)
+    return deformable_self_attention(attention, tokens, query, grid)
 
 
 def outputs_and_gradients(form, attention, tokens, query, sizes) -> dict[str, torch.Tensor]:
@@ -92,13 +95,13 @@ def test_same_as_mmcv_with_gradients(sizes, batch, num_heads, num_points, reach,
     attention = random_attention(len(sizes), num_heads, num_points, reach, torch.float64)
     count = sum(height * width for height, width in sizes)
     tokens, query = torch.randn(2, batch, count, 8 * num_heads, dtype=torch.float64)
-    plain, fast, places = (
+    plain, fast, other = (
         outputs_and_gradients(form, attention, tokens, query, sizes)
-        for form in (mmcv_self_attention, deformable_self_attention, other_device)
+        for form in (mmcv_self_attention, on_this_device, on_another_device)
     )
     for name, expected in plain.items():
         torch.testing.assert_close(fast[name], expected, atol=1e-9, rtol=1e-9, msg=name)
-        torch.testing.assert_close(places[name], expected, atol=1e-9, rtol=1e-9, msg=name)
+        torch.testing.assert_close(other[name], expected, atol=1e-9, rtol=1e-9, msg=name)
 
 
 @torch.no_grad()
@@ -112,7 +115,7 @@ def test_points_on_the_border_and_far_outside():
     )
     tokens, query = torch.randn(2, 1, 22, 16)
     torch.testing.assert_close(
-        deformable_self_attention(attention, tokens, query, sizes),
+        on_this_device(attention, tokens, query, sizes),
         mmcv_self_attention(attention, tokens, query, sizes),
         atol=1e-5,
         rtol=1e-5,
@@ -126,7 +129,7 @@ def test_published_sizes_in_float32():
     tokens, query = torch.randn(2, 1, 5040, 64)
     fast, plain = (
         outputs_and_gradients(form, attention, tokens, query, sizes)
-        for form in (deformable_self_attention, mmcv_self_attention)
+        for form in (on_this_device, mmcv_self_attention)
     )
     torch.testing.assert_close(fast["output"], plain["output"], atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(fast["tokens"], plain["tokens"], atol=2e-3, rtol=1e-3)
@@ -137,6 +140,16 @@ def test_grid_made_while_inferring_serves_training():
     attention = random_attention(1, 1, 2, 1.0, torch.float32)
     tokens = torch.randn(1, 6, 8)
     with torch.inference_mode():
-        deformable_self_attention(attention, tokens, tokens, ((2, 3),))
-    deformable_self_attention(attention, tokens, tokens, ((2, 3),)).sum().backward()
+        on_this_device(attention, tokens, tokens, ((2, 3),))
+    on_this_device(attention, tokens, tokens, ((2, 3),)).sum().backward()
     assert attention.sampling_offsets.weight.grad.abs().sum() > 0
+
+
+@torch.no_grad()
+def test_not_a_number_is_handed_on():
+    """So that a run that diverges ends at its loss, not in an index."""
+    attention = random_attention(1, 1, 2, 1.0, torch.float32)
+    tokens = torch.randn(1, 6, 8)
+    tokens[0, 2] = torch.nan
+    output = on_this_device(attention, tokens, tokens, ((2, 3),))
+    assert output[0, 2].isnan().all()

@@ -106,32 +106,74 @@ def sampling_grid(
         )
 
 
+@dataclass(frozen=True)
+class MmcvGrid:
+    """What mmcv's forms ask for.
+
+    Attributes:
+        sizes: H and W of each scale.
+        centres: `(N, 1, 1, 1, 2)`, each token's centre (x, y) in [0, 1].
+        shapes: `sizes` as tensor.
+        starts: First token of each scale.
+    """
+
+    sizes: tuple[Size, ...]
+    centres: Tensor
+    shapes: Tensor
+    starts: Tensor
+
+
+@lru_cache(maxsize=4)
+def mmcv_grid(sizes: tuple[Size, ...], dtype: torch.dtype, device: torch.device) -> MmcvGrid:
+    """The same scales for mmcv."""
+    with torch.inference_mode(False):
+        centres = [
+            torch.cartesian_prod(*((torch.arange(side, dtype=dtype) + 0.5) / side for side in size))
+            for size in sizes
+        ]
+        centres = torch.cat(centres).flip(-1)[:, None, None, None]
+        shapes = torch.tensor(sizes)
+        starts = shapes.prod(dim=1).cumsum(0) - shapes.prod(dim=1)
+        return MmcvGrid(sizes, centres.to(device), shapes.to(device), starts.to(device))
+
+
+def grid_for(
+    attention: MultiScaleDeformableAttention, sizes: tuple[Size, ...], tokens: Tensor
+) -> SamplingGrid | MmcvGrid:
+    """The grid of the form that is fastest where the tokens are."""
+    dtype = torch.promote_types(tokens.dtype, torch.float32)
+    if tokens.device.type == "cpu":
+        return sampling_grid(sizes, attention.num_heads, attention.num_points, dtype)
+    return mmcv_grid(sizes, dtype, tokens.device)
+
+
 def deformable_self_attention(
-    attention: MultiScaleDeformableAttention, tokens: Tensor, query: Tensor, sizes: tuple[Size, ...]
+    attention: MultiScaleDeformableAttention,
+    tokens: Tensor,
+    query: Tensor,
+    grid: SamplingGrid | MmcvGrid,
 ) -> Tensor:
-    """What `attention` adds to `tokens`, by the form that is fastest where they are.
+    """What `attention` adds to `tokens`.
 
     Args:
         attention: mmcv's module, whose parameters are used; `batch_first`.
         tokens: `(B, N, C)`, the cells of all scales, row by row, scale after scale.
         query: `(B, N, C)`, the tokens with their positions.
-        sizes: H and W of each scale; N is the sum of their products.
+        grid: Decides the form; see `grid_for`. Places and weights have its precision.
 
     Returns:
         `(B, N, C)`, without the tokens themselves.
     """
     value = attention.value_proj(tokens)
-    dtype = torch.promote_types(tokens.dtype, torch.float32)  # of places and weights
-    logits = attention.attention_weights(query).to(dtype)
+    logits = attention.attention_weights(query).to(grid.centres.dtype)
     weights = _softmax(logits.view(-1, attention.num_levels * attention.num_points))
     weights = weights.view_as(logits)
-    if tokens.device.type == "cpu":
-        grid = sampling_grid(sizes, attention.num_heads, attention.num_points, dtype)
-        offsets = F.linear(query, *_x_before_y(attention.sampling_offsets))
-        pooled = sample_and_sum(value, offsets.to(dtype), weights, grid)
+    if isinstance(grid, MmcvGrid):
+        offsets = attention.sampling_offsets(query).to(logits.dtype)
+        pooled = sample_by_mmcv(attention, value.to(logits.dtype), offsets, weights, grid)
     else:
-        offsets = attention.sampling_offsets(query)
-        pooled = sample_by_mmcv(attention, value.to(dtype), offsets.to(dtype), weights, sizes)
+        offsets = F.linear(query, *_x_before_y(attention.sampling_offsets)).to(logits.dtype)
+        pooled = sample_and_sum(value, offsets, weights, grid)
     return attention.dropout(attention.output_proj(pooled))
 
 
@@ -140,7 +182,7 @@ def sample_by_mmcv(
     value: Tensor,
     offsets: Tensor,
     weights: Tensor,
-    sizes: tuple[Size, ...],
+    grid: MmcvGrid,
 ) -> Tensor:
     """mmcv's CUDA kernel, which knows no bfloat16, or its `grid_sample` form, which `torch.compile` can see through.
 
@@ -149,38 +191,21 @@ def sample_by_mmcv(
         value: `(B, N, C)`.
         offsets: `(B, N, heads * scales * points * 2)`, (x, y) in cells.
         weights: `(B, N, heads * scales * points)`.
-        sizes: H and W of each scale.
+        grid: See `MmcvGrid`.
 
     Returns:
         `(B, N, C)`.
     """
     parts = (attention.num_heads, attention.num_levels, attention.num_points)
-    centres, shapes, starts = _mmcv_grid(sizes, value.dtype, value.device)
-    places = centres + offsets.unflatten(-1, (*parts, 2)) / shapes.flip(-1)[:, None]
+    places = grid.centres + offsets.unflatten(-1, (*parts, 2)) / grid.shapes.flip(-1)[:, None]
     value = value.unflatten(-1, (attention.num_heads, -1))
     weights = weights.unflatten(-1, parts)
     has_kernel = value.is_cuda and multi_scale_deform_attn.IS_CUDA_AVAILABLE
     if has_kernel and not torch.compiler.is_compiling():
         return MultiScaleDeformableAttnFunction.apply(
-            value, shapes, starts, places, weights, attention.im2col_step
+            value, grid.shapes, grid.starts, places, weights, attention.im2col_step
         )
-    return multi_scale_deformable_attn_pytorch(value, shapes, places, weights)
-
-
-@lru_cache(maxsize=4)
-def _mmcv_grid(
-    sizes: tuple[Size, ...], dtype: torch.dtype, device: torch.device
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Centres (x, y) of all cells in [0, 1], `(N, 1, 1, 1, 2)`; H and W of the scales; the first token of each."""
-    with torch.inference_mode(False):
-        centres = [
-            torch.cartesian_prod(*((torch.arange(side, dtype=dtype) + 0.5) / side for side in size))
-            for size in sizes
-        ]
-        shapes = torch.tensor(sizes)
-        starts = shapes.prod(dim=1).cumsum(0) - shapes.prod(dim=1)
-        centres = torch.cat(centres).flip(-1)[:, None, None, None]
-        return centres.to(device), shapes.to(device), starts.to(device)
+    return multi_scale_deformable_attn_pytorch(value, grid.sizes, places, weights)
 
 
 def sample_and_sum(value: Tensor, offsets: Tensor, weights: Tensor, grid: SamplingGrid) -> Tensor:
@@ -199,7 +224,7 @@ def sample_and_sum(value: Tensor, offsets: Tensor, weights: Tensor, grid: Sampli
     batch, tokens, channels = value.shape
     bags = (batch * tokens * grid.num_heads, -1)
     places = torch.minimum((offsets + grid.centres).clamp(min=0), grid.limits)
-    cells = places.detach().floor()
+    cells = places.detach().floor().nan_to_num_()  # a row that exists; the weight stays NaN
     right, down = ((places - cells).chunk(2, dim=-1)[axis].reshape(bags) for axis in (0, 1))
     x, y = cells.int().chunk(2, dim=-1)
     first = (y * grid.pitches).add_(x, alpha=grid.num_heads).add_(grid.starts)

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable
 import torch
 import torch.nn.functional as F
 from open_clip.modified_resnet import Bottleneck, ModifiedResNet
-from timm.models import ConvNeXt
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -30,6 +29,11 @@ class TrunkCopy:
         self.make = make
         self._made_for: tuple | None = None
         self._stages: nn.Sequential | None = None
+        self._run = run_stages
+
+    def compile(self) -> None:
+        """Has `torch.compile` fuse the stages."""
+        self._run = torch.compile(run_stages)
 
     def __call__(self, images: Tensor) -> list[Tensor]:
         """Output of every stage for images `(B, 3, H, W)`, in autocast's precision where that is on."""
@@ -47,7 +51,7 @@ class TrunkCopy:
             with torch.inference_mode(False), torch.no_grad():
                 self._stages = self.make(self.source).to(dtype=dtype, memory_format=layout)
             self._made_for = state
-        return run_stages(self._stages, images.to(dtype=dtype, memory_format=layout))
+        return self._run(self._stages, images.to(dtype=dtype, memory_format=layout))
 
 
 def running_dtype(images: Tensor) -> torch.dtype:
@@ -103,6 +107,6 @@ class FoldedBottleneck(nn.Module):
         return F.relu_(self.conv3(out).add_(self.shortcut(x)))
 
 
-def copied_convnext(trunk: ConvNeXt) -> nn.Sequential:
-    """Stem and four stages as they are."""
+def copied_convnext(trunk: nn.Module) -> nn.Sequential:
+    """Stem and four stages of a timm ConvNeXt, as they are."""
     return copy.deepcopy(nn.Sequential(trunk.stem, *trunk.stages))

@@ -10,7 +10,12 @@ from mmdet.models.layers import MSDeformAttnPixelDecoder
 from mmdet.registry import MODELS
 from torch import Tensor
 
-from clipvis_core.models.deformable_attention import deformable_self_attention
+from clipvis_core.models.deformable_attention import (
+    MmcvGrid,
+    SamplingGrid,
+    deformable_self_attention,
+    grid_for,
+)
 from clipvis_core.models.positions import ScalePositions
 
 
@@ -25,6 +30,11 @@ class CLIPVISPixelDecoder(MSDeformAttnPixelDecoder):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._positions = ScalePositions(self.postional_encoding)
+        self._run = self._decode
+
+    def compile(self) -> None:
+        """Has `torch.compile` fuse what follows from the features; grids and positions stay cached outside."""
+        self._run = torch.compile(self._decode)
 
     def forward(self, feats: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """Mixes the scales and adds fine detail.
@@ -35,7 +45,15 @@ class CLIPVISPixelDecoder(MSDeformAttnPixelDecoder):
         Returns:
             Mask features `(B, C, H/4, W/4)` and the encoded scales `(B, C, H/s, W/s)`, coarsest first.
         """
-        outs = self._encode(feats[::-1][: self.num_encoder_levels])
+        coarsest = feats[-1]
+        sizes = tuple(tuple(feat.shape[-2:]) for feat in feats[::-1][: self.num_encoder_levels])
+        grid = grid_for(self.encoder.layers[0].self_attn, sizes, coarsest)
+        return self._run(feats, self._positions(sizes, coarsest), grid)
+
+    def _decode(
+        self, feats: list[Tensor], positions: list[Tensor], grid: SamplingGrid | MmcvGrid
+    ) -> tuple[Tensor, list[Tensor]]:
+        outs = self._encode(feats[::-1][: self.num_encoder_levels], positions, grid)
         fine = feats[: self.num_input_levels - self.num_encoder_levels][::-1]
         for feat, lateral, output in zip(fine, self.lateral_convs, self.output_convs, strict=True):
             coarse = outs[-1].contiguous(memory_format=_layout(feat))
@@ -45,28 +63,29 @@ class CLIPVISPixelDecoder(MSDeformAttnPixelDecoder):
             outs.append(output(lateral(feat) + coarse))
         return self.mask_feature(outs[-1]), outs[: self.num_outs]
 
-    def _encode(self, feats: list[Tensor]) -> list[Tensor]:
+    def _encode(
+        self, feats: list[Tensor], positions: list[Tensor], grid: SamplingGrid | MmcvGrid
+    ) -> list[Tensor]:
         """Deformable self-attention among the cells of all scales, coarsest first."""
-        projected = [conv(feat) for conv, feat in zip(self.input_convs, feats, strict=True)]
-        sizes = tuple(tuple(feat.shape[-2:]) for feat in projected)
-        tokens = torch.cat([_to_tokens(feat) for feat in projected], dim=1)
-        positions = torch.cat(
-            [
-                position + embedding
-                for position, embedding in zip(
-                    self._positions(sizes, tokens), self.level_encoding.weight, strict=True
-                )
-            ],
+        tokens = torch.cat(
+            [_to_tokens(conv(feat)) for conv, feat in zip(self.input_convs, feats, strict=True)],
             dim=1,
         )
+        places = torch.cat(
+            [
+                position + embedding
+                for position, embedding in zip(positions, self.level_encoding.weight, strict=True)
+            ],
+            dim=1,
+        ).to(tokens.dtype)
         for layer in self.encoder.layers:
-            mixed = deformable_self_attention(layer.self_attn, tokens, tokens + positions, sizes)
+            mixed = deformable_self_attention(layer.self_attn, tokens, tokens + places, grid)
             tokens = layer.norms[0](tokens + mixed)
             tokens = layer.norms[1](layer.ffn(tokens))
-        scales = tokens.split([height * width for height, width in sizes], dim=1)
+        scales = tokens.split([height * width for height, width in grid.sizes], dim=1)
         return [
             scale.transpose(1, 2).unflatten(2, size)
-            for scale, size in zip(scales, sizes, strict=True)
+            for scale, size in zip(scales, grid.sizes, strict=True)
         ]
 
 

@@ -43,6 +43,9 @@ class VisualTower(Protocol):
     #: Channels of res2..res5.
     channels: tuple[int, int, int, int]
 
+    def compile(self) -> None:
+        """Has `torch.compile` fuse `features` from now on."""
+
     def features(self, images: Tensor) -> CLIPFeatures:
         """Normalised images `(B, 3, H, W)`, H and W multiples of 32, to features."""
 
@@ -72,6 +75,9 @@ class ResNetTower:
         self.channels = tuple(width * 4 * 2**level for level in range(4))
         self._trunk = TrunkCopy(visual, folded_resnet)
 
+    def compile(self) -> None:
+        self._trunk.compile()
+
     def features(self, images: Tensor) -> CLIPFeatures:
         _, *levels = self._trunk(images)
         return CLIPFeatures(tuple(levels), levels[-1])
@@ -91,12 +97,17 @@ class ConvNeXtTower:
     def __init__(self, visual: TimmModel) -> None:
         self.visual = visual
         self.channels = tuple(info["num_chs"] for info in visual.trunk.feature_info)
+        self._run = run_stages
         self._low_precision = TrunkCopy(visual.trunk, copied_convnext)
+
+    def compile(self) -> None:
+        self._run = torch.compile(run_stages)
+        self._low_precision.compile()
 
     def features(self, images: Tensor) -> CLIPFeatures:
         trunk = self.visual.trunk
         if running_dtype(images) == images.dtype:
-            _, *levels = run_stages((trunk.stem, *trunk.stages), images)
+            _, *levels = self._run((trunk.stem, *trunk.stages), images)
         else:
             _, *levels = self._low_precision(images)
         return CLIPFeatures(tuple(levels), trunk.norm_pre(levels[-1]))

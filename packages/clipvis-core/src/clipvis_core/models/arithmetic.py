@@ -1,0 +1,44 @@
+"""Precision and compilation of a model that infers."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import torch
+
+from clipvis_core.models.base import CLIPVISModel
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """How a model computes; the default is that of the published system.
+
+    Attributes:
+        dtype: float32, or bfloat16 or float16 for the matrix products and convolutions of all parts. The places where
+            deformable attention samples, its softmax and what follows the network stay in float32.
+        compile: Have `torch.compile` fuse the image encoder and the pixel decoder; the first frame of each size then
+            waits for the compiler.
+
+    Example:
+        arithmetic = Arithmetic(dtype=torch.bfloat16)
+        arithmetic.prepare(model)
+        with torch.no_grad(), arithmetic.running(images.device):
+            prediction, dense = model.segment(images)
+    """
+
+    dtype: torch.dtype = torch.float32
+    compile: bool = False
+
+    def prepare(self, model: CLIPVISModel) -> None:
+        """Sets the model up; its parameters and their names stay as they are."""
+        model.head.autocast_pixels = self.dtype != torch.float32
+        if self.compile:
+            model.head.pixel_decoder.compile()
+            model.backbone.tower.compile()
+
+    def running(self, device: torch.device | str) -> AbstractContextManager:
+        """The context in which a prepared model is to be called."""
+        if self.dtype == torch.float32:
+            return nullcontext()
+        return torch.autocast(torch.device(device).type, dtype=self.dtype)
