@@ -29,6 +29,8 @@ val_dataloader = dict(num_workers=1, dataset=dict(pipeline=test_pipeline, **clip
 test_dataloader = val_dataloader
 val_evaluator = dict(type="TrackMetric", benchmark="ytvis2019", class_agnostic=True)
 test_evaluator = val_evaluator
+custom_hooks = _base_.custom_hooks
+custom_hooks[1].class_agnostic = True
 
 randomness = dict(seed=0)
 default_hooks = dict(checkpoint=dict(interval=500, max_keep_ckpts=1))

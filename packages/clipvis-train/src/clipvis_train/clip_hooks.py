@@ -23,7 +23,14 @@ class VocabularyHook(Hook):
 
     The dataset's `metainfo["prompts"]` holds the synonyms of each category in label order, so the number of
     categories is never written by hand.
+
+    Args:
+        class_agnostic: Name everything "object", for a metric with `class_agnostic=True`: otherwise a mask counts as
+            often among the best predictions as it has likely names.
     """
+
+    def __init__(self, class_agnostic: bool = False) -> None:
+        self.class_agnostic = class_agnostic
 
     def before_val(self, runner: Runner) -> None:
         self._set(runner, runner.val_dataloader.dataset.metainfo["prompts"])
@@ -32,7 +39,8 @@ class VocabularyHook(Hook):
         self._set(runner, runner.test_dataloader.dataset.metainfo["prompts"])
 
     def _set(self, runner: Runner, prompts: tuple[tuple[str, ...], ...]) -> None:
-        inner_model(runner).set_vocabulary(Vocabulary.from_categories(prompts))
+        words = [("object",)] if self.class_agnostic else prompts
+        inner_model(runner).set_vocabulary(Vocabulary.from_categories(words))
 
 
 @HOOKS.register_module()
