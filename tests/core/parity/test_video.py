@@ -48,7 +48,7 @@ def clip_run(request, reference):
 def test_permutations(clip_run):
     _, expected, sessions = clip_run
     for tag, session in sessions.items():
-        permutations = np.stack(session.tracker.permutations)
+        permutations = session.tracker.permutations
         np.testing.assert_array_equal(permutations[0], np.arange(permutations.shape[1]))
         np.testing.assert_array_equal(permutations[1:], expected[f"perm_{tag}"], err_msg=tag)
 
@@ -57,7 +57,7 @@ def test_classification(reference, clip_run):
     case, expected, sessions = clip_run
     letter, kind, _ = case.split("_")
     model = sessions["t9k5"].model
-    rows = torch.from_numpy(np.stack(sessions["t9k5"].tracker.permutations)).long()
+    rows = torch.from_numpy(sessions["t9k5"].tracker.permutations).long()
     frames = reference.clip(letter, kind, model)
     with torch.no_grad():
         outputs = [model.segment(window) for window in frames.split(10)]
@@ -91,7 +91,7 @@ def test_scores_and_pairs(reference, clip_run, record_property):
         )
         theirs = dict(zip(pairs, expected[f"inst_scores_{tag}"].tolist(), strict=True))
         assert ours.keys() == theirs.keys(), tag
-        permutations = np.stack(session.tracker.permutations)
+        permutations = session.tracker.permutations
         for (query, label), score in theirs.items():
             flips = sum(flipped[t, permutations[t, query]] for t in range(len(permutations)))
             # A pixel on the other side of zero enters the mean sigmoid inside the mask with about 0.5.
@@ -111,7 +111,7 @@ def test_hidden_frames(clip_run):
                 top.queries.tolist(), top.labels.tolist(), top.hidden.numpy(), strict=True
             )
         }
-        cells = np.stack(session.tracker.scores.mask_cells)
+        cells = session.tracker.scores.mask_cells()
         for query, label, hidden in zip(
             expected[f"inst_query_{tag}"],
             expected[f"inst_labels_{tag}"],
@@ -128,7 +128,7 @@ def mask_pixel_flips(decoder: dict, session) -> np.ndarray:
     fractions = decoder["pred_masks_mean_std_posfrac"][..., 2]
     counts = np.zeros_like(fractions)
     for t, (permutation, cells) in enumerate(
-        zip(session.tracker.permutations, session.tracker.scores.mask_cells, strict=True)
+        zip(session.tracker.permutations, session.tracker.scores.mask_cells(), strict=True)
     ):
         counts[t, permutation] = cells
     return np.abs(counts - np.rint(fractions * height * width))
@@ -136,7 +136,7 @@ def mask_pixel_flips(decoder: dict, session) -> np.ndarray:
 
 def mask_pixels(session, query: int) -> int:
     """Positive pixels of a track over the whole clip, at least 1."""
-    return max(1, int(sum(cells[query] for cells in session.tracker.scores.mask_cells)))
+    return max(1, int(sum(cells[query] for cells in session.tracker.scores.mask_cells())))
 
 
 def test_masks(reference, clip_run):

@@ -116,7 +116,7 @@ def test_some_frames_are_hidden_by_a_narrow_margin():
     tracker, _ = run(outputs)
     top = tracker.scores.top(12)
     least = (0.1 * top.class_scores).unsqueeze(1) ** 2
-    objects = torch.stack([torch.from_numpy(row) for row in tracker.scores._object_probs], dim=1)
+    objects = torch.from_numpy(tracker.scores._table()[:, 0]).T
     doubtful = (0.5 * objects[top.queries] < least) & (0.731 * objects[top.queries] >= least)
     assert doubtful.any()
     assert top.hidden.any()

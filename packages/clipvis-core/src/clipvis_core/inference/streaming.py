@@ -113,6 +113,11 @@ class FrameStream:
     def __iter__(self) -> Iterator[LiveFrame]:
         return self._frames
 
+    @property
+    def temporary_bytes(self) -> int:
+        """Size of the temporary files."""
+        return 0 if self._session.tracker is None else self._session.tracker.temporary_bytes
+
     def close(self) -> None:
         """Takes no more frames; `result` then is that of the frames so far."""
         self._frames.close()

@@ -36,6 +36,11 @@ class MaskArchive:
         """Number of frames."""
         return len(self._frames)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes on disk."""
+        return self._frames.nbytes
+
     def append(self, codes: dict[int, bytes]) -> None:
         """Adds the next frame's codes by query; a query without one has no mask there."""
         lengths = np.zeros(self._num_queries, np.uint32)
@@ -115,6 +120,11 @@ class MaskRecorder:
         self._waiting: deque[tuple[dict[int, bytes], dict[int, np.ndarray]]] = deque()
         self._renderer: MaskRenderer | None = None
         self._worker = Behind(depth=_FRAMES_BEHIND)
+
+    @property
+    def temporary_bytes(self) -> int:
+        """Size of the temporary file."""
+        return 0 if self._archive is None else self._archive.nbytes
 
     def add(
         self, mask_logits: Tensor, permutation: Tensor, filled: np.ndarray, leading: Collection[int]

@@ -1,4 +1,4 @@
-"""Small pieces of data kept on disk instead of in memory."""
+"""What has to be kept of every frame of a long video: a little in memory, the rest on disk."""
 
 from __future__ import annotations
 
@@ -7,7 +7,43 @@ import threading
 from array import array
 from pathlib import Path
 
+import numpy as np
+
 from clipvis_core.errors import InputError
+
+
+class FrameRows:
+    """A growing table of numbers, one row a frame, in one piece of memory.
+
+    An array of its own for every frame would pin the heap: the large temporary arrays of the next frames no longer fit
+    into the gaps, and memory grows many times faster than what is kept.
+
+    Args:
+        typecode: Type of the numbers, as `array.array` names it.
+
+    Example:
+        >>> rows = FrameRows("h")
+        >>> rows.append(np.array([1, 2]))
+        >>> rows.append(np.array([3, 4]))
+        >>> rows.table().tolist(), len(rows)
+        ([[1, 2], [3, 4]], 2)
+    """
+
+    def __init__(self, typecode: str) -> None:
+        self._data = array(typecode)
+        self._rows = 0
+
+    def __len__(self) -> int:
+        return self._rows
+
+    def append(self, row: np.ndarray) -> None:
+        """Adds a frame; its shape has to be that of the frames before."""
+        self._data.frombytes(row.astype(self._data.typecode).tobytes())
+        self._rows += 1
+
+    def table(self) -> np.ndarray:
+        """A copy of all rows, `(T, numbers)`."""
+        return np.array(self._data).reshape(self._rows, -1)
 
 
 class SpillFile:

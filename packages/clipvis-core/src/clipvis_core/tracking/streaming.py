@@ -13,6 +13,7 @@ from torch import Tensor
 from clipvis_core.tracking.live_tracks import LiveRule, LiveState, LiveTracks
 from clipvis_core.tracking.mask_archive import MaskRecorder, TrackSegments, rle_record
 from clipvis_core.tracking.mask_rendering import MaskSizes
+from clipvis_core.tracking.spill_file import FrameRows
 from clipvis_core.tracking.temporal_matching import TemporalMatcher
 from clipvis_core.tracking.track_scores import (
     FrameOutputs,
@@ -143,7 +144,7 @@ class StreamingTracker:
             )
         self.sizes = sizes
         self.topk = topk
-        self.permutations: list[np.ndarray] = []
+        self._permutations = FrameRows("h")
         self.scores = TrackScores(folder)
         self._matcher = TemporalMatcher(num_memory, num_match)
         self._live = LiveTracks(live) if live is not None else None
@@ -155,6 +156,17 @@ class StreamingTracker:
     def __len__(self) -> int:
         """T, the number of frames so far."""
         return self._num_frames
+
+    @property
+    def permutations(self) -> np.ndarray:
+        """The network's query of each track in each frame, int16 `(T, Q)`."""
+        return self._permutations.table()
+
+    @property
+    def temporary_bytes(self) -> int:
+        """Size of the temporary files."""
+        masks = 0 if self._recorder is None else self._recorder.temporary_bytes
+        return masks + self.scores.temporary_bytes
 
     @torch.no_grad()
     def add(self, outputs: WindowOutputs) -> list[FrameTracks]:
@@ -173,7 +185,7 @@ class StreamingTracker:
     def _add(self, frame: FrameOutputs, permutation: Tensor, mask_logits: Tensor) -> FrameTracks:
         aligned = frame.permuted(permutation)
         if self._keep:
-            self.permutations.append(permutation.cpu().numpy().astype(np.int16))
+            self._permutations.append(permutation.cpu().numpy())
         state = self._judge(aligned)
         filled = (aligned.mask_cells > 0).cpu().numpy()
         codes = self._recorder.add(mask_logits, permutation, filled, leading=state.queries.tolist())

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from clipvis_core.tracking.spill_file import SpillFile
+from clipvis_core.tracking.spill_file import FrameRows, SpillFile
 
 #: A frame of a track is shown if its presence reaches this share of the track's score.
 PRESENCE_SHARE = 0.1
@@ -110,23 +110,25 @@ class TrackScores:
 
     Args:
         folder: Where the temporary file goes; see `SpillFile`.
-
-    Attributes:
-        mask_cells: Number of positive cells of each track's mask, `(Q,)` a frame.
     """
 
     def __init__(self, folder: str | None = None) -> None:
         self._class_sum: Tensor | None = None
         self._object_sum: Tensor | None = None
-        self._object_probs: list[np.ndarray] = []
-        self._mask_sums: list[np.ndarray] = []
-        self.mask_cells: list[np.ndarray] = []
+        self._frames = FrameRows(
+            "f"
+        )  # of each query: objectness, sum over its mask, cells of its mask
         self._mask_totals: np.ndarray | float = 0.0
         self._class_probs = SpillFile(folder)
 
     def __len__(self) -> int:
         """T, the number of frames so far."""
-        return len(self._object_probs)
+        return len(self._frames)
+
+    @property
+    def temporary_bytes(self) -> int:
+        """Size of the temporary file."""
+        return self._class_probs.nbytes
 
     def update(self, frame: FrameOutputs) -> None:
         """Adds the next frame, its rows in track order."""
@@ -137,19 +139,13 @@ class TrackScores:
             self._class_sum += joint
             self._object_sum += frame.object_logits
         small = torch.stack([frame.object_probs, frame.mask_sums, frame.mask_cells]).cpu().numpy()
-        self._object_probs.append(small[0])
-        self._mask_sums.append(small[1])
-        self.mask_cells.append(small[2])
+        self._frames.append(small)
         self._mask_totals = self._mask_totals + small[1:].astype(np.float64)
-        in_doubt = torch.from_numpy(self._in_doubt(len(self) - 1)).to(frame.class_probs.device)
+        in_doubt = torch.from_numpy(_in_doubt(small)).to(frame.class_probs.device)
         steps = (frame.class_probs[in_doubt].nan_to_num() * _PROBABILITY_STEPS).round()
         self._class_probs.append(
             zlib.compress(steps.cpu().numpy().astype(np.uint16).tobytes(), level=1)
         )
-
-    def _in_doubt(self, t: int) -> np.ndarray:
-        """Queries, bool `(Q,)`, that have a mask in frame `t` and might be hidden in it."""
-        return (self._object_probs[t] < _ALWAYS_PRESENT) & (self.mask_cells[t] > 0)
 
     def scores(self) -> Tensor:
         """Track scores before mask quality, `(Q, K)`: sqrt(mean sqrt(p IoU) * softmax(mean object logits)).
@@ -178,13 +174,17 @@ class TrackScores:
         """The `k` best pairs of the video, on the CPU, hidden frames and mask quality included."""
         pairs = self.top_pairs(k)
         queries, labels, class_scores = (value.cpu().numpy() for value in vars(pairs).values())
+        frames = self._table()
         hidden = np.stack(
-            [self._hidden(t, queries, labels, class_scores) for t in range(len(self))]
+            [
+                self._hidden(t, frame, queries, labels, class_scores)
+                for t, frame in enumerate(frames)
+            ]
         )
 
         shown = ~hidden
-        sums = (np.stack(self._mask_sums)[:, queries] * shown).sum(axis=0, dtype=np.float64)
-        cells = (np.stack(self.mask_cells)[:, queries] * shown).sum(axis=0, dtype=np.float64)
+        sums = (frames[:, 1, queries] * shown).sum(axis=0, dtype=np.float64)
+        cells = (frames[:, 2, queries] * shown).sum(axis=0, dtype=np.float64)
         reported = np.nan_to_num(class_scores * (sums / (cells + 1e-6)).astype(np.float32), nan=0.0)
         order = np.argsort(-reported, kind="stable")
         return TopTracks(
@@ -194,17 +194,31 @@ class TrackScores:
             )
         )
 
+    def mask_cells(self) -> np.ndarray:
+        """Number of positive cells of each track's mask in each frame, `(T, Q)`."""
+        return self._table()[:, 2]
+
+    def _table(self) -> np.ndarray:
+        """Objectness, sum over the mask and cells of the mask, `(T, 3, Q)`."""
+        rows = self._frames.table()
+        return rows.reshape(len(rows), 3, -1)
+
     def _hidden(
-        self, t: int, queries: np.ndarray, labels: np.ndarray, class_scores: np.ndarray
+        self,
+        t: int,
+        frame: np.ndarray,
+        queries: np.ndarray,
+        labels: np.ndarray,
+        class_scores: np.ndarray,
     ) -> np.ndarray:
         """Which of the pairs are hidden in frame `t`, bool `(N,)`: `is_hidden` from what was kept.
 
         Where a query has no mask in the frame, it does not matter, and False stands for either.
         """
         least = PRESENCE_SHARE * class_scores
-        object_probs = self._object_probs[t][queries]
+        object_probs = frame[0, queries]
         hidden = np.sqrt(_SIGMOID_1 * object_probs) < least
-        in_doubt = self._in_doubt(t)
+        in_doubt = _in_doubt(frame)
         hidden &= in_doubt[queries]
         undecided = np.flatnonzero(
             in_doubt[queries] & ~hidden & (np.sqrt(_SIGMOID_0 * object_probs) < least)
@@ -216,3 +230,8 @@ class TrackScores:
             weight = 1.0 / (1.0 + np.exp(-probs.astype(np.float32) / _PROBABILITY_STEPS))
             hidden[undecided] = np.sqrt(weight * object_probs[undecided]) < least[undecided]
         return hidden
+
+
+def _in_doubt(frame: np.ndarray) -> np.ndarray:
+    """Queries, bool `(Q,)`, that have a mask in a frame `(3, Q)` of the table and might be hidden in it."""
+    return (frame[0] < _ALWAYS_PRESENT) & (frame[2] > 0)
