@@ -87,6 +87,9 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument("--device", help="cpu or cuda (default: a GPU if there is one)")
     parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16", "float16"])
+    parser.add_argument(
+        "--compile", action="store_true", help="compile the network first; pays off on long videos"
+    )
     parser.add_argument("--no-video", action="store_true", help="write no overlay")
     parser.add_argument(
         "--allow-truncated", action="store_true", help="take what a broken video yields"
@@ -140,6 +143,7 @@ def main() -> None:
         vocabulary=vocabulary,
         device=args.device,
         dtype=args.dtype,
+        compile=args.compile,
         short_side=args.short_side,
         topk=args.topk,
         num_memory=args.num_memory,

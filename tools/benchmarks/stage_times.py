@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from typing import Any
 from unittest.mock import patch
 
@@ -27,7 +26,7 @@ def timed(
     """
     with ExitStack() as stack:
         for stage, (owner, name) in stages.items():
-            call = partial(_timed_call, getattr(owner, name), stage, seconds, device, clock)
+            call = _timed_call(getattr(owner, name), stage, seconds, device, clock)
             stack.enter_context(patch.object(owner, name, call))
         yield
 
@@ -38,14 +37,17 @@ def _timed_call(
     seconds: dict[str, float],
     device: str,
     clock: Callable[[], float],
-    *args: Any,
-    **kwargs: Any,
-) -> Any:
-    start = clock()
-    result = method(*args, **kwargs)
-    if device.startswith("cuda"):
-        import torch
+) -> Callable:
+    """A function, so that it can stand for a method of a class as well as for one of an object."""
 
-        torch.cuda.synchronize()
-    seconds[stage] += clock() - start
-    return result
+    def call(*args: Any, **kwargs: Any) -> Any:
+        start = clock()
+        result = method(*args, **kwargs)
+        if device.startswith("cuda"):
+            import torch
+
+            torch.cuda.synchronize()
+        seconds[stage] += clock() - start
+        return result
+
+    return call

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
@@ -19,7 +18,7 @@ from clipvis_core.inference.preprocessing import resized_size, to_input
 from clipvis_core.inference.result import SegmentationResult
 from clipvis_core.inference.streaming import FrameStream
 from clipvis_core.media import FrameSource, open_frames
-from clipvis_core.models import CLIPVISVideo, VideoSession
+from clipvis_core.models import Arithmetic, CLIPVISVideo, VideoSession
 from clipvis_core.tracking import FrameTracks, LiveRule, VideoTracks, encode_masks
 from clipvis_core.vocabulary import Vocabulary
 
@@ -34,7 +33,8 @@ class CLIPVISInferencer:
         checkpoint: Official `.pth` or one of ours; `None` gives random weights, whose results mean nothing.
         vocabulary: Categories to name: a `Vocabulary`, or a list of names (or of synonym lists).
         device: `cpu`, `cuda`, ...; the default is a GPU if there is one.
-        dtype: `float32` (exact), or autocast to `bfloat16` or `float16`.
+        dtype: `float32` (exact), or `bfloat16` or `float16` for the heavy parts; see `Arithmetic`.
+        compile: Have `torch.compile` fuse the heavy parts; the first frame of each size waits for the compiler.
         short_side: Frames are resized so that their shorter side is this; the default is the config's.
         topk: Most (track, category) pairs; the default is the config's.
         num_memory: Frames the matching remembers; the default is the config's.
@@ -59,6 +59,7 @@ class CLIPVISInferencer:
         vocabulary: Vocabulary | Sequence[str | Sequence[str]],
         device: str | None = None,
         dtype: str = "float32",
+        compile: bool = False,
         short_side: int | None = None,
         topk: int | None = None,
         num_memory: int | None = None,
@@ -68,12 +69,13 @@ class CLIPVISInferencer:
         self.device = _usable_device(device)
         if dtype not in DTYPES:
             raise InputError(f"dtype '{dtype}' is unknown: use one of {', '.join(DTYPES)}")
-        self.dtype = DTYPES[dtype]
+        self.arithmetic = Arithmetic(DTYPES[dtype], compile)
         self.short_side = _at_least_one("short_side", short_side, config.inference.short_side)
         self.max_long_side = config.inference.max_long_side
         if not isinstance(vocabulary, Vocabulary):
             vocabulary = Vocabulary.from_categories(vocabulary)
         self.model = build_model(config, checkpoint, self.device)
+        self.arithmetic.prepare(self.model)
         self.model.topk = _at_least_one("topk", topk, self.model.topk)
         if isinstance(self.model, CLIPVISVideo):
             self.model.num_memory = _at_least_one("num_memory", num_memory, self.model.num_memory)
@@ -161,7 +163,7 @@ class CLIPVISInferencer:
 
     def _advance(self, session: VideoSession, frames: Tensor) -> list[FrameTracks]:
         """Takes uint8 frames `(n, 3, H, W)` into a video."""
-        with self._precision(), torch.no_grad():
+        with self.arithmetic.running(self.device), torch.no_grad():
             return session.add(self.model.prepare(frames))
 
     def _network_size(self, frames: FrameSource) -> tuple[int, int]:
@@ -178,7 +180,7 @@ class CLIPVISInferencer:
             metainfo={"img_shape": size, "ori_shape": (frames.height, frames.width)}
         )
         inputs = {"inputs": [to_input(images, size)[0].to(self.device)], "data_samples": [sample]}
-        with self._precision(), torch.no_grad():
+        with self.arithmetic.running(self.device), torch.no_grad():
             (sample,) = self.model(**self.model.data_preprocessor(inputs, False), mode="predict")
         found = sample.pred_instances
         filled = found.masks.flatten(1).any(dim=1).tolist()
@@ -197,11 +199,6 @@ class CLIPVISInferencer:
                 found.scores.cpu(), found.labels.cpu(), found.queries.cpu(), segmentations
             ),
         )
-
-    def _precision(self) -> contextlib.AbstractContextManager:
-        if self.dtype == torch.float32:
-            return contextlib.nullcontext()
-        return torch.autocast(self.device.type, dtype=self.dtype)
 
 
 def _as_source(

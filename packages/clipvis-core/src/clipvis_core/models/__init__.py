@@ -1,5 +1,6 @@
 """The network as mmdet components; importing this registers them."""
 
+from clipvis_core.models.arithmetic import Arithmetic
 from clipvis_core.models.clip_backbone import FrozenCLIP
 from clipvis_core.models.criterion import ClassAgnosticMaskCriterion
 from clipvis_core.models.image_model import CLIPVISImage
@@ -8,6 +9,7 @@ from clipvis_core.models.query_head import CLIPVISHead, QueryPrediction
 from clipvis_core.models.video_model import CLIPVISVideo, VideoSession, VideoTracks
 
 __all__ = [
+    "Arithmetic",
     "CLIPVISHead",
     "CLIPVISImage",
     "CLIPVISPixelDecoder",
