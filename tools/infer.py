@@ -2,8 +2,9 @@
 
     python tools/infer.py video.mp4 --checkpoint clipvis_r50_lvis.pth --classes "dog, puppy; frisbee"
 
-Writes results.json (YouTube-VIS results, all top tracks), vocabulary.json and overlay.mp4. With --stream, and
-for input that comes once (`-`, a pipe, a camera), also frames.jsonl: each frame's tracks as soon as they are known.
+Writes results.json (YouTube-VIS results, all top tracks), vocabulary.json, overlay.mp4 and contact_sheet.png, a few
+of its frames in one picture. With --stream, and for input that comes once (`-`, a pipe, a camera), also frames.jsonl:
+each frame's tracks as soon as they are known.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
+import numpy as np
+
 import _command
 from clipvis_core import InputError, Vocabulary
 from clipvis_core.checkpoints import Layout, describe_layout, model_state, read_checkpoint
@@ -32,7 +35,7 @@ from clipvis_core.inference import (
     overlay_frames,
     write_overlay,
 )
-from clipvis_core.media import FrameSource, VideoStream, VideoWriter, open_frames
+from clipvis_core.media import ContactSheet, FrameSource, VideoStream, VideoWriter, open_frames
 from clipvis_core.pipelining import Behind
 from clipvis_core.tracking import LiveRule
 from clipvis_core.whole_file import whole_file
@@ -43,6 +46,7 @@ RANDOM_LAYOUT = Layout("RN50", 9)
 CONFIG_NAMES = {"RN50": "r50", "ConvNeXt-B": "convnext-b"}
 TABLE_ROWS = 30
 FRAMES_BEHIND = 4  # frames that may wait to be written
+SHEET_PICTURES = 8
 
 
 def parse_args() -> argparse.Namespace:
@@ -158,9 +162,14 @@ def main() -> None:
         result = inferencer(source)
         out_dir.mkdir(parents=True, exist_ok=True)
         if not args.no_video:
-            write_overlay(result, source, out_dir / "overlay.mp4", score_thr=args.score_thr)
+            sheet = ContactSheet(most=SHEET_PICTURES)
+            video = out_dir / "overlay.mp4"
+            write_overlay(result, source, video, score_thr=args.score_thr, sheet=sheet)
             if result.num_frames == 1:
-                write_picture(result, source, out_dir / "overlay.png", args.score_thr)
+                picture = next(overlay_frames(result, source, score_thr=args.score_thr))
+                write_picture(picture, out_dir / "overlay.png")
+            else:
+                write_picture(sheet.image(), out_dir / "contact_sheet.png")
     with whole_file(out_dir / "vocabulary.json") as file:
         file.write(vocabulary.to_json().encode("utf-8"))
     if result is not None:
@@ -227,22 +236,32 @@ def write_stream(
         writer = None if args.no_video else stack.enter_context(overlay)
         stopped = stack.enter_context(first_interrupt())
         behind = Behind(depth=FRAMES_BEHIND)
+        sheet = ContactSheet(most=SHEET_PICTURES)
+        frame = None
         for frame in stream:
-            behind.submit(write_frame, frame, lines, writer, args.score_thr)
+            behind.submit(write_frame, frame, lines, writer, sheet, args.score_thr)
             if stopped.is_set():
                 break
         stream.close()
         behind.wait()
+    if writer is not None and frame is not None:
+        write_picture(sheet.image(), out_dir / "contact_sheet.png")
 
 
 def write_frame(
-    frame: LiveFrame, lines: TextIO, overlay: VideoWriter | None, score_thr: float
+    frame: LiveFrame,
+    lines: TextIO,
+    overlay: VideoWriter | None,
+    sheet: ContactSheet,
+    score_thr: float,
 ) -> None:
-    """One line of frames.jsonl and one frame of the overlay."""
+    """One line of frames.jsonl, one frame of the overlay, perhaps one picture of the contact sheet."""
     tracks = [vars(track) for track in frame.tracks(score_thr)]
     print(json.dumps({"frame": frame.index, "tracks": tracks}), file=lines, flush=True)
     if overlay is not None:
-        overlay.write(draw_live(frame, score_thr=score_thr))
+        drawn = draw_live(frame, score_thr=score_thr)
+        overlay.write(drawn)
+        sheet.add(drawn)
 
 
 @contextlib.contextmanager
@@ -261,15 +280,12 @@ def first_interrupt() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, before)
 
 
-def write_picture(
-    result: SegmentationResult, source: FrameSource, path: Path, score_thr: float
-) -> None:
-    """An image's overlay as a picture too."""
+def write_picture(picture: np.ndarray, path: Path) -> None:
+    """An RGB picture as PNG."""
     from PIL import Image
 
-    picture = Image.fromarray(next(overlay_frames(result, source, score_thr=score_thr)))
     with whole_file(path) as file:
-        picture.save(file, format="PNG")
+        Image.fromarray(picture).save(file, format="PNG")
 
 
 def print_table(result: SegmentationResult, score_thr: float) -> None:

@@ -58,7 +58,8 @@ def test_video_sets(tmp_path, load, name):
         assert item["inputs"].shape == (1, 3, 800, 1200)
     dataset = DATASETS.build(config.test_dataloader.dataset)
     assert dataset.metainfo["dataset_name"] == name
-    assert dataset[0]["inputs"].shape == (4, 3, 480, 720)
+    frames = dataset[0]["inputs"]
+    assert (len(frames), *frames[0].shape) == (4, 3, 480, 720)
     assert METRICS.build(config.val_evaluator).benchmark == name
 
 

@@ -67,6 +67,8 @@ def test_video(infer, repo_root, tmp_path):
     num_frames = len(list(source))
     assert len(list(overlay)) == num_frames
     assert overlay.frame_rate == source.frame_rate
+    sheet = Image.open(out / "contact_sheet.png")
+    assert sheet.width > sheet.height > 200
     records = json.loads((out / "results.json").read_text())
     assert len(records) == 5
     for record in records:
@@ -148,6 +150,7 @@ def test_stream_of_a_file(infer, frames_folder, tmp_path):
     plain, stream = tmp_path / "plain", tmp_path / "stream"
     assert (stream / "results.json").read_bytes() == (plain / "results.json").read_bytes()
     assert sorted(path.name for path in stream.iterdir()) == [
+        "contact_sheet.png",
         "frames.jsonl",
         "overlay.mp4",
         "results.json",

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from clipvis_core.inference.result import SegmentationResult
 from clipvis_core.inference.streaming import LiveFrame
-from clipvis_core.media import FrameSource, VideoWriter, draw_tracks
+from clipvis_core.media import ContactSheet, FrameSource, VideoWriter, draw_tracks
 from clipvis_core.pipelining import ahead
 
 FRAMES_AHEAD = 4  # decoded while others are drawn
@@ -23,6 +23,7 @@ def write_overlay(
     path: str | Path,
     *,
     score_thr: float,
+    sheet: ContactSheet | None = None,
     progress: bool = True,
 ) -> None:
     """Writes the video with masks, labels and scores drawn on it.
@@ -32,6 +33,7 @@ def write_overlay(
         source: The frames, read a second time; as many as were segmented are drawn.
         path: Video file to write.
         score_thr: Tracks below it are not drawn.
+        sheet: Is offered each drawn frame.
         progress: Show a progress bar.
 
     Raises:
@@ -41,6 +43,8 @@ def write_overlay(
     with bar, VideoWriter(path, result.frame_rate, result.height, result.width) as writer:
         for frame in overlay_frames(result, source, score_thr=score_thr):
             writer.write(frame)
+            if sheet is not None:
+                sheet.add(frame)
             bar.update(1)
 
 
