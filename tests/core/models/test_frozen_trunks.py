@@ -5,10 +5,15 @@ from __future__ import annotations
 import pytest
 import torch
 from open_clip.modified_resnet import ModifiedResNet
+from open_clip.timm_model import TimmModel
 from torch import nn
 
-from clipvis_core.models.frozen_trunks import TrunkCopy, folded_resnet, run_stages
-from clipvis_core.models.visual_towers import ResNetTower
+from clipvis_core.models.frozen_trunks import (
+    TrunkCopy,
+    folded_resnet,
+    run_stages,
+)
+from clipvis_core.models.visual_towers import ConvNeXtTower, ResNetTower
 
 
 @pytest.fixture
@@ -60,3 +65,20 @@ def test_copy_follows_new_weights_and_precision(visual):
     assert low.dtype == torch.bfloat16
     torch.testing.assert_close(low.float(), plain(visual, images)[-1], atol=0.3, rtol=0.1)
     assert len(made) == 3
+
+
+@torch.no_grad()
+def test_convnext_in_lower_precision_is_a_copy():
+    torch.manual_seed(0)
+    visual = TimmModel("convnext_atto", embed_dim=16, image_size=64, pool="", proj="linear").eval()
+    tower = ConvNeXtTower(visual.requires_grad_(False))
+    images = torch.randn(1, 3, 64, 64)
+    exact = tower.features(images)
+    with torch.autocast("cpu", torch.bfloat16):
+        low = tower.features(images)
+    for level, expected in zip((*low.levels, low.dense), (*exact.levels, exact.dense), strict=True):
+        assert level.dtype == torch.bfloat16
+        difference = (level.float() - expected).abs().mean()
+        assert 0 < difference < 0.05 * expected.abs().mean()
+    assert all(weight.dtype == torch.float32 for weight in visual.parameters())
+    assert torch.equal(tower.features(images).dense, exact.dense)

@@ -159,20 +159,21 @@ def deformable_self_attention(
         attention: mmcv's module, whose parameters are used; `batch_first`.
         tokens: `(B, N, C)`, the cells of all scales, row by row, scale after scale.
         query: `(B, N, C)`, the tokens with their positions.
-        grid: Decides the form; see `grid_for`. Places and weights have its precision.
+        grid: Decides the form; see `grid_for`. Values, places and weights have its precision.
 
     Returns:
         `(B, N, C)`, without the tokens themselves.
     """
-    value = attention.value_proj(tokens)
-    logits = attention.attention_weights(query).to(grid.centres.dtype)
+    dtype = grid.centres.dtype
+    value = attention.value_proj(tokens).to(dtype)
+    logits = attention.attention_weights(query).to(dtype)
     weights = _softmax(logits.view(-1, attention.num_levels * attention.num_points))
     weights = weights.view_as(logits)
     if isinstance(grid, MmcvGrid):
-        offsets = attention.sampling_offsets(query).to(logits.dtype)
-        pooled = sample_by_mmcv(attention, value.to(logits.dtype), offsets, weights, grid)
+        offsets = attention.sampling_offsets(query).to(dtype)
+        pooled = sample_by_mmcv(attention, value, offsets, weights, grid)
     else:
-        offsets = F.linear(query, *_x_before_y(attention.sampling_offsets)).to(logits.dtype)
+        offsets = F.linear(query, *_x_before_y(attention.sampling_offsets)).to(dtype)
         pooled = sample_and_sum(value, offsets, weights, grid)
     return attention.dropout(attention.output_proj(pooled))
 
@@ -221,45 +222,49 @@ def sample_and_sum(value: Tensor, offsets: Tensor, weights: Tensor, grid: Sampli
     Returns:
         `(B, N, C)`.
     """
-    batch, tokens, channels = value.shape
-    bags = (batch * tokens * grid.num_heads, -1)
     places = torch.minimum((offsets + grid.centres).clamp(min=0), grid.limits)
     cells = places.detach().floor().nan_to_num_()  # a row that exists; the weight stays NaN
-    right, down = ((places - cells).chunk(2, dim=-1)[axis].reshape(bags) for axis in (0, 1))
-    x, y = cells.int().chunk(2, dim=-1)
-    first = (y * grid.pitches).add_(x, alpha=grid.num_heads).add_(grid.starts)
-    image_rows = grid.num_rows * grid.num_heads
-    first += (torch.arange(batch, dtype=torch.int32) * image_rows).view(-1, 1, 1)
+    first = _first_rows(cells, grid)
+    corner_weights = _corner_weights(places - cells, weights, grid.num_heads)
+    pooled = F.embedding_bag(
+        _corner_rows(first, grid),
+        _framed(value.detach(), grid.sizes).view(-1, value.shape[-1] // grid.num_heads),
+        mode="sum",
+        per_sample_weights=corner_weights.flatten(1),
+    )
+    pooled = pooled.view(value.shape)
+    if value.requires_grad:
+        pooled = _ValueGradient.apply(pooled, value, first, corner_weights.detach(), grid)
+    return pooled
 
-    weights = weights.reshape(bags)
+
+def _first_rows(cells: Tensor, grid: SamplingGrid) -> Tensor:
+    """Table row of each point's upper left cell, int32 `(B, N, heads, scales * points)`."""
+    x, y = cells.int().chunk(2, dim=-1)
+    rows = (y * grid.pitches).add_(x, alpha=grid.num_heads).add_(grid.starts)
+    images = torch.arange(len(cells), dtype=torch.int32) * (grid.num_rows * grid.num_heads)
+    return rows.add_(images.view(-1, 1, 1)).unflatten(-1, (grid.num_heads, -1))
+
+
+def _corner_rows(first: Tensor, grid: SamplingGrid) -> Tensor:
+    """Table rows of the 4 cells around each point, `(B * N * heads, 4 * scales * points)`: two above, two below."""
+    right = grid.num_heads
+    below = grid.pitches.view(grid.num_heads, -1)
+    corners = [first, first + right, first + below, first + (below + right)]
+    return torch.stack(corners, dim=3).flatten(0, 2).flatten(1)
+
+
+def _corner_weights(fractions: Tensor, weights: Tensor, num_heads: int) -> Tensor:
+    """Weights of the 4 cells in the same order, `(B * N * heads, 4, scales * points)`."""
+    right, down = (
+        part.unflatten(-1, (num_heads, -1)).flatten(0, 2) for part in fractions.chunk(2, dim=-1)
+    )
+    weights = weights.unflatten(-1, (num_heads, -1)).flatten(0, 2)
     lower = weights * down
     upper = weights - lower
     upper_right, lower_right = upper * right, lower * right
-    corner_weights = torch.stack(
-        [upper - upper_right, upper_right, lower - lower_right, lower_right], dim=1
-    )
-    corners = torch.stack(
-        [
-            first,
-            first + grid.num_heads,
-            first + grid.pitches,
-            first + (grid.pitches + grid.num_heads),
-        ],
-        dim=-2,
-    )
-    corners = (
-        corners.view(batch, tokens, 4, grid.num_heads, -1).transpose(2, 3).reshape(*bags[:1], -1)
-    )
-    table = _framed(value.detach(), grid.sizes).view(-1, channels // grid.num_heads)
-    pooled = F.embedding_bag(
-        corners, table, mode="sum", per_sample_weights=corner_weights.flatten(1).to(table.dtype)
-    )
-    pooled = pooled.view(batch, tokens, channels)
-    if value.requires_grad:
-        pooled = _ValueGradient.apply(
-            pooled, value, first.view(bags), corner_weights.detach(), grid
-        )
-    return pooled
+    corners = [upper - upper_right, upper_right, lower - lower_right, lower_right]
+    return torch.stack(corners, dim=1)
 
 
 def _framed(value: Tensor, sizes: tuple[Size, ...]) -> Tensor:
@@ -301,7 +306,7 @@ class _ValueGradient(torch.autograd.Function):
         first, corner_weights = ctx.saved_tensors
         grid = ctx.grid
         batch, _, channels = gradient.shape
-        points = first.shape[1]
+        points = first.shape[-1]
         rows = batch * grid.num_rows * grid.num_heads
         ordered, order = torch.sort(first.flatten())
         starts = torch.searchsorted(ordered, torch.arange(rows, dtype=ordered.dtype))

@@ -56,10 +56,12 @@ class CLIPVISPixelDecoder(MSDeformAttnPixelDecoder):
         outs = self._encode(feats[::-1][: self.num_encoder_levels], positions, grid)
         fine = feats[: self.num_input_levels - self.num_encoder_levels][::-1]
         for feat, lateral, output in zip(fine, self.lateral_convs, self.output_convs, strict=True):
-            coarse = outs[-1].contiguous(memory_format=_layout(feat))
-            coarse = F.interpolate(
-                coarse, size=feat.shape[-2:], mode="bilinear", align_corners=False
-            )
+            # Not `contiguous`: a view of the tokens may pass for it and be interpolated the slow way.
+            coarse = outs[-1].clone(memory_format=_layout(feat))
+            with torch.autocast(coarse.device.type, enabled=False):  # it would make float32 of it
+                coarse = F.interpolate(
+                    coarse, size=feat.shape[-2:], mode="bilinear", align_corners=False
+                )
             outs.append(output(lateral(feat) + coarse))
         return self.mask_feature(outs[-1]), outs[: self.num_outs]
 
