@@ -7,7 +7,8 @@ custom_imports = dict(
 
 default_hooks = dict(
     timer=dict(type="IterTimerHook"),
-    logger=dict(type="LoggerHook", interval=50),
+    # Metrics stand at their iteration: there are no epochs.
+    logger=dict(type="LoggerHook", interval=50, log_metric_by_epoch=False),
     param_scheduler=dict(type="ParamSchedulerHook"),
     checkpoint=dict(
         type="SafeCheckpointHook", by_epoch=False, interval=10000, save_last=True, max_keep_ckpts=3
