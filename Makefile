@@ -27,6 +27,7 @@ bench: setup ## speed and memory, as JSON under outputs/bench
 	mkdir -p outputs/bench
 	$(BIN)/python tools/benchmark.py eval --out outputs/bench/eval.json
 	$(BIN)/python tools/benchmark.py data --out outputs/bench/data.json
+	$(BIN)/python tools/benchmark.py train --out outputs/bench/train.json
 	$(BIN)/python tools/benchmark.py infer --out outputs/bench/infer.json
 
 docs: setup ## examples in docstrings, links and commands in the documents
