@@ -27,7 +27,10 @@ from _long_command import duration, last_lines, run_with_progress
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("clipvis-core", "clipvis-data", "clipvis-eval", "clipvis-train")
-EXTRAS = {"clipvis-eval": "[burst]"}  # what the tests need besides
+EXTRAS = {
+    "clipvis-eval": "[burst]",
+    "clipvis-train": "[tensorboard]",
+}  # what the tests need besides
 BUILD_TOOLS = ("pip", "setuptools", "wheel", "ninja", "psutil", "packaging")
 TORCH = ("torch", "torchvision")
 TEST_TOOLS = ("pytest", "hypothesis", "ruff")

@@ -18,7 +18,8 @@ import _command
 import clipvis_core.errors
 import clipvis_data.errors
 from clipvis_core.checkpoints import check_shapes, load_checkpoint, model_state, read_checkpoint
-from clipvis_core.models import CLIPVISImage, CLIPVISVideo
+from clipvis_core.inference.inferencer import DTYPES
+from clipvis_core.models import Arithmetic, CLIPVISImage, CLIPVISVideo
 from clipvis_eval.metrics import TrackMetric
 from clipvis_eval.running.result_store import file_digest, text_digest
 from clipvis_eval.running.test_loop import ResumableTestLoop
@@ -33,6 +34,12 @@ def main() -> None:
     parser.add_argument("checkpoint", help="an official .pth or one of ours")
     parser.add_argument("--work-dir", help="default: work_dirs/<config name>")
     parser.add_argument("--resume", action="store_true", help="skip the videos already finished")
+    parser.add_argument(
+        "--dtype",
+        default="float32",
+        choices=list(DTYPES),
+        help="precision of the network's heavy parts; reported figures are float32's",
+    )
     parser.add_argument("--format-only", action="store_true", help="write results, no evaluation")
     parser.add_argument("--launcher", choices=("none", "pytorch", "slurm", "mpi"), default="none")
     parser.add_argument("--local-rank", "--local_rank", type=int, help=argparse.SUPPRESS)
@@ -49,7 +56,7 @@ def main() -> None:
     if is_track_test(config):
         config.test_cfg = {
             "type": "ResumableTestLoop",
-            "identity": identity(config, args.checkpoint),
+            "identity": identity(config, args.checkpoint, args.dtype),
             "resume": args.resume,
         }
     elif args.resume:
@@ -62,6 +69,8 @@ def main() -> None:
     join_processes(config)
     runner = Runner.from_cfg(config)
     load_weights(runner.model, args.checkpoint)
+    if args.dtype != "float32":
+        set_precision(runner.model, args.dtype)
     runner.test()
 
 
@@ -105,12 +114,32 @@ def is_track_test(config: Config) -> bool:
     return len(kinds) == 1 and isinstance(kinds[0], type) and issubclass(kinds[0], TrackMetric)
 
 
-def identity(config: Config, checkpoint: str) -> dict[str, str]:
+def set_precision(model: object, dtype: str) -> None:
+    """Has the model test in a precision.
+
+    The context is entered within the step, since mmengine's test loops switch autocast off around it.
+    """
+    model = getattr(model, "module", model)
+    if not isinstance(model, CLIPVISImage | CLIPVISVideo):
+        raise InputError(f"--dtype {dtype} is for CLIP-VIS models; run without it")
+    arithmetic = Arithmetic(DTYPES[dtype])
+    arithmetic.prepare(model)
+    step, device = model.test_step, next(model.head.parameters()).device
+
+    def step_in_precision(data: dict) -> list:
+        with arithmetic.running(device):
+            return step(data)
+
+    model.test_step = step_in_precision
+
+
+def identity(config: Config, checkpoint: str, dtype: str) -> dict[str, str]:
     """What a resumed run must share with the killed one."""
     return {
         "config": text_digest(Config({"model": config.model}).pretty_text),
         "dataset": text_digest(Config({"dataset": config.test_dataloader.dataset}).pretty_text),
         "checkpoint": file_digest(checkpoint),
+        "dtype": dtype,
     }
 
 

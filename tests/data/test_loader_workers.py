@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 
+import pytest
+import torch
 from torch.utils.data import DataLoader
 
 from clipvis_data.loader_workers import stay_with_main
@@ -23,7 +25,10 @@ class Killed:
         return os.getpid()
 
 
-def test_workers_outlive_signals_but_not_their_parents_word():
+@pytest.mark.parametrize("threads", [1, 2])
+def test_workers_outlive_signals_but_not_their_parents_word(threads):
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)  # with 2, workers have a thread before they are told of signals
     loader = DataLoader(
         Killed(), num_workers=1, worker_init_fn=stay_with_main, persistent_workers=True
     )
@@ -35,8 +40,10 @@ def test_workers_outlive_signals_but_not_their_parents_word():
     assert worker.is_alive()
     # SIGCHLD's handler would report the end of the worker as a fault of the loader.
     previous = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    worker.terminate()
-    worker.join(timeout=10)
+    for _ in range(2):  # as torch and multiprocessing do
+        worker.terminate()
+        worker.join(timeout=7)
+    torch.set_num_threads(before)
     assert worker.exitcode == 0
     signal.signal(signal.SIGCHLD, previous)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from types import FrameType
 
 #: Seconds after which a worker notices that the main process is gone.
 PATIENCE = 2.0
@@ -15,14 +16,29 @@ def stay_with_main(worker_id: int) -> None:
 
     A terminal and most schedulers send SIGINT or SIGTERM to every process of a run. The main process
     then finishes its iteration, for which it needs the workers; so they take no notice of SIGINT, and
-    of SIGTERM only from it. And a worker whose main process was killed would wait for ever for
-    somebody to read what it has loaded, and keep its memory.
+    of SIGTERM only from it (or of the second one, where its sender cannot be told). And a worker
+    whose main process was killed would wait for ever for somebody to read what it has loaded, and
+    keep its memory.
     """
     del worker_id
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "sigtimedwait"):  # not on macOS
+        # torch's thread pool, made anew after the fork, has threads that do not block the signal and may get it.
+        signal.signal(signal.SIGTERM, _LeaveAtTheSecond())
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
         threading.Thread(target=_leave_with, args=(os.getppid(),), daemon=True).start()
+
+
+class _LeaveAtTheSecond:
+    """A signal handler; the main process asks twice before it waits for a worker to end."""
+
+    def __init__(self) -> None:
+        self._seen = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        if self._seen:
+            os._exit(0)
+        self._seen = True
 
 
 def _leave_with(main: int) -> None:

@@ -1,0 +1,43 @@
+"""`tools/test.py --dtype`: the precision reaches the model through mmengine's loops, which switch autocast off."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import pytest
+import torch
+from torch import nn
+
+from clipvis_core.inference import build_model
+from clipvis_data.errors import InputError
+
+
+@pytest.fixture
+def program(repo_root):
+    spec = importlib.util.spec_from_file_location("test_program", repo_root / "tools/test.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_step_runs_in_lower_precision_within_a_loop_that_switches_it_off(
+    program, repo_root, monkeypatch
+):
+    model = build_model(repo_root / "configs/quick/clips.py", None)
+    seen = []
+
+    def step(data):
+        seen.append(torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else None)
+        return data
+
+    monkeypatch.setattr(model, "test_step", step)
+    program.set_precision(model, "bfloat16")
+    with torch.autocast("cpu", enabled=False):
+        assert model.test_step({"inputs": []}) == {"inputs": []}
+    assert seen == [torch.bfloat16]
+    assert model.head.autocast_pixels
+
+
+def test_other_models_are_refused(program):
+    with pytest.raises(InputError, match="--dtype bfloat16 is for CLIP-VIS models"):
+        program.set_precision(nn.Linear(1, 1), "bfloat16")
