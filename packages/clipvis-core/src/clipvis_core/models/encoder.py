@@ -1,0 +1,89 @@
+"""The seam between CLIP-VIS and the frozen image-text encoder that it sees and names with.
+
+Heads, tracking, classification, training and the tools know an encoder by these names only; `docs/encoders.md` shows
+how to plug in another than CLIP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from torch import Tensor
+
+
+class EncoderFeatures(NamedTuple):
+    """What a frozen encoder sees in a batch of images.
+
+    Attributes:
+        levels: `(B, channels[i], H/s, W/s)` at strides s = 4, 8, 16, 32: what masks are decoded from.
+        dense: `(B, C, H/32, W/32)`, what `region_embeddings` names masks from; C is the encoder's own.
+    """
+
+    levels: tuple[Tensor, Tensor, Tensor, Tensor]
+    dense: Tensor
+
+
+class TextEncoder(Protocol):
+    """The text side of an encoder: all that `TextClassifier` asks for."""
+
+    def encode_text(self, words: Sequence[str]) -> Tensor:
+        """Unit vectors of P words, float32 `(P, D)` on the CPU.
+
+        A word's row does not depend on the others, so that rows can be kept. Prompt templates, where there are any,
+        are the encoder's own business.
+
+        Args:
+            words: Names as the user wrote them, at least one.
+
+        Raises:
+            InputError: The encoder cannot read a word, such as one that is too long.
+        """
+
+    def text_fingerprint(self) -> str:
+        """Hex digest of all that decides a row but the word: the weights, templates. It is the disk cache's key."""
+
+
+class ImageTextEncoder(TextEncoder, Protocol):
+    """A frozen image-text encoder: an mmengine `BaseModule`, registered with mmdet's `MODELS`.
+
+    It stays in eval mode whatever `train` says and needs no gradient. Building it downloads nothing, because a
+    checkpoint holds its weights too; `init_weights` may load pretrained ones for training.
+    """
+
+    @property
+    def family(self) -> str:
+        """What kind of encoder it is, as checkpoints are described to users: `RN50`."""
+
+    @property
+    def channels(self) -> tuple[int, int, int, int]:
+        """Channels of the four levels, from stride 4 to stride 32."""
+
+    @property
+    def embed_dim(self) -> int:
+        """D, the length of region and word vectors."""
+
+    @property
+    def logit_scale(self) -> Tensor:
+        """Factor on cosines that makes them category logits, positive, of shape `()`."""
+
+    def __call__(self, images: Tensor) -> EncoderFeatures:
+        """Features of images.
+
+        Args:
+            images: `(B, 3, H, W)`, normalised as the config's `data_preprocessor` says; H and W are multiples of 32.
+        """
+
+    def region_embeddings(self, dense: Tensor, masks: Tensor) -> Tensor:
+        """A vector for each mask, to be compared with those of words by cosine.
+
+        Args:
+            dense: `(B, C, h, w)` of `EncoderFeatures`.
+            masks: bool `(B, Q, h, w)`, true inside; a mask may have no cell.
+
+        Returns:
+            `(B, Q, D)`, not normalised. A row of zeros says that the mask cannot be named: all its logits are 0.
+        """
+
+    def compile(self) -> None:
+        """Has `torch.compile` fuse the image side from now on; parameters keep their names."""
