@@ -25,7 +25,13 @@ import numpy as np
 
 import _command
 from clipvis_core import InputError, Vocabulary
-from clipvis_core.checkpoints import Layout, describe_layout, model_state, read_checkpoint
+from clipvis_core.checkpoints import (
+    WEIGHTS_SUFFIX,
+    Layout,
+    describe_layout,
+    model_state,
+    read_checkpoint,
+)
 from clipvis_core.inference import (
     CLIPVISInferencer,
     FrameStream,
@@ -206,15 +212,32 @@ def read_vocabulary(args: argparse.Namespace) -> Vocabulary:
 
 
 def fitting_config(checkpoint: str | None, *, is_image: bool) -> Path:
-    """The config of this repository that builds what the checkpoint holds."""
+    """The config of this repository that builds what the checkpoint holds: the one it names, or by its layout."""
     layout = RANDOM_LAYOUT
     if checkpoint is not None:
-        layout = describe_layout(model_state(read_checkpoint(checkpoint), checkpoint))
+        content = read_checkpoint(checkpoint)
+        if Path(checkpoint).suffix == WEIGHTS_SUFFIX:
+            named = content["meta"].get("image_config" if is_image else "config")
+            if named is not None:
+                return own_config(named, checkpoint)
+        layout = describe_layout(model_state(content, checkpoint))
         print(f"{checkpoint}: {layout}", file=sys.stderr)
     deep = layout.num_layers == RANDOM_LAYOUT.num_layers
     experiment = ("coco" if deep else "lvis") if is_image else ("ytvis2019" if deep else "lvis")
     folder = "image" if is_image else "video"
     return ROOT / "configs" / folder / f"clipvis_{CONFIG_NAMES[layout.family]}_{experiment}.py"
+
+
+def own_config(name: str, checkpoint: str) -> Path:
+    """A config that a file of weights names. A config is a program: only those of this repository are run.
+
+    Raises:
+        InputError: It is none of them.
+    """
+    path = (ROOT / name).resolve()
+    if not path.is_relative_to(ROOT / "configs") or not path.is_file():
+        raise InputError(f"{checkpoint} names the config {name}, which is not here: give --config")
+    return path
 
 
 def check_writable(out_dir: Path) -> None:

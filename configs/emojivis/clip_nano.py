@@ -12,7 +12,7 @@ model = dict(
     ),
 )
 
-train_cfg = dict(type="IterBasedTrainLoop", max_iters=2000, val_interval=500)
+train_cfg = dict(type="IterBasedTrainLoop", max_iters=1500, val_interval=300)
 val_cfg = dict(type="ValLoop")
 test_cfg = dict(type="TestLoop")
 
@@ -24,7 +24,7 @@ optim_wrapper = dict(
 )
 param_scheduler = [
     dict(type="LinearLR", by_epoch=False, begin=0, end=100, start_factor=0.01),
-    dict(type="CosineAnnealingLR", by_epoch=False, begin=100, end=2000, eta_min=1e-6),
+    dict(type="CosineAnnealingLR", by_epoch=False, begin=100, end=1500, eta_min=1e-6),
 ]
 
 default_hooks = dict(

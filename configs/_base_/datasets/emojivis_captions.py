@@ -3,7 +3,7 @@
 scene = dict(size=(128, 128), objects=(1, 3), sprite_size=(44, 116), distractors=(0, 1))
 
 train_dataloader = dict(
-    batch_size=256,
+    batch_size=128,
     num_workers=1,
     persistent_workers=True,
     worker_init_fn=dict(type="clipvis_data.loader_workers.stay_with_main"),

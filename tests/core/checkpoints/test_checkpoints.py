@@ -22,6 +22,7 @@ from clipvis_core.checkpoints import (
     to_official,
     to_ours,
     write_checkpoint,
+    write_weights,
 )
 
 
@@ -220,3 +221,33 @@ def test_writing_leaves_nothing_half_done(tmp_path):
     with pytest.raises((pickle.PicklingError, AttributeError)):
         write_checkpoint({"model": lambda: None}, tmp_path / "out.pth")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_weights_go_out_and_come_back_in_half_precision(video_model, state, tmp_path):
+    path = tmp_path / "weights.safetensors"
+    write_weights(state, path, meta={"config": "configs/here.py"})
+    content = read_checkpoint(path)
+    assert content["meta"]["config"] == "configs/here.py"
+    for name, tensor in content["state_dict"].items():
+        if state[name].is_floating_point():
+            assert tensor.dtype == torch.float16
+            assert torch.equal(tensor, state[name].half())
+        else:
+            assert torch.equal(tensor, state[name])
+    assert load_checkpoint(video_model, path) == Layout("RN50", 3)
+    assert {p.dtype for p in video_model.parameters()} == {torch.float32}
+    video_model.load_state_dict(state)
+
+
+@pytest.mark.parametrize("content", [b"\x08\0\0\0\0\0\0\0{}", b"\xff" * 100])
+def test_damaged_weights_are_named(tmp_path, content):
+    path = tmp_path / "weights.safetensors"
+    path.write_bytes(content[:-1])
+    with pytest.raises(InputError, match=r"weights\.safetensors is damaged"):
+        read_checkpoint(path)
+
+
+def test_weights_need_their_suffix(tmp_path):
+    with pytest.raises(InputError, match="safetensors"):
+        write_weights({}, tmp_path / "weights.pth")
+    assert not list(tmp_path.iterdir())

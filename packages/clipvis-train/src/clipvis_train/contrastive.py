@@ -21,7 +21,7 @@ from clipvis_core.models.clip_backbone import MAX_LOGIT_SCALE, build_clip
 from clipvis_core.models.tokenizer import build_tokenizer
 from clipvis_core.models.visual_towers import build_tower
 from clipvis_core.text import TEMPLATES, TextClassifier
-from clipvis_core.text.encoder import tokenize
+from clipvis_core.text.encoder import encode_tokens, tokenize
 
 
 @MODELS.register_module()
@@ -92,7 +92,7 @@ class ContrastiveCLIP(BaseModel):
         """The contrastive loss, and how often the right caption of the batch is the nearest."""
         tokens = tokenize(self.tokenizer, captions, self.clip.context_length).to(images.device)
         image_features = F.normalize(self.clip.encode_image(images).float(), dim=-1)
-        text_features = F.normalize(self.clip.encode_text(tokens).float(), dim=-1)
+        text_features = F.normalize(encode_tokens(self.clip, tokens).float(), dim=-1)
         scale = self.clip.logit_scale.exp().clamp(max=MAX_LOGIT_SCALE)
         with torch.no_grad():
             nearest = (image_features @ text_features.T).argmax(dim=1)

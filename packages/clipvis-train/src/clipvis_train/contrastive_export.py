@@ -9,9 +9,8 @@ from mmdet.registry import HOOKS
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
-from safetensors.torch import save
 
-from clipvis_core.whole_file import whole_file
+from clipvis_core.checkpoints import write_weights
 from clipvis_train.clip_hooks import inner_model
 
 
@@ -31,12 +30,10 @@ class ExportCLIPHook(Hook):
     @master_only
     def after_train(self, runner: Runner) -> None:
         """Writes the file; one of that name is replaced whole."""
-        dtype = torch.float16 if self.half else torch.float32
-        state = {
-            name: (tensor.to(dtype) if tensor.is_floating_point() else tensor).cpu().contiguous()
-            for name, tensor in inner_model(runner).clip.state_dict().items()
-        }
         path = Path(runner.work_dir) / self.filename
-        with whole_file(path) as file:
-            file.write(save(state, metadata={"format": "pt"}))
+        write_weights(
+            inner_model(runner).clip.state_dict(),
+            path,
+            dtype=torch.float16 if self.half else torch.float32,
+        )
         runner.logger.info(f"wrote {path}: {path.stat().st_size / 1e6:.1f} MB")

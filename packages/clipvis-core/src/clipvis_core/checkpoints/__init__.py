@@ -1,6 +1,11 @@
 """Checkpoint files: safe reading, the published key names, strict loading with messages that help."""
 
-from clipvis_core.checkpoints.files import read_checkpoint, write_checkpoint
+from clipvis_core.checkpoints.files import (
+    WEIGHTS_SUFFIX,
+    read_checkpoint,
+    write_checkpoint,
+    write_weights,
+)
 from clipvis_core.checkpoints.keys import Layout, describe_layout, is_official, to_official, to_ours
 from clipvis_core.checkpoints.loading import (
     check_shapes,
@@ -11,6 +16,7 @@ from clipvis_core.checkpoints.loading import (
 )
 
 __all__ = [
+    "WEIGHTS_SUFFIX",
     "Layout",
     "check_shapes",
     "describe_layout",
@@ -23,4 +29,5 @@ __all__ = [
     "to_official",
     "to_ours",
     "write_checkpoint",
+    "write_weights",
 ]

@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
 
 from clipvis_core.errors import InputError
 from clipvis_core.whole_file import whole_file
@@ -41,14 +44,34 @@ HARMLESS_TYPES = [
 ]
 
 
+WEIGHTS_SUFFIX = ".safetensors"
+
+
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
-    """Loads a checkpoint with `weights_only=True`, on the CPU, memory-mapped where the file allows.
+    """Loads a checkpoint on the CPU: with `weights_only=True`, memory-mapped where the file allows.
+
+    A `.safetensors` file comes as `{"state_dict": ..., "meta": ...}`, with what `write_weights` was told in `meta`.
 
     Raises:
         InputError: The path is no readable checkpoint; the message says what it is.
     """
     path = Path(path)
     _check_file(path)
+    return _read_weights(path) if path.suffix == WEIGHTS_SUFFIX else _read_pickled(path)
+
+
+def _read_weights(path: Path) -> dict[str, Any]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+            return {"state_dict": state, "meta": file.metadata() or {}}
+    except (SafetensorError, OSError, ValueError) as error:
+        raise InputError(
+            f"{path} is damaged or no safetensors file ({_first_line(error)}): fetch it again"
+        ) from None
+
+
+def _read_pickled(path: Path) -> dict[str, Any]:
     try:
         # Not the context manager: it would take them away again from a runner that resumes later.
         torch.serialization.add_safe_globals(HARMLESS_TYPES)
@@ -83,6 +106,40 @@ def write_checkpoint(content: dict[str, Any], path: str | Path) -> None:
     try:
         with whole_file(path) as file:
             torch.save(content, file)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}") from None
+
+
+def write_weights(
+    state: dict[str, Tensor],
+    path: str | Path,
+    *,
+    dtype: torch.dtype = torch.float16,
+    meta: dict[str, str] | None = None,
+) -> None:
+    """Writes the tensors alone, as safetensors: a file to give away.
+
+    Args:
+        state: A state dict.
+        path: `.safetensors` file; one of that name is replaced whole.
+        dtype: Precision of the floating-point tensors; the others stay as they are.
+        meta: Facts about them, words to words.
+
+    Raises:
+        InputError: The name ends otherwise, or the file cannot be written.
+    """
+    path = Path(path)
+    if path.suffix != WEIGHTS_SUFFIX:
+        raise InputError(
+            f"{path}: weights are written as safetensors; end the name in {WEIGHTS_SUFFIX}"
+        )
+    tensors = {
+        name: (tensor.to(dtype) if tensor.is_floating_point() else tensor).cpu().contiguous()
+        for name, tensor in state.items()
+    }
+    try:
+        with whole_file(path) as file:
+            file.write(save(tensors, metadata={"format": "pt", **(meta or {})}))
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror}") from None
 

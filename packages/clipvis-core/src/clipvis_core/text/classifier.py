@@ -160,7 +160,7 @@ def word_rows(tower: TextTower, tokens: Tensor, num_words: int) -> Tensor:
     Returns:
         float32 `(num_words, D)` on the CPU.
     """
-    with torch.autocast(tower.projection.device.type, enabled=False):
+    with torch.autocast(tower.text_projection.device.type, enabled=False):
         embeddings = F.normalize(tower.encode(tokens), dim=-1)
         means = embeddings.view(num_words, -1, embeddings.shape[-1]).mean(dim=1)
         return F.normalize(means, dim=-1).float().cpu()

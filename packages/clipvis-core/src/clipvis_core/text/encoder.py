@@ -45,24 +45,29 @@ class TextTower:
         self.token_embedding = copy.deepcopy(clip.token_embedding).to(dtype)
         self.transformer = copy.deepcopy(clip.transformer).to(dtype)
         self.ln_final = copy.deepcopy(clip.ln_final).to(dtype)
-        self.positions = clip.positional_embedding.detach().to(dtype)
-        self.projection = clip.text_projection.detach().to(dtype)
+        self.positional_embedding = clip.positional_embedding.detach().to(dtype)
+        self.text_projection = clip.text_projection.detach().to(dtype)
         self.attn_mask = clip.attn_mask.to(dtype)
 
     @torch.no_grad()
     def encode(self, tokens: Tensor) -> Tensor:
-        """Text embeddings, not normalised, `(P, D)`.
+        """Text embeddings `(P, D)` of tokens `(P, context_length)`, see `encode_tokens`."""
+        return encode_tokens(self, tokens.to(self.text_projection.device))
 
-        Positions behind the longest prompt of the batch change nothing, the tower being causal: they are cut, which
-        is exact and several times faster than the full context.
 
-        Args:
-            tokens: `(P, context_length)` from `tokenize`.
-        """
-        tokens = tokens.to(self.projection.device)
-        ends = tokens.argmax(dim=-1)  # the end token has the highest id
-        length = int(ends.max()) + 1
-        x = self.token_embedding(tokens[:, :length]) + self.positions[:length]
-        x = self.transformer(x, attn_mask=self.attn_mask[:length, :length])
-        x = self.ln_final(x[torch.arange(len(x), device=x.device), ends])
-        return x @ self.projection
+def encode_tokens(tower: CLIP | TextTower, tokens: Tensor) -> Tensor:
+    """Text embeddings, not normalised, `(P, D)`.
+
+    Positions behind the longest prompt of the batch change nothing, the tower being causal: they are cut, which
+    is exact and several times faster than the full context.
+
+    Args:
+        tower: The text side of a CLIP model.
+        tokens: `(P, context_length)` from `tokenize`, on the tower's device.
+    """
+    ends = tokens.argmax(dim=-1)  # the end token has the highest id
+    length = int(ends.max()) + 1
+    x = tower.token_embedding(tokens[:, :length]) + tower.positional_embedding[:length]
+    x = tower.transformer(x, attn_mask=tower.attn_mask[:length, :length])
+    x = tower.ln_final(x[torch.arange(len(x), device=x.device), ends])
+    return x @ tower.text_projection
