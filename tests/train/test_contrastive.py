@@ -112,6 +112,17 @@ def test_prediction_names_the_image_and_each_region(learnt):
     assert second.pred_instances.labels.shape == (2,)
 
 
+def test_an_image_without_an_instance_is_named_too(learnt):
+    model, _ = learnt
+    images, _ = pairs(1)
+    model.set_vocabulary(Vocabulary.from_categories(["dog", "cat"]))
+    nothing = sample(np.zeros((0, 128, 128), bool), [])
+    with torch.no_grad():
+        (named,) = model(images, data_samples=[nothing], mode="predict")
+    assert named.image_label in (0, 1)
+    assert named.pred_instances.labels.shape == (0,)
+
+
 def test_new_weights_bring_new_words(learnt):
     model, _ = learnt
     vocabulary = Vocabulary.from_categories(["dog"])

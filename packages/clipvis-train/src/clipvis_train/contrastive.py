@@ -18,10 +18,10 @@ from torch import Tensor
 from clipvis_core import Vocabulary
 from clipvis_core.models.base import target_masks
 from clipvis_core.models.clip_backbone import MAX_LOGIT_SCALE, build_clip
+from clipvis_core.models.clip_text import CLIPWords, encode_tokens, tokenize
 from clipvis_core.models.tokenizer import build_tokenizer
 from clipvis_core.models.visual_towers import build_tower
 from clipvis_core.text import TEMPLATES, TextClassifier
-from clipvis_core.text.encoder import encode_tokens, tokenize
 
 
 @MODELS.register_module()
@@ -58,7 +58,9 @@ class ContrastiveCLIP(BaseModel):
             rank=get_rank(),
             world_size=get_world_size(),
         )
-        self.words = TextClassifier(self, templates, cache_dir=False)
+        self.words = TextClassifier(
+            CLIPWords(self.clip, self.tokenizer, templates), cache_dir=False
+        )
         self._vocabulary: Vocabulary | None = None
 
     def set_vocabulary(self, vocabulary: Vocabulary) -> None:
@@ -105,7 +107,7 @@ class ContrastiveCLIP(BaseModel):
 
     def predict(self, images: Tensor, data_samples: list[DetDataSample]) -> list[DetDataSample]:
         """Names each image (`image_label`) and the region of each ground-truth mask (`pred_instances.labels`)."""
-        embedding = self.words.embed(self._vocabulary)
+        embedding = self.words.embed(self._vocabulary).to(images.device)
         dense = self.tower.features(images).dense
         whole = embedding.logits(self.clip.visual.attnpool(dense), 1.0).argmax(dim=-1)
         for index, sample in enumerate(data_samples):
@@ -128,5 +130,8 @@ def mask_cells(masks: Tensor, size: tuple[int, int]) -> Tensor:
         bool `(N, h, w)`.
     """
     height, width = masks.shape[-2:]
-    logits = F.interpolate(masks[None].float() - 0.5, size=(height // 4, width // 4), mode="area")
-    return (F.interpolate(logits, size=tuple(size), mode="bilinear", align_corners=False) > 0)[0]
+    # One channel each: an image without an instance has no mask, and interpolation takes empty batches only.
+    logits = masks[:, None].float() - 0.5
+    logits = F.interpolate(logits, size=(height // 4, width // 4), mode="area")
+    logits = F.interpolate(logits, size=tuple(size), mode="bilinear", align_corners=False)
+    return logits[:, 0] > 0
