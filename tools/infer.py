@@ -90,7 +90,7 @@ def parse_args() -> argparse.Namespace:
         "--score-thr", type=float, default=0.3, help="least score that is drawn and printed"
     )
     parser.add_argument(
-        "--num-memory", type=int, help="frames the matching remembers (default: the config's)"
+        "--num-memory", type=int, help="frames the matching remembers, 0 for none (default: the config's)"
     )
     parser.add_argument(
         "--num-match", type=int, help="memories the matching combines (default: the config's)"

@@ -271,7 +271,7 @@ def test_bad_input(infer, repo_root, tmp_path, kind):
         (["--classes", "dog", "--config", "none.py"], "none.py"),
         (["--classes", "dog", "--checkpoint", "none.pth"], "none.pth"),
         (["--classes", "dog", "--checkpoint", "."], "is a folder"),
-        (["--classes", "dog", "--num-memory", "0"], "num_memory"),
+        (["--classes", "dog", "--num-memory", "-1"], "num_memory"),
         (["--classes", "dog", "--live-start", "2"], "start_score must be in [0, 1]"),
     ],
 )

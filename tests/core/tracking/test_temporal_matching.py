@@ -73,9 +73,16 @@ def test_reset_forgets():
 
 
 def test_settings_and_shapes_are_checked():
-    with pytest.raises(ValueError, match="at least 1"):
-        TemporalMatcher(num_memory=0)
+    with pytest.raises(ValueError, match="at least 0"):
+        TemporalMatcher(num_memory=-1)
     matcher = TemporalMatcher()
     matcher.step(torch.eye(3))
     with pytest.raises(ValueError, match="shape"):
         matcher.step(torch.eye(4))
+
+
+def test_without_memory_every_frame_keeps_its_order():
+    matcher = TemporalMatcher(num_memory=0)
+    shuffled = torch.eye(4)[[2, 0, 3, 1]]
+    for frames in (torch.stack([torch.eye(4), shuffled]), shuffled[None]):
+        assert matcher.steps(frames).tolist() == [[0, 1, 2, 3]] * len(frames)

@@ -35,8 +35,8 @@ def random_frames(
     ]
 
 
-def scored(frames: list[Frame]) -> TrackScores:
-    scores = TrackScores()
+def scored(frames: list[Frame], **options) -> TrackScores:
+    scores = TrackScores(**options)
     for frame in frames:
         scores.update(
             FrameOutputs(
@@ -54,6 +54,12 @@ def test_scores_are_the_formula():
     joint = torch.stack([(f.class_probs * f.ious[:, None]).sqrt() for f in frames]).mean(0)
     objectness = torch.stack([f.object_logits for f in frames]).mean(0).softmax(-1)[:, :1]
     torch.testing.assert_close(scored(frames).scores(), (joint * objectness).sqrt())
+
+
+def test_scores_without_weights_are_mean_probabilities():
+    frames = random_frames(7)
+    scores = scored(frames, weighted=False).scores()
+    torch.testing.assert_close(scores, torch.stack([f.class_probs for f in frames]).mean(0))
 
 
 def test_top_pairs_gate_and_quality():

@@ -37,7 +37,7 @@ class CLIPVISInferencer:
         compile: Have `torch.compile` fuse the heavy parts; the first frame of each size waits for the compiler.
         short_side: Frames are resized so that their shorter side is this; the default is the config's.
         topk: Most (track, category) pairs; the default is the config's.
-        num_memory: Frames the matching remembers; the default is the config's.
+        num_memory: Frames the matching remembers, 0 for no matching; the default is the config's.
         num_match: Memories the matching combines; the default is the config's.
 
     Raises:
@@ -70,16 +70,16 @@ class CLIPVISInferencer:
         if dtype not in DTYPES:
             raise InputError(f"dtype '{dtype}' is unknown: use one of {', '.join(DTYPES)}")
         self.arithmetic = Arithmetic(DTYPES[dtype], compile)
-        self.short_side = _at_least_one("short_side", short_side, config.inference.short_side)
+        self.short_side = _at_least("short_side", 1, short_side, config.inference.short_side)
         self.max_long_side = config.inference.max_long_side
         if not isinstance(vocabulary, Vocabulary):
             vocabulary = Vocabulary.from_categories(vocabulary)
         self.model = build_model(config, checkpoint, self.device)
         self.arithmetic.prepare(self.model)
-        self.model.topk = _at_least_one("topk", topk, self.model.topk)
+        self.model.topk = _at_least("topk", 1, topk, self.model.topk)
         if isinstance(self.model, CLIPVISVideo):
-            self.model.num_memory = _at_least_one("num_memory", num_memory, self.model.num_memory)
-            self.model.num_match = _at_least_one("num_match", num_match, self.model.num_match)
+            self.model.num_memory = _at_least("num_memory", 0, num_memory, self.model.num_memory)
+            self.model.num_match = _at_least("num_match", 1, num_match, self.model.num_match)
         elif num_memory is not None or num_match is not None:
             raise InputError(
                 "num_memory and num_match belong to video models: use a config of configs/video"
@@ -221,7 +221,7 @@ def _usable_device(name: str | None) -> torch.device:
     return device
 
 
-def _at_least_one(name: str, value: int | None, default: int) -> int:
-    if value is not None and value < 1:
-        raise InputError(f"{name} must be at least 1, got {value}")
+def _at_least(name: str, least: int, value: int | None, default: int) -> int:
+    if value is not None and value < least:
+        raise InputError(f"{name} must be at least {least}, got {value}")
     return default if value is None else value

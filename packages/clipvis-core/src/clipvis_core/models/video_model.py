@@ -33,8 +33,9 @@ class CLIPVISVideo(CLIPVISModel):
     """Open-vocabulary video instance segmentation.
 
     Args:
-        num_memory: Frames remembered by the temporal matching.
+        num_memory: Frames remembered by the temporal matching; with 0, a track is what one query says in all frames.
         num_match: Memories combined by it.
+        weighted_classification: Whether mask IoU and objectness weigh a track's scores; see `TrackScores`.
         topk: Most (query, category) pairs a video.
         window: Frames the network sees at once; it bounds memory and does not change results but for float noise. By
             default 10 on a GPU, as published, and 1 on a CPU, where more only costs memory and page faults.
@@ -46,6 +47,7 @@ class CLIPVISVideo(CLIPVISModel):
         *,
         num_memory: int = 9,
         num_match: int = 5,
+        weighted_classification: bool = True,
         topk: int = 50,
         window: int | None = None,
         **kwargs: Any,
@@ -53,6 +55,7 @@ class CLIPVISVideo(CLIPVISModel):
         super().__init__(**kwargs)
         self.num_memory = num_memory
         self.num_match = num_match
+        self.weighted_classification = weighted_classification
         self.topk = topk
         self._window = window
 
@@ -206,6 +209,7 @@ class VideoSession:
             sizes=MaskSizes(padded_size, self._image_size, self._output_size),
             num_memory=self.model.num_memory,
             num_match=self.model.num_match,
+            weighted=self.model.weighted_classification,
             topk=self.model.topk,
             **self._options,
         )

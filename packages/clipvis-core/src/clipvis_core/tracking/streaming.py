@@ -112,6 +112,7 @@ class StreamingTracker:
         sizes: Sizes the masks go through.
         num_memory: Frames remembered by the temporal matching.
         num_match: Memories combined by it.
+        weighted: Whether mask IoU and objectness weigh the final scores; see `TrackScores`.
         topk: Most (query, category) pairs.
         live: When tracks start and end in the frames' results; by default each query is one track, from the first
             frame to the last. The final result is the same.
@@ -133,6 +134,7 @@ class StreamingTracker:
         sizes: MaskSizes,
         num_memory: int = 9,
         num_match: int = 5,
+        weighted: bool = True,
         topk: int = 50,
         live: LiveRule | None = None,
         keep: bool = True,
@@ -145,7 +147,7 @@ class StreamingTracker:
         self.sizes = sizes
         self.topk = topk
         self._permutations = FrameRows("h")
-        self.scores = TrackScores(folder)
+        self.scores = TrackScores(folder, weighted=weighted)
         self._matcher = TemporalMatcher(num_memory, num_match)
         self._live = LiveTracks(live) if live is not None else None
         self._keep = keep

@@ -21,7 +21,7 @@ class TemporalMatcher:
     the memory (1 = oldest), and matched once more (METHOD section 7; paper: temporal top-K-enhanced matching).
 
     Args:
-        num_memory: M, the most frames remembered.
+        num_memory: M, the most frames remembered; with 0, nothing is matched and every frame keeps its own order.
         num_match: How many of them are combined; above `num_memory`, the cheapest one alone always decides.
 
     Example:
@@ -35,9 +35,9 @@ class TemporalMatcher:
     """
 
     def __init__(self, num_memory: int = 9, num_match: int = 5) -> None:
-        if num_memory < 1 or num_match < 1:
+        if num_memory < 0 or num_match < 1:
             raise ValueError(
-                f"num_memory and num_match must be at least 1, got {num_memory} and {num_match}"
+                f"num_memory must be at least 0 and num_match 1, got {num_memory} and {num_match}"
             )
         self.num_memory = num_memory
         self.num_match = num_match
@@ -92,7 +92,7 @@ class TemporalMatcher:
                 cosines = cosines[memories:]
             self._permutations.append(permutation)
             permutations.append(permutation)
-        self._embeddings = frames[-self.num_memory :]
+        self._embeddings = frames[max(0, len(frames) - self.num_memory) :]
         return torch.from_numpy(np.stack(permutations)).to(embeddings.device)
 
     def _cosines(self, frames: Tensor, number: int) -> np.ndarray:

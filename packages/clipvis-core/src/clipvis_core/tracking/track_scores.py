@@ -110,9 +110,12 @@ class TrackScores:
 
     Args:
         folder: Where the temporary file goes; see `SpillFile`.
+        weighted: Whether mask IoU and objectness weigh the class probabilities (paper: weighted open-vocabulary
+            classification). Without, which is there for ablations, a track scores the mean of its probabilities.
     """
 
-    def __init__(self, folder: str | None = None) -> None:
+    def __init__(self, folder: str | None = None, *, weighted: bool = True) -> None:
+        self.weighted = weighted
         self._class_sum: Tensor | None = None
         self._object_sum: Tensor | None = None
         self._frames = FrameRows(
@@ -132,9 +135,11 @@ class TrackScores:
 
     def update(self, frame: FrameOutputs) -> None:
         """Adds the next frame, its rows in track order."""
-        joint = (frame.class_probs * frame.ious.unsqueeze(-1)).sqrt()
+        joint = frame.class_probs
+        if self.weighted:
+            joint = (joint * frame.ious.unsqueeze(-1)).sqrt()
         if self._class_sum is None:
-            self._class_sum, self._object_sum = joint, frame.object_logits.clone()
+            self._class_sum, self._object_sum = joint.clone(), frame.object_logits.clone()
         else:
             self._class_sum += joint
             self._object_sum += frame.object_logits
@@ -150,12 +155,15 @@ class TrackScores:
     def scores(self) -> Tensor:
         """Track scores before mask quality, `(Q, K)`: sqrt(mean sqrt(p IoU) * softmax(mean object logits)).
 
-        A track whose outputs are not finite scores 0.
+        Not weighted: mean p. A track whose outputs are not finite scores 0.
         """
         if self._class_sum is None:
             raise ValueError("no frame has been added")
-        objectness = (self._object_sum / len(self)).softmax(dim=-1)[:, :1]
-        return (self._class_sum / len(self) * objectness).sqrt().nan_to_num(nan=0.0, posinf=0.0)
+        scores = self._class_sum / len(self)
+        if self.weighted:
+            objectness = (self._object_sum / len(self)).softmax(dim=-1)[:, :1]
+            scores = (scores * objectness).sqrt()
+        return scores.nan_to_num(nan=0.0, posinf=0.0)
 
     def mask_quality(self) -> Tensor:
         """Mean sigmoid in the masks of all frames so far, hidden or not, `(Q,)`."""

@@ -41,16 +41,40 @@ def paint_scene(
     owners = np.zeros((options.length, *options.size), np.uint8)
     for shot in scene.shots:
         backdrop = _Backdrop(shot, stage, options.size)
-        pictures = [_picture(actor, sprites) for actor in shot.actors]
         for t in range(shot.start, shot.end):
-            canvas = backdrop.frame(t)
-            for actor, picture in zip(shot.actors, pictures, strict=True):
-                owner = NOBODY if actor.track is None else actor.track + 1
-                _lay_over(canvas, owners[t], picture, actor.motion.pose(t), scene.blur, owner)
-            frames[t] = canvas
+            frames[t] = backdrop.frame(t)
+        _paint_shot(shot, sprites, scene.blur, frames, owners)
     if scene.noise:
         _add_noise(frames, scene.noise, np.random.default_rng(seed))
     return frames, owners
+
+
+def paint_over(frames: np.ndarray, scene: Scene, sprites: np.ndarray) -> np.ndarray:
+    """Paints the actors of a scene over the frames of a video, in place; the scene's backgrounds are not used.
+
+    Args:
+        frames: (T, H, W, 3) uint8 RGB.
+        scene: What happens, in T frames of H x W pixels.
+        sprites: As in `paint_scene`.
+
+    Returns:
+        Owners (T, H, W) uint8, as in `paint_scene`.
+    """
+    owners = np.zeros(frames.shape[:3], np.uint8)
+    for shot in scene.shots:
+        _paint_shot(shot, sprites, scene.blur, frames, owners)
+    return owners
+
+
+def _paint_shot(
+    shot: Shot, sprites: np.ndarray, blur: float, frames: np.ndarray, owners: np.ndarray
+) -> None:
+    """Lays the actors of a shot over its frames, in place."""
+    for actor in shot.actors:
+        picture = _picture(actor, sprites)
+        owner = NOBODY if actor.track is None else actor.track + 1
+        for t in range(shot.start, shot.end):
+            _lay_over(frames[t], owners[t], picture, actor.motion.pose(t), blur, owner)
 
 
 class _Backdrop:
@@ -66,12 +90,12 @@ class _Backdrop:
         self.picture = stage(np.random.default_rng(shot.look), *larger)
 
     def frame(self, t: int) -> np.ndarray:
-        """The part seen at a time, a copy."""
+        """The part seen at a time."""
         y, x = (
             round(first + step * (t - self.start))
             for first, step in zip(self.first, self.steps, strict=True)
         )
-        return self.picture[y : y + self.size[0], x : x + self.size[1]].copy()
+        return self.picture[y : y + self.size[0], x : x + self.size[1]]
 
 
 def _picture(actor: Actor, sprites: np.ndarray) -> np.ndarray:
