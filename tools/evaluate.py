@@ -33,6 +33,11 @@ def main() -> None:
     parser.add_argument(
         "--min-area", type=float, help="lvis and coco only: ignore objects of fewer pixels"
     )
+    parser.add_argument(
+        "--identity",
+        action="store_true",
+        help="video benchmarks: also count the objects that one track carries throughout",
+    )
     parser.add_argument("--out", help="write all numbers to this METRICS.json")
     parser.add_argument("--plots", help="draw charts into this folder")
     parser.add_argument("--compare", help="METRICS.json of another run to set beside this one")
@@ -44,6 +49,8 @@ def main() -> None:
 
         if args.protocol == "corrected":
             raise InputError(f"{args.benchmark} has one protocol only; leave --protocol out")
+        if args.identity:
+            raise InputError("--identity is for video benchmarks: images have no tracks")
         result = evaluate_images(
             args.gt,
             args.results,
@@ -68,14 +75,30 @@ def main() -> None:
             progress=True,
         )
     print_table(result)
+    numbers = result.to_json()
+    if args.identity:
+        numbers["identity"] = measure_identity(args)
     if args.out:
-        write_json(result.to_json(), args.out)
+        write_json(numbers, args.out)
     if args.plots:
         from clipvis_eval.charts import draw_charts
 
         draw_charts(result, args.plots)
     if earlier:
-        print_comparison(earlier, result.to_json())
+        print_comparison(earlier, numbers)
+
+
+def measure_identity(args: argparse.Namespace) -> dict[str, int]:
+    """Prints and returns how many objects are found and carried by one track throughout."""
+    from clipvis_eval.identity import identity_of_files
+
+    identity = identity_of_files(args.gt, args.results, benchmark=args.benchmark, progress=True)
+    share = "" if identity.share is None else f" ({identity.share:.3f})"
+    print(
+        f"{identity.objects} objects, {identity.found} found at IoU 0.5, "
+        f"{identity.kept} of these{share} carried by one track throughout"
+    )
+    return vars(identity)
 
 
 if __name__ == "__main__":
