@@ -2,6 +2,7 @@
 
 from clipvis_core.models.arithmetic import Arithmetic
 from clipvis_core.models.clip_backbone import FrozenCLIP
+from clipvis_core.models.conse_encoder import ConSEEncoder
 from clipvis_core.models.criterion import ClassAgnosticMaskCriterion
 from clipvis_core.models.image_model import CLIPVISImage
 from clipvis_core.models.pixel_decoder import CLIPVISPixelDecoder
@@ -15,6 +16,7 @@ __all__ = [
     "CLIPVISPixelDecoder",
     "CLIPVISVideo",
     "ClassAgnosticMaskCriterion",
+    "ConSEEncoder",
     "FrozenCLIP",
     "QueryPrediction",
     "VideoSession",
