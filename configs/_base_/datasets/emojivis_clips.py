@@ -1,5 +1,6 @@
-# EmojiVIS as clips: painted on the fly for training (base categories only), on disk for validation and test:
-# `python tools/prepare_data.py emojivis datasets/emojivis --split val`, and `--split test`.
+# EmojiVIS as clips: painted on the fly for training (base categories only), on disk for validation and test, which are
+# the same split: `python tools/prepare_data.py emojivis datasets/emojivis --split val`. For the other style,
+# `--split test`, see configs/emojivis/clipvis_nano_video_fluent.py.
 _base_ = "./video_data.py"
 
 data_root = "{{$DETECTRON2_DATASETS:datasets}}/emojivis"
@@ -19,7 +20,7 @@ train_pipeline = [
 ]
 test_pipeline = [
     dict(
-        type="TransformBroadcaster",
+        type="LazyFrames",
         transforms=[
             dict(type="LoadRGBImage"),
             dict(type="ResizeFrame", short_sides=256, max_size=320),
@@ -34,15 +35,17 @@ train_dataloader = dict(
     dataset=dict(type="EmojiVideoDataset", split="train", length=100_000, pipeline=train_pipeline),
 )
 
-_clips = dict(data_root=data_root, vocabulary="emojivis", pipeline=test_pipeline)
 val_dataloader = dict(
     num_workers=1,
-    dataset=dict(ann_file="val.json", data_prefix=dict(img_path="val/JPEGImages"), **_clips),
+    dataset=dict(
+        data_root=data_root,
+        ann_file="val.json",
+        data_prefix=dict(img_path="val/JPEGImages"),
+        vocabulary="emojivis",
+        pipeline=test_pipeline,
+    ),
 )
-test_dataloader = dict(
-    num_workers=1,
-    dataset=dict(ann_file="test.json", data_prefix=dict(img_path="test/JPEGImages"), **_clips),
-)
+test_dataloader = val_dataloader
 
 # The json says which categories are base and novel; the rules are those of YouTube-VIS without its faults.
 val_evaluator = dict(

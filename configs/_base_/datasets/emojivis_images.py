@@ -28,17 +28,18 @@ train_dataloader = dict(
     ),
 )
 
-_images = dict(
-    type="CocoInstanceDataset", data_root=data_root, vocabulary="emojivis", pipeline=test_pipeline
-)
 val_dataloader = dict(
     num_workers=1,
-    dataset=dict(ann_file="val_images.json", data_prefix=dict(img="val/JPEGImages"), **_images),
+    dataset=dict(
+        type="CocoInstanceDataset",
+        data_root=data_root,
+        ann_file="val_images.json",
+        data_prefix=dict(img="val/JPEGImages"),
+        vocabulary="emojivis",
+        pipeline=test_pipeline,
+    ),
 )
-test_dataloader = dict(
-    num_workers=1,
-    dataset=dict(ann_file="test_images.json", data_prefix=dict(img="test/JPEGImages"), **_images),
-)
+test_dataloader = val_dataloader
 
 val_evaluator = dict(type="CLIPVISCocoMetric", prefix="emojivis")
 test_evaluator = val_evaluator
