@@ -1,4 +1,4 @@
-# CLIP-VIS nano on emoji of a style it has not seen; first: `tools/prepare_data.py emojivis datasets/emojivis --split test`.
+# CLIP-VIS nano on emoji of a style it has not seen: `tools/prepare_data.py emojivis datasets/emojivis --split test`.
 _base_ = "./clipvis_nano_video.py"
 
 test_dataloader = dict(
