@@ -22,11 +22,13 @@ ROOT = Path(__file__).resolve().parents[2]
 GUIDE = ROOT / "docs/guide_lvis_to_lvvis.md"
 #: Lines at the end of config files that make the published network, pictures and schedule small.
 SMALLER = {
+    "backbones/clip_r50.py": """
+clip_backbone["templates"] = ["a photo of a {}."]
+""",
     "models/clipvis.py": """
 model["head"].update(num_queries=8)
 model["head"]["pixel_decoder"]["encoder"]["num_layers"] = 1
 model["criterion"]["num_points"] = 64
-model["text"] = dict(templates=["a photo of a {}."])
 """,
     "datasets/image_data.py": """
 train_pipeline[1]["size"] = (64, 64)

@@ -37,15 +37,18 @@ def test_the_published_order_gives_the_same_losses(step):
 
 
 def test_the_published_order_pools_the_same_clip_features(step):
-    from benchmarks.published_form import pool_masks
+    from benchmarks.published_form import embed_regions
 
     dense = step.model.extract_feat(step.images).dense
     mask_logits = torch.randn((1, 5, 16, 24), generator=torch.Generator().manual_seed(0))
     masks = torch.nn.functional.interpolate(mask_logits, size=dense.shape[-2:], mode="bilinear") > 0
     some = masks.flatten(2).any(dim=-1)
-    pooled = pool_masks(step.model, dense, masks)
+    pooled = embed_regions(step.model, dense, masks)
     torch.testing.assert_close(
-        pooled[some], step.model.backbone.pool_masks(dense, masks)[some], rtol=1e-4, atol=1e-5
+        pooled[some],
+        step.model.backbone.region_embeddings(dense, masks)[some],
+        rtol=1e-4,
+        atol=1e-5,
     )
 
 

@@ -14,8 +14,8 @@ from mmengine.structures import InstanceData
 
 from clipvis_core import InputError, Vocabulary
 from clipvis_core.models.clip_backbone import FrozenCLIP
+from clipvis_core.models.clip_text import tokenize
 from clipvis_core.text import fill_templates
-from clipvis_core.text.encoder import tokenize
 from clipvis_data import load_vocabulary
 from clipvis_data.emojivis.captions import write_caption
 from clipvis_data.emojivis.datasets import EmojiCaptionDataset

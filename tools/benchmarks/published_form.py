@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from clipvis_core.models import CLIPVISModel
+    from clipvis_core.models.encoder import EncoderFeatures
     from clipvis_core.models.query_head import CLIPVISHead, QueryPrediction
-    from clipvis_core.models.visual_towers import CLIPFeatures
 
 
 @contextmanager
@@ -30,7 +30,7 @@ def published_form(model: CLIPVISModel) -> Iterator[None]:
     seen: list[Tensor] = []
     extract = model.extract_feat
 
-    def remember_dense(images: Tensor) -> CLIPFeatures:
+    def remember_dense(images: Tensor) -> EncoderFeatures:
         features = extract(images)
         seen[:] = [features.dense]
         return features
@@ -45,14 +45,14 @@ def published_form(model: CLIPVISModel) -> Iterator[None]:
         patch.object(model.backbone.tower, "features", partial(plain_features, model)),
         patch.object(decoder, "forward", partial(MSDeformAttnPixelDecoder.forward, decoder)),
         patch.object(model.head, "forward", forward),
-        patch.object(model.backbone, "pool_masks", partial(pool_masks, model)),
+        patch.object(model.backbone, "region_embeddings", partial(embed_regions, model)),
     ):
         yield
 
 
-def plain_features(model: CLIPVISModel, images: Tensor) -> CLIPFeatures:
+def plain_features(model: CLIPVISModel, images: Tensor) -> EncoderFeatures:
     """The image encoder by its own modules, BatchNorm included."""
-    from clipvis_core.models.visual_towers import CLIPFeatures
+    from clipvis_core.models.encoder import EncoderFeatures
 
     visual = model.backbone.clip.visual
     if hasattr(visual, "trunk"):
@@ -63,7 +63,7 @@ def plain_features(model: CLIPVISModel, images: Tensor) -> CLIPFeatures:
     for stage in stages:
         images = stage(images)
         levels.append(images)
-    return CLIPFeatures(tuple(levels[1:]), levels[-1])
+    return EncoderFeatures(tuple(levels[1:]), levels[-1])
 
 
 def decode(head: CLIPVISHead, levels: tuple[Tensor, ...], pool: object) -> list[QueryPrediction]:
@@ -110,7 +110,7 @@ def average_each_mask(dense: Tensor, mask_logits: Tensor) -> Tensor:
     import torch
     import torch.nn.functional as F
 
-    from clipvis_core.models.visual_towers import average_pool_masks
+    from clipvis_core.models.encoder import average_pool_masks
 
     with torch.no_grad():
         masks = F.interpolate(
@@ -119,12 +119,13 @@ def average_each_mask(dense: Tensor, mask_logits: Tensor) -> Tensor:
         return average_pool_masks(dense, masks > 0)
 
 
-def pool_masks(model: CLIPVISModel, dense: Tensor, masks: Tensor) -> Tensor:
+def embed_regions(model: CLIPVISModel, dense: Tensor, masks: Tensor) -> Tensor:
     """CLIP features of bool masks; for ResNets one attention query a mask, each projected by itself."""
     pool = getattr(model.backbone.clip.visual, "attnpool", None)
     if pool is None:
         return model.backbone.tower.pool(dense, masks)
-    return attend_each_mask(pool, dense, masks)
+    empty = ~masks.flatten(2).any(dim=-1, keepdim=True)
+    return attend_each_mask(pool, dense, masks).masked_fill(empty, 0.0)
 
 
 def attend_each_mask(pool: object, dense: Tensor, masks: Tensor) -> Tensor:

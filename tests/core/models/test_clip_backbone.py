@@ -23,7 +23,8 @@ def test_own_architectures_are_known_by_name(tiny):
     features = backbone(torch.zeros(1, 3, 64, 96))
     assert [level.shape[1] for level in features.levels] == channels
     assert features.dense.shape == (1, channels[-1], 2, 3)
-    assert backbone.tokenizer(["a dog"]).shape == (1, 77)
+    assert backbone.channels == tuple(channels)
+    assert backbone.words.tokens("dog").shape == (14, 77)
 
 
 def test_random_weights_keep_the_size_of_features(tiny):

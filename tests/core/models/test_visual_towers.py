@@ -8,11 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from open_clip.modified_resnet import AttentionPool2d
 
-from clipvis_core.models.visual_towers import (
-    attention_pool_masks,
-    average_pool_masks,
-    resize_positions,
-)
+from clipvis_core.models.encoder import average_pool_masks
+from clipvis_core.models.visual_towers import attention_pool_masks, resize_positions
 
 QUIET = settings(max_examples=25, deadline=None, derandomize=True)
 
@@ -68,8 +65,7 @@ def test_attention_pool(seed, height, width, queries):
     torch.testing.assert_close(
         pooled[filled], plain_attention_pool(pool, dense, masks)[filled], atol=1e-5, rtol=1e-4
     )
-    assert pooled.isfinite().all()
-    torch.testing.assert_close(pooled[~filled], pool.c_proj.bias.expand_as(pooled[~filled]))
+    assert not pooled[~filled].any()
 
 
 @QUIET

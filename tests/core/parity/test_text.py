@@ -6,16 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from clipvis_core.text.encoder import TextTower
+from clipvis_core.models.clip_text import TextTower
 
 
 @pytest.mark.parametrize(("kind", "depth"), [("rn50", 7), ("convnextb", 10)])
 def test_tokens_embeddings_and_rows(reference, kind, depth):
     model = reference.model("video", kind, depth)
     expected = reference.arrays(f"text_A_{kind}")
-    tokens = torch.cat(
-        [model.text_classifier.tokens(word) for word in model.vocabulary.synonyms[:2]]
-    )
+    words = model.backbone.words
+    tokens = torch.cat([words.tokens(word) for word in model.vocabulary.synonyms[:2]])
     np.testing.assert_array_equal(tokens[:16].numpy(), expected["tokens_first16"])
 
     raw = TextTower(model.backbone.clip).encode(tokens[:4])

@@ -45,10 +45,10 @@ class VocabularyHook(Hook):
 
 @HOOKS.register_module()
 class InitialWeightsHook(Hook):
-    """Loads `load_from` strictly, official files too, in place of fetching CLIP's weights first.
+    """Loads `load_from` strictly, official files too, in place of fetching the encoder's weights first.
 
-    mmengine would initialise the model (and so download CLIP), then load what happens to fit of the file. Here a
-    file of another backbone or depth stops the run with one line, and nothing is downloaded that is overwritten.
+    mmengine would initialise the model (and so download a CLIP), then load what happens to fit of the file. Here a
+    file of another encoder or depth stops the run with one line, and nothing is downloaded that is overwritten.
     """
 
     priority = "VERY_HIGH"
@@ -56,9 +56,9 @@ class InitialWeightsHook(Hook):
     def before_run(self, runner: Runner) -> None:
         model = inner_model(runner)
         if runner._resume:
-            model.backbone.pretrained = None
+            model.backbone.is_init = True  # mmengine's mark that `init_weights` has nothing to do
         elif runner._load_from is not None:
             layout = load_checkpoint(model, runner._load_from)
             runner.logger.info(f"loaded {runner._load_from}: {layout}")
             runner._load_from = None
-            model._is_init = True  # mmengine's mark that `init_weights` has nothing left to do
+            model.is_init = True

@@ -15,6 +15,9 @@ from clipvis_core.errors import InputError
 CLASS_WEIGHT_KEY = "criterion.empty_object_weight"
 CLASS_WEIGHT = torch.tensor([1.0, 0.4])
 
+#: Family of an encoder that is no CLIP, as far as names say.
+OTHER_ENCODER = "an encoder other than CLIP"
+
 _PIXEL = ("sem_seg_head.pixel_decoder.", "head.pixel_decoder.")
 _ENCODER = (_PIXEL[0] + "transformer.encoder.layers.#.", _PIXEL[1] + "encoder.layers.#.")
 _PREDICTOR = ("sem_seg_head.predictor.", "head.")
@@ -80,7 +83,7 @@ class Layout:
     """What a checkpoint's keys say of its model.
 
     Attributes:
-        family: `RN50` or `ConvNeXt-B`.
+        family: `RN50` or `ConvNeXt-B` for a CLIP; the names of another encoder do not say what it is.
         num_layers: Decoder layers L: 6 (LVIS) or 9 (COCO, YouTube-VIS) in the released files.
     """
 
@@ -97,7 +100,7 @@ def is_official(names: Iterable[str]) -> bool:
 
 
 def describe_layout(names: Iterable[str]) -> Layout:
-    """Backbone family and decoder depth of a CLIP-VIS state dict, under either naming.
+    """Encoder family and decoder depth of a CLIP-VIS state dict, under either naming.
 
     Raises:
         InputError: The names are not those of a CLIP-VIS model.
@@ -109,18 +112,21 @@ def describe_layout(names: Iterable[str]) -> Layout:
         if (found := re.match(r"sem_seg_head\.predictor\.transformer_ffn_layers\.(\d+)\.", name))
         or (found := re.match(r"head\.transformer_decoder\.layers\.(\d+)\.ffn\.", name))
     }
-    clip = [
-        name
-        for name in names
-        if name.startswith(("backbone.clip_model.visual.", "backbone.clip.visual."))
-    ]
-    if not layers or not clip:
+    encoder = [name for name in names if name.startswith("backbone.")]
+    if not layers or not encoder:
         examples = ", ".join(names[:3]) or "none"
         raise InputError(
             f"these are not the weights of a CLIP-VIS model (names such as {examples})"
         )
-    family = "ConvNeXt-B" if any(".visual.trunk." in name for name in clip) else "RN50"
-    return Layout(family, len(layers))
+    return Layout(_family(encoder), len(layers))
+
+
+def _family(names: Iterable[str]) -> str:
+    clip = re.compile(r"backbone\.clip(_model)?\.visual\.(?P<trunk>trunk\.)?")
+    found = [match for name in names if (match := clip.match(name))]
+    if not found:
+        return OTHER_ENCODER
+    return "ConvNeXt-B" if any(match["trunk"] for match in found) else "RN50"
 
 
 def to_ours(state: dict[str, Tensor]) -> dict[str, Tensor]:

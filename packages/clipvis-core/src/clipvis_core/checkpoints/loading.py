@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from clipvis_core.checkpoints.files import read_checkpoint
 from clipvis_core.checkpoints.keys import (
@@ -17,6 +18,9 @@ from clipvis_core.checkpoints.keys import (
     to_ours,
 )
 from clipvis_core.errors import InputError
+
+if TYPE_CHECKING:
+    from clipvis_core.models.base import CLIPVISModel
 
 #: Configs of this repository for each layout, as an error message names them.
 FITTING_CONFIGS = {
@@ -45,14 +49,14 @@ def model_state(content: dict[str, Any], path: str | Path = "the checkpoint") ->
     return state
 
 
-def load_checkpoint(model: nn.Module, path: str | Path) -> Layout:
+def load_checkpoint(model: CLIPVISModel, path: str | Path) -> Layout:
     """Loads an official `.pth` or one of ours into a CLIP-VIS model; every name and shape must fit.
 
     Returns:
-        What the file's keys say of it.
+        What the file holds.
 
     Raises:
-        InputError: The file cannot be read, is for another backbone or depth (the message names a config that
+        InputError: The file cannot be read, is for another encoder or depth (the message names a config that
             fits), or has missing, unexpected or differently shaped entries.
     """
     state = model_state(read_checkpoint(path), path)
@@ -61,14 +65,15 @@ def load_checkpoint(model: nn.Module, path: str | Path) -> Layout:
         state = to_ours(state)
     expected = model.state_dict()
     built = describe_layout(expected)
+    named = replace(built, family=model.backbone.family)
     if built != layout:
         fitting = FITTING_CONFIGS.get(
-            layout, "one with that backbone and head.transformer_decoder.num_layers"
+            layout, "one with that encoder and head.transformer_decoder.num_layers"
         )
-        raise InputError(f"{path} holds {layout}, but the config builds {built}: use {fitting}")
+        raise InputError(f"{path} holds {layout}, but the config builds {named}: use {fitting}")
     check_shapes(state, expected, path)
     model.load_state_dict(state, strict=True)
-    return layout
+    return named
 
 
 def check_shapes(state: dict[str, Tensor], expected: dict[str, Tensor], path: str | Path) -> None:

@@ -35,7 +35,7 @@ class Arithmetic:
         model.head.autocast_pixels = self.dtype != torch.float32
         if self.compile:
             model.head.pixel_decoder.compile()
-            model.backbone.tower.compile()
+            model.backbone.compile()
 
     def running(self, device: torch.device | str) -> AbstractContextManager:
         """The context in which a prepared model is to be called."""

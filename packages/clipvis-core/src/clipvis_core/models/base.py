@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import torch
@@ -15,22 +16,22 @@ from torch import Tensor
 
 from clipvis_core.errors import InputError
 from clipvis_core.models.criterion import FrameTarget
+from clipvis_core.models.encoder import EncoderFeatures, ImageTextEncoder
 from clipvis_core.models.query_head import QueryPrediction
-from clipvis_core.models.visual_towers import CLIPFeatures
-from clipvis_core.text import TEMPLATES, TextClassifier, VocabularyEmbedding
+from clipvis_core.text import TextClassifier, VocabularyEmbedding
 from clipvis_core.vocabulary import Vocabulary
 
 
 class CLIPVISModel(BaseDetector):
-    """Frozen CLIP, query head, criterion and text classifier.
+    """Frozen image-text encoder, query head, criterion and text classifier.
 
     Args:
-        backbone: Config of `FrozenCLIP`.
+        backbone: Config of an `ImageTextEncoder`, such as `FrozenCLIP`.
         head: Config of `CLIPVISHead`.
         criterion: Config of `ClassAgnosticMaskCriterion`; a model that only infers needs none.
         vocabulary: Categories to name, as a list of names or of synonym lists; usually set later, by
             `set_vocabulary`, from the words of a user or of a dataset.
-        text: Options of `TextClassifier`: `templates`, `cache_dir`.
+        text: Options of `TextClassifier`: `cache_dir`.
         data_preprocessor: Config of mmdet's preprocessor.
     """
 
@@ -46,12 +47,10 @@ class CLIPVISModel(BaseDetector):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
-        self.backbone = MODELS.build(backbone)
+        self.backbone: ImageTextEncoder = MODELS.build(backbone)
         self.head = MODELS.build(head)
         self.criterion = MODELS.build(criterion) if criterion is not None else None
-        self.text_classifier = TextClassifier(
-            self.backbone, **{"templates": TEMPLATES, **(text or {})}
-        )
+        self.text_classifier = TextClassifier(self.backbone, **(text or {}))
         self._vocabulary: Vocabulary | None = None
         self._embedding: VocabularyEmbedding | None = None
         if vocabulary is not None:
@@ -74,7 +73,7 @@ class CLIPVISModel(BaseDetector):
         """Classifier rows of the vocabulary, encoded on first use.
 
         Raises:
-            InputError: No vocabulary is set, or a name is too long.
+            InputError: No vocabulary is set, or the encoder cannot read a name.
         """
         if self._embedding is None:
             if self._vocabulary is None:
@@ -82,17 +81,17 @@ class CLIPVISModel(BaseDetector):
                     "the model has no vocabulary: call set_vocabulary with the categories to look for"
                 )
             self._embedding = self.text_classifier.embed(self._vocabulary)
-        device = self.backbone.clip.text_projection.device
+        device = next(chain(self.backbone.parameters(), self.backbone.buffers())).device
         if self._embedding.rows.device != device:
             self._embedding = self._embedding.to(device)
         return self._embedding
 
-    def extract_feat(self, batch_inputs: Tensor) -> CLIPFeatures:
-        """Normalised images `(B, 3, H, W)` to CLIP features."""
+    def extract_feat(self, batch_inputs: Tensor) -> EncoderFeatures:
+        """Normalised images `(B, 3, H, W)` to the encoder's features."""
         return self.backbone(batch_inputs)
 
     def segment(self, images: Tensor) -> tuple[QueryPrediction, Tensor]:
-        """The last layer's prediction for each image, and the dense CLIP features masks are named from.
+        """The last layer's prediction for each image, and the dense features that masks are named from.
 
         Args:
             images: Normalised and padded, `(B, 3, H, W)`.
@@ -108,17 +107,14 @@ class CLIPVISModel(BaseDetector):
             dense: `(B, C, H/32, W/32)`.
 
         Returns:
-            `(B, Q, K)`, scaled cosines, maximum over synonyms.
+            `(B, Q, K)`, scaled cosines, maximum over synonyms; zeros for a mask that cannot be named.
         """
         masks = (
             F.interpolate(mask_logits, size=dense.shape[-2:], mode="bilinear", align_corners=False)
             > 0
         )
-        pooled = self.backbone.pool_masks(dense, masks)
-        logits = self.vocabulary_embedding().logits(pooled, self.backbone.logit_scale)
-        if not self.backbone.tower.classifies_empty_masks():
-            logits = logits.masked_fill(~masks.flatten(2).any(dim=-1, keepdim=True), 0.0)
-        return logits
+        regions = self.backbone.region_embeddings(dense, masks)
+        return self.vocabulary_embedding().logits(regions, self.backbone.logit_scale)
 
     def compute_losses(self, images: Tensor, targets: list[FrameTarget]) -> dict[str, Tensor]:
         """Losses of all decoder layers for images `(B, 3, H, W)`."""
@@ -140,6 +136,6 @@ def target_masks(instances: InstanceData, device: torch.device) -> Tensor:
 
 
 def _forget_words(model: CLIPVISModel, _incompatible_keys: object) -> None:
-    """New weights may bring another text tower."""
+    """New weights may bring another text encoder."""
     model.text_classifier.forget()
     model._embedding = None

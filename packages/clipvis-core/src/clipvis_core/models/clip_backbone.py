@@ -1,9 +1,10 @@
-"""The frozen CLIP model: image features for the network, text features for the classifier."""
+"""CLIP as frozen image-text encoder."""
 
 from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import open_clip
@@ -14,8 +15,11 @@ from mmengine.model import BaseModule
 from torch import Tensor
 
 from clipvis_core.errors import InputError
+from clipvis_core.models.clip_text import CLIPWords
+from clipvis_core.models.encoder import EncoderFeatures
 from clipvis_core.models.tokenizer import build_tokenizer
-from clipvis_core.models.visual_towers import CLIPFeatures, build_tower
+from clipvis_core.models.visual_towers import build_tower
+from clipvis_core.text.templates import TEMPLATES
 
 MAX_LOGIT_SCALE = 100.0
 
@@ -24,7 +28,7 @@ open_clip.add_model_config(Path(__file__).parents[1] / "model_configs")
 
 @MODELS.register_module()
 class FrozenCLIP(BaseModule):
-    """An open_clip model with all its parameters frozen, always in eval mode.
+    """An open_clip model as `ImageTextEncoder`, all its parameters frozen, always in eval mode.
 
     Args:
         model_name: open_clip architecture: `RN50` or `convnext_base_w_320` in the released models; also the small
@@ -35,6 +39,7 @@ class FrozenCLIP(BaseModule):
             says (mmengine's) or as open_clip draws them.
         quick_gelu: Whether the text tower uses QuickGELU. OpenAI's weights need it; by default the answer is
             taken from `pretrained`.
+        templates: Prompt templates that words are put into, with one `{}` each.
     """
 
     def __init__(
@@ -42,6 +47,7 @@ class FrozenCLIP(BaseModule):
         model_name: str,
         pretrained: str | None = None,
         quick_gelu: bool | None = None,
+        templates: Sequence[str] = TEMPLATES,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
@@ -52,8 +58,18 @@ class FrozenCLIP(BaseModule):
         )
         self.clip.requires_grad_(False)
         self.tower = build_tower(self.clip.visual)
-        self.tokenizer = build_tokenizer(model_name)
+        self.words = CLIPWords(self.clip, build_tokenizer(model_name), templates)
         super().train(False)
+
+    @property
+    def family(self) -> str:
+        """`RN50` or `ConvNeXt-B`, the released kinds."""
+        return self.tower.family
+
+    @property
+    def channels(self) -> tuple[int, int, int, int]:
+        """Channels of res2..res5."""
+        return self.tower.channels
 
     @property
     def logit_scale(self) -> Tensor:
@@ -94,18 +110,26 @@ class FrozenCLIP(BaseModule):
         return super().train(False)
 
     @torch.no_grad()
-    def forward(self, images: Tensor) -> CLIPFeatures:
-        """Image features.
-
-        Args:
-            images: Normalised RGB, `(B, 3, H, W)`, H and W multiples of 32.
-        """
+    def forward(self, images: Tensor) -> EncoderFeatures:
+        """Features of normalised RGB images `(B, 3, H, W)`, H and W multiples of 32."""
         return self.tower.features(images)
 
     @torch.no_grad()
-    def pool_masks(self, dense: Tensor, masks: Tensor) -> Tensor:
+    def region_embeddings(self, dense: Tensor, masks: Tensor) -> Tensor:
         """CLIP features `(B, Q, D)` of bool masks `(B, Q, h, w)` over `dense` `(B, C, h, w)`."""
         return self.tower.pool(dense, masks)
+
+    def encode_text(self, words: Sequence[str]) -> Tensor:
+        """Unit vectors of P words in all templates, float32 `(P, D)` on the CPU; see `CLIPWords`."""
+        return self.words.encode_text(words)
+
+    def text_fingerprint(self) -> str:
+        """Hex digest of the text tower's weights and the templates."""
+        return self.words.text_fingerprint()
+
+    def compile(self) -> None:
+        """Has `torch.compile` fuse the image encoder from now on."""
+        self.tower.compile()
 
 
 def build_clip(model_name: str, quick_gelu: bool = False) -> open_clip.CLIP:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+import torch
 from torch import Tensor
 
 
@@ -67,7 +68,7 @@ class ImageTextEncoder(TextEncoder, Protocol):
     def logit_scale(self) -> Tensor:
         """Factor on cosines that makes them category logits, positive, of shape `()`."""
 
-    def __call__(self, images: Tensor) -> EncoderFeatures:
+    def forward(self, images: Tensor) -> EncoderFeatures:
         """Features of images.
 
         Args:
@@ -86,4 +87,11 @@ class ImageTextEncoder(TextEncoder, Protocol):
         """
 
     def compile(self) -> None:
-        """Has `torch.compile` fuse the image side from now on; parameters keep their names."""
+        """Has `torch.compile` fuse the image side from now on; `nn.Module.compile` is good enough for most."""
+
+
+def average_pool_masks(dense: Tensor, masks: Tensor) -> Tensor:
+    """Mean of `dense` `(B, C, h, w)` over each mask `(B, Q, h, w)` -> `(B, Q, C)`; zeros for an empty mask."""
+    weights = masks.to(dense.dtype)
+    sums = torch.einsum("bchw,bqhw->bqc", dense, weights)
+    return sums / (weights.sum(dim=(-1, -2)).unsqueeze(-1) + 1e-8)

@@ -6,7 +6,7 @@ checkpoint once, under the open_clip names.
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +14,7 @@ from open_clip.modified_resnet import AttentionPool2d, ModifiedResNet
 from open_clip.timm_model import TimmModel
 from torch import Tensor, nn
 
+from clipvis_core.models.encoder import EncoderFeatures, average_pool_masks
 from clipvis_core.models.frozen_trunks import (
     TrunkCopy,
     copied_convnext,
@@ -21,18 +22,6 @@ from clipvis_core.models.frozen_trunks import (
     run_stages,
     running_dtype,
 )
-
-
-class CLIPFeatures(NamedTuple):
-    """Output of the frozen image encoder.
-
-    Attributes:
-        levels: res2..res5, `(B, C_i, H/s, W/s)` at strides s = 4, 8, 16, 32.
-        dense: `(B, C_5, H/32, W/32)`, what masks are pooled from.
-    """
-
-    levels: tuple[Tensor, Tensor, Tensor, Tensor]
-    dense: Tensor
 
 
 class VisualTower(Protocol):
@@ -46,7 +35,7 @@ class VisualTower(Protocol):
     def compile(self) -> None:
         """Has `torch.compile` fuse `features` from now on."""
 
-    def features(self, images: Tensor) -> CLIPFeatures:
+    def features(self, images: Tensor) -> EncoderFeatures:
         """Normalised images `(B, 3, H, W)`, H and W multiples of 32, to features."""
 
     def pool(self, dense: Tensor, masks: Tensor) -> Tensor:
@@ -59,9 +48,6 @@ class VisualTower(Protocol):
         Returns:
             `(B, Q, D)`.
         """
-
-    def classifies_empty_masks(self) -> bool:
-        """Whether the published system gives logits to a mask without a cell (else they are all 0)."""
 
 
 class ResNetTower:
@@ -78,15 +64,12 @@ class ResNetTower:
     def compile(self) -> None:
         self._trunk.compile()
 
-    def features(self, images: Tensor) -> CLIPFeatures:
+    def features(self, images: Tensor) -> EncoderFeatures:
         _, *levels = self._trunk(images)
-        return CLIPFeatures(tuple(levels), levels[-1])
+        return EncoderFeatures(tuple(levels), levels[-1])
 
     def pool(self, dense: Tensor, masks: Tensor) -> Tensor:
         return attention_pool_masks(self.visual.attnpool, dense, masks)
-
-    def classifies_empty_masks(self) -> bool:
-        return False
 
 
 class ConvNeXtTower:
@@ -104,22 +87,20 @@ class ConvNeXtTower:
         self._run = torch.compile(run_stages)
         self._low_precision.compile()
 
-    def features(self, images: Tensor) -> CLIPFeatures:
+    def features(self, images: Tensor) -> EncoderFeatures:
         trunk = self.visual.trunk
         if running_dtype(images) == images.dtype:
             _, *levels = self._run((trunk.stem, *trunk.stages), images)
         else:
             _, *levels = self._low_precision(images)
-        return CLIPFeatures(tuple(levels), trunk.norm_pre(levels[-1]))
+        return EncoderFeatures(tuple(levels), trunk.norm_pre(levels[-1]))
 
     def pool(self, dense: Tensor, masks: Tensor) -> Tensor:
+        # A mask without a cell is named by what norm and projection make of zeros, as published.
         pooled = average_pool_masks(dense, masks)
         batch, queries, channels = pooled.shape
         x = self.visual.trunk.head(pooled.reshape(batch * queries, channels, 1, 1))
         return self.visual.head(x.flatten(1)).view(batch, queries, -1)
-
-    def classifies_empty_masks(self) -> bool:
-        return True
 
 
 def build_tower(visual: nn.Module) -> VisualTower:
@@ -137,19 +118,12 @@ def build_tower(visual: nn.Module) -> VisualTower:
     )
 
 
-def average_pool_masks(dense: Tensor, masks: Tensor) -> Tensor:
-    """Mean of `dense` `(B, C, h, w)` over each mask `(B, Q, h, w)` -> `(B, Q, C)`; zeros for an empty mask."""
-    weights = masks.to(dense.dtype)
-    sums = torch.einsum("bchw,bqhw->bqc", dense, weights)
-    return sums / (weights.sum(dim=(-1, -2)).unsqueeze(-1) + 1e-8)
-
-
 def attention_pool_masks(pool: AttentionPool2d, dense: Tensor, masks: Tensor) -> Tensor:
     """CLIP's attention pool with one query a mask, which attends inside its mask only.
 
     The query is the same for all masks (mean of `dense` plus its position), so that queries, keys and values are
-    projected once a frame and each mask costs a masked softmax. A mask without a cell attends nowhere and gets the
-    projection's bias.
+    projected once a frame and each mask costs a masked softmax. A mask without a cell attends nowhere and gets zeros,
+    which leave all its logits 0, as published.
 
     Args:
         pool: open_clip's attention pool.
@@ -171,9 +145,9 @@ def attention_pool_masks(pool: AttentionPool2d, dense: Tensor, masks: Tensor) ->
     scores = q @ k.transpose(-1, -2)
     inside = masks.flatten(2).unsqueeze(1)
     attention = scores.masked_fill(~inside, float("-inf")).softmax(dim=-1)
-    attention = attention.masked_fill(~inside.any(dim=-1, keepdim=True), 0.0)
     pooled = (attention.to(v.dtype) @ v).transpose(1, 2).flatten(2)
-    return pool.c_proj(pooled)
+    empty = ~masks.flatten(2).any(dim=-1, keepdim=True)
+    return pool.c_proj(pooled).masked_fill(empty, 0.0)
 
 
 def resize_positions(positions: Tensor, height: int, width: int) -> Tensor:

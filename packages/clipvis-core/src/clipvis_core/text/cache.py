@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
-from collections.abc import Iterable
 from pathlib import Path
 
 import torch
-from open_clip import CLIP
 from torch import Tensor
 
 from clipvis_core.whole_file import whole_file
@@ -20,18 +17,6 @@ def cache_directory() -> Path:
     if configured := os.environ.get("CLIPVIS_CACHE"):
         return Path(configured)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "clipvis"
-
-
-def text_fingerprint(clip: CLIP, templates: Iterable[str]) -> str:
-    """Hex digest of all that decides a text embedding but the words: weights, activation, templates."""
-    digest = hashlib.blake2b(digest_size=16)
-    digest.update("\n".join(templates).encode())
-    digest.update(type(clip.transformer.resblocks[0].mlp.gelu).__name__.encode())
-    for name, tensor in clip.state_dict().items():
-        if not name.startswith("visual."):
-            digest.update(name.encode())
-            digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
-    return digest.hexdigest()
 
 
 class RowCache:

@@ -1,16 +1,72 @@
-"""The CLIP text tower on batches of prompts, with the context cut to the longest prompt."""
+"""The text side of a CLIP model: prompts, tokens, and unit vectors of words."""
 
 from __future__ import annotations
 
 import copy
+import hashlib
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from open_clip import CLIP
-from open_clip.tokenizer import SimpleTokenizer
+from open_clip.tokenizer import HFTokenizer, SimpleTokenizer
 from torch import Tensor
 
 from clipvis_core.errors import InputError
+from clipvis_core.text.templates import TEMPLATES, fill_templates
+
+
+class CLIPWords:
+    """A CLIP model as `TextEncoder`: a view that owns no parameter and sees every change of the model's.
+
+    Args:
+        clip: An open_clip model with a causal text transformer that is read at the end token.
+        tokenizer: The model's tokenizer.
+        templates: Prompt templates with one `{}` each.
+    """
+
+    def __init__(
+        self,
+        clip: CLIP,
+        tokenizer: SimpleTokenizer | HFTokenizer,
+        templates: Sequence[str] = TEMPLATES,
+    ) -> None:
+        self.clip = clip
+        self.tokenizer = tokenizer
+        self.templates = tuple(templates)
+
+    def encode_text(self, words: Sequence[str]) -> Tensor:
+        """One unit vector a word: normalised mean of its normalised prompt embeddings.
+
+        Returns:
+            float32 `(P, D)` on the CPU.
+
+        Raises:
+            InputError: A word's prompt is too long for the context.
+        """
+        tokens = torch.cat([self.tokens(word) for word in words])
+        with torch.autocast(self.clip.text_projection.device.type, enabled=False):
+            embeddings = F.normalize(TextTower(self.clip).encode(tokens), dim=-1)
+            means = embeddings.view(len(words), -1, embeddings.shape[-1]).mean(dim=1)
+            return F.normalize(means, dim=-1).float().cpu()
+
+    def tokens(self, word: str) -> Tensor:
+        """Token ids of a word's prompts, `(templates, context_length)`."""
+        prompts = fill_templates(word, self.templates)
+        return tokenize(self.tokenizer, prompts, self.clip.context_length)
+
+    def text_fingerprint(self) -> str:
+        """Hex digest of weights, activation and templates."""
+        digest = hashlib.blake2b(digest_size=16)
+        digest.update("\n".join(self.templates).encode())
+        digest.update(type(self.clip.transformer.resblocks[0].mlp.gelu).__name__.encode())
+        for name, tensor in self.clip.state_dict().items():
+            if not name.startswith("visual."):
+                digest.update(name.encode())
+                digest.update(
+                    tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy()
+                )
+        return digest.hexdigest()
 
 
 def tokenize(
