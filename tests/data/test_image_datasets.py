@@ -72,6 +72,23 @@ def test_empty_images_leave_the_training_set_only(tmp_path, data):
     assert len(build(tmp_path, filter_cfg={"filter_empty_gt": True}, test_mode=True)) == 4
 
 
+def test_images_are_left_out_by_a_field(tmp_path, data):
+    data["images"][1]["seen"] = True
+    data["images"][2]["seen"] = False
+    write_images(tmp_path, data)
+    dataset = build(tmp_path, leave_out="seen")
+    assert [dataset.get_data_info(i)["img_id"] for i in range(3)] == [10, 12, 13]
+    assert [len(dataset.get_data_info(i)["instances"]) for i in range(3)] == [0, 2, 4]
+
+
+@pytest.mark.parametrize("exhaustive", [True, False])
+def test_a_crowd_makes_an_image_not_exhaustive(tmp_path, data, exhaustive):
+    write_images(tmp_path, data)
+    dataset = build(tmp_path, exhaustive=exhaustive)
+    flags = [dataset.get_data_info(i)["exhaustive"] for i in range(4)]
+    assert flags == [exhaustive] * 3 + [False]
+
+
 def test_nothing_to_train_on(tmp_path, data):
     data["annotations"] = []
     write_images(tmp_path, data)

@@ -30,7 +30,8 @@ class CocoInstanceDataset(SeededItems, BaseDetDataset):
 
     Unlike mmdet's `CocoDataset` it keeps small and border-crossing instances, as the published
     loader does. The records have mmdet's form (`img_path`, `img_id`, `height`, `width`,
-    `instances`), so mmdet's transforms work on them. Crowds are kept with `ignore_flag` 1.
+    `instances`), so mmdet's transforms work on them. Crowds are kept with `ignore_flag` 1. A record's `exhaustive`
+    says whether all that is not annotated is background; packed as metainfo, it reaches the losses of the image model.
 
     Args:
         ann_file: The json, or several names of which the first that exists is taken.
@@ -38,6 +39,9 @@ class CocoInstanceDataset(SeededItems, BaseDetDataset):
         prompt_options: Arguments of `DatasetVocabulary.prompts`, for the `prompts` in `metainfo`.
         filter_cfg: `dict(filter_empty_gt=True)` leaves out images without a non-crowd instance
             (training only).
+        exhaustive: Whether every object of these images is annotated. Images with a crowd, whose objects are not
+            annotated one by one, never count as such.
+        leave_out: Field of the json's image records; images where it is true are left out.
         check_files: Look for every image file before training starts.
         kwargs: See `BaseDetDataset`; `data_prefix=dict(img=...)` is the image folder.
 
@@ -51,9 +55,13 @@ class CocoInstanceDataset(SeededItems, BaseDetDataset):
         ann_file: str | Sequence[str],
         vocabulary: str | None = None,
         prompt_options: Mapping | None = None,
+        exhaustive: bool = True,
+        leave_out: str | None = None,
         check_files: bool = True,
         **kwargs,
     ) -> None:
+        self.exhaustive = exhaustive
+        self.leave_out = leave_out
         self.vocabulary_name = vocabulary
         self.prompt_options = dict(prompt_options or {})
         self.check_files = check_files
@@ -87,20 +95,24 @@ class CocoInstanceDataset(SeededItems, BaseDetDataset):
             require_files(folder, names, self.ann_file)
         sizes = {images.records[i]["id"]: images.size(i) for i in order}
         masks = self._checked_rles(annotations, sizes)
-        return [
-            {
-                "img_id": img_id,
-                "img_path": str(Path(folder) / name),
-                "height": sizes[img_id][0],
-                "width": sizes[img_id][1],
-                "instances": [
-                    instance
-                    for i in owned[img_id]
-                    if (instance := self.parse_annotation(annotations, i, masks)) is not None
-                ],
-            }
-            for img_id, name in zip(ids, names, strict=True)
-        ]
+        records = []
+        for i, img_id, name in zip(order, ids, names, strict=True):
+            if self.leave_out is not None and images.records[i].get(self.leave_out):
+                continue
+            parsed = (self.parse_annotation(annotations, j, masks) for j in owned[img_id])
+            instances = [instance for instance in parsed if instance is not None]
+            records.append(
+                {
+                    "img_id": img_id,
+                    "img_path": str(Path(folder) / name),
+                    "height": sizes[img_id][0],
+                    "width": sizes[img_id][1],
+                    "exhaustive": self.exhaustive
+                    and not any(instance["ignore_flag"] for instance in instances),
+                    "instances": instances,
+                }
+            )
+        return records
 
     def file_name(self, images: Records, index: int) -> str:
         """Path of an image relative to the image folder, as its record has it."""

@@ -24,10 +24,13 @@ class FrameTarget:
         masks: bool `(N, H, W)` at the padded input size.
         labels: int64 `(N,)`: 0 = object; 1 = absent in this frame, which only clips of several frames know: the
             matcher prices it with p(nothing) and its mask is empty.
+        exhaustive: Whether what is not annotated is background. Where it is not, a query that matches nothing may
+            be right: its objectness has no loss.
     """
 
     masks: Tensor
     labels: Tensor
+    exhaustive: bool = True
 
 
 class PointSampler:
@@ -161,7 +164,9 @@ class ClassAgnosticMaskCriterion(nn.Module):
             labels = _sample_own(masks, points)
         logits = _sample_own(mask_logits, points)
         return {
-            "loss_object": self._object_loss(prediction.object_logits, frames, queries),
+            "loss_object": self._object_loss(
+                prediction.object_logits, frames, queries, [target.exhaustive for target in targets]
+            ),
             "loss_mask": self.loss_mask(
                 logits.flatten(), labels.flatten(), avg_factor=num_masks * points.shape[1]
             ),
@@ -170,14 +175,23 @@ class ClassAgnosticMaskCriterion(nn.Module):
             * mask_iou_loss(prediction.ious[frames, queries], logits, labels),
         }
 
-    def _object_loss(self, object_logits: Tensor, frames: Tensor, queries: Tensor) -> Tensor:
-        """Cross-entropy, matched queries against class 0 and others against class 1."""
+    def _object_loss(
+        self, object_logits: Tensor, frames: Tensor, queries: Tensor, exhaustive: list[bool]
+    ) -> Tensor:
+        """Cross-entropy, matched queries against class 0 and others, of exhaustive frames only, against class 1."""
         labels = torch.ones(object_logits.shape[:2], dtype=torch.long, device=object_logits.device)
         labels[frames, queries] = 0
+        counted = None
+        if not all(exhaustive):
+            known = torch.tensor(exhaustive, device=labels.device).unsqueeze(1)
+            counted = (known | (labels == 0)).flatten().float()
         labels = labels.flatten()
-        weights = object_logits.new_tensor(self.loss_object.class_weight)
+        weights = object_logits.new_tensor(self.loss_object.class_weight)[labels]
         return self.loss_object(
-            object_logits.flatten(0, 1).float(), labels, avg_factor=weights[labels].sum()
+            object_logits.flatten(0, 1).float(),
+            labels,
+            weight=counted,
+            avg_factor=(weights if counted is None else weights * counted).sum(),
         )
 
 

@@ -34,13 +34,15 @@ class CLIPVISImage(CLIPVISModel):
     def loss(
         self, batch_inputs: Tensor, batch_data_samples: list[DetDataSample]
     ) -> dict[str, Tensor]:
-        """Losses; all instances are objects, whatever their category."""
+        """Losses; all instances are objects, whatever their category.
+
+        A sample whose metainfo says `exhaustive=False` has objects that nobody annotated; see `FrameTarget`.
+        """
         targets = []
         for sample in batch_data_samples:
             masks = target_masks(sample.gt_instances, batch_inputs.device)
-            targets.append(
-                FrameTarget(masks, torch.zeros(len(masks), dtype=torch.long, device=masks.device))
-            )
+            labels = torch.zeros(len(masks), dtype=torch.long, device=masks.device)
+            targets.append(FrameTarget(masks, labels, sample.metainfo.get("exhaustive", True)))
         return self.compute_losses(batch_inputs, targets)
 
     @torch.no_grad()

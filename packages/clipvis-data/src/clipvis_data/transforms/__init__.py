@@ -11,6 +11,7 @@ from .clips import (
 from .large_scale_jitter import JitterGeometry, LargeScaleJitter
 from .lazy_frames import FrameSequence, LazyFrames
 from .loading import LoadRGBImage
+from .paste_instances import PasteInstances
 
 __all__ = [
     "ClipFrameSample",
@@ -22,6 +23,7 @@ __all__ = [
     "LazyFrames",
     "LoadRGBImage",
     "PackClip",
+    "PasteInstances",
     "RasteriseRows",
     "ResizeFrame",
 ]

@@ -1,5 +1,6 @@
 """mmdet metrics: track AP of the video benchmarks, COCO and LVIS image AP."""
 
+from .best_track_metric import BestTrackMetric
 from .image_metrics import CLIPVISCocoMetric, CLIPVISLVISMetric
 from .track_metrics import (
     BURSTTrackMetric,
@@ -12,6 +13,7 @@ from .track_records import track_records
 
 __all__ = [
     "BURSTTrackMetric",
+    "BestTrackMetric",
     "CLIPVISCocoMetric",
     "CLIPVISLVISMetric",
     "LVVISTrackMetric",
