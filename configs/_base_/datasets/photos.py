@@ -8,13 +8,20 @@ data_root = "{{$CLIPVIS_PHOTOS:datasets/photos}}"
 _exhaustive = dict(coco_full=3)  # how often an epoch shows each source
 _partial = dict(lvis_val100=3, coco_traffic=1, coco_pose=2, coco_person=1, feral_cat=1, balloon=1)
 
-# Pasting comes after the jitter and mixes two of its results.
+# Pasting comes after the jitter and mixes two of its results. Objects under 10 x 10 pixels are left out.
 train_pipeline = [
     dict(type="LoadRGBImage"),
-    dict(type="LargeScaleJitter", size=(256, 256), scale_range=(0.8, 2.4), flip_prob=0.5),
+    dict(type="LargeScaleJitter", size=(256, 256), scale_range=(0.8, 1.8), flip_prob=0.5),
 ]
 paste_pipeline = [
     dict(type="PasteInstances", prob=0.5, max_pasted=8),
+    dict(
+        type="FilterAnnotations",
+        by_box=False,
+        by_mask=True,
+        min_gt_mask_area=100,
+        keep_empty=False,  # which keeps photos without an object that is left
+    ),
     dict(
         type="PackDetInputs",
         meta_keys=("img_id", "img_path", "ori_shape", "img_shape", "scale_factor", "exhaustive"),
