@@ -16,4 +16,4 @@ model = dict(
 
 default_hooks = dict(checkpoint=dict(interval=500, max_keep_ckpts=1))
 randomness = dict(seed=0)
-inference = dict(short_side=256, max_long_side=320)
+inference = dict(short_side=320, max_long_side=640)

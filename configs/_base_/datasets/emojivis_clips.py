@@ -11,7 +11,7 @@ train_pipeline = [
     dict(
         type="TransformBroadcaster",
         transforms=[
-            dict(type="ResizeFrame", short_sides=256, max_size=320),
+            dict(type="ResizeFrame", short_sides=320, max_size=416),
             dict(type="FlipFrame", prob=0.5),
             dict(type="RasteriseRows"),
         ],
@@ -23,7 +23,7 @@ test_pipeline = [
         type="LazyFrames",
         transforms=[
             dict(type="LoadRGBImage"),
-            dict(type="ResizeFrame", short_sides=256, max_size=320),
+            dict(type="ResizeFrame", short_sides=320, max_size=416),
         ],
     ),
     dict(type="PackClip"),

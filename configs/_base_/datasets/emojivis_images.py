@@ -5,14 +5,14 @@ _base_ = "./image_data.py"
 data_root = "{{$DETECTRON2_DATASETS:datasets}}/emojivis"
 
 train_pipeline = [
-    dict(type="LargeScaleJitter", size=(256, 320), scale_range=(0.7, 1.4), flip_prob=0.5),
+    dict(type="LargeScaleJitter", size=(256, 320), scale_range=(0.8, 1.3), flip_prob=0.5),
     dict(
         type="PackDetInputs",
         meta_keys=("img_id", "img_path", "ori_shape", "img_shape", "scale_factor", "flip"),
     ),
 ]
 test_pipeline = _base_.test_pipeline
-test_pipeline[1].update(short_sides=256, max_size=320)
+test_pipeline[1].update(short_sides=320, max_size=416)
 
 train_dataloader = dict(
     batch_size=8,

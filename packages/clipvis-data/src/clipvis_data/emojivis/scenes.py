@@ -26,11 +26,11 @@ class SceneOptions:
         noise_prob: Probability of sensor noise throughout a clip.
     """
 
-    size: tuple[int, int] = (256, 320)
+    size: tuple[int, int] = (320, 416)
     length: int = 12
     objects: tuple[int, int] = (5, 7)
     sprite_size: tuple[int, int] = (72, 136)
-    distractors: tuple[int, int] = (0, 3)
+    distractors: tuple[int, int] = (0, 2)
     twin_prob: float = 0.15
     cut_prob: float = 0.15
     blur_prob: float = 0.3
