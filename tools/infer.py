@@ -90,7 +90,9 @@ def parse_args() -> argparse.Namespace:
         "--score-thr", type=float, default=0.3, help="least score that is drawn and printed"
     )
     parser.add_argument(
-        "--num-memory", type=int, help="frames the matching remembers, 0 for none (default: the config's)"
+        "--num-memory",
+        type=int,
+        help="frames the matching remembers, 0 for none (default: the config's)",
     )
     parser.add_argument(
         "--num-match", type=int, help="memories the matching combines (default: the config's)"
@@ -222,6 +224,8 @@ def fitting_config(checkpoint: str | None, *, is_image: bool) -> Path:
                 return own_config(named, checkpoint)
         layout = describe_layout(model_state(content, checkpoint))
         print(f"{checkpoint}: {layout}", file=sys.stderr)
+        if layout.family not in CONFIG_NAMES:
+            raise InputError(f"{checkpoint} holds {layout}: say with --config which")
     deep = layout.num_layers == RANDOM_LAYOUT.num_layers
     experiment = ("coco" if deep else "lvis") if is_image else ("ytvis2019" if deep else "lvis")
     folder = "image" if is_image else "video"

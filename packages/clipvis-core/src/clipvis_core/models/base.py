@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
 from typing import Any
 
 import torch
@@ -81,7 +80,7 @@ class CLIPVISModel(BaseDetector):
                     "the model has no vocabulary: call set_vocabulary with the categories to look for"
                 )
             self._embedding = self.text_classifier.embed(self._vocabulary)
-        device = next(chain(self.backbone.parameters(), self.backbone.buffers())).device
+        device = self.backbone.logit_scale.device
         if self._embedding.rows.device != device:
             self._embedding = self._embedding.to(device)
         return self._embedding

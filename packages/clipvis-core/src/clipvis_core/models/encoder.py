@@ -49,7 +49,8 @@ class ImageTextEncoder(TextEncoder, Protocol):
     """A frozen image-text encoder: an mmengine `BaseModule`, registered with mmdet's `MODELS`.
 
     It stays in eval mode whatever `train` says and needs no gradient. Building it downloads nothing, because a
-    checkpoint holds its weights too; `init_weights` may load pretrained ones for training.
+    checkpoint holds its weights too; `init_weights` may load pretrained ones for training. `check_encoder` of
+    `clipvis_core.models.encoder_check` tries all this.
     """
 
     @property
@@ -66,7 +67,7 @@ class ImageTextEncoder(TextEncoder, Protocol):
 
     @property
     def logit_scale(self) -> Tensor:
-        """Factor on cosines that makes them category logits, positive, of shape `()`."""
+        """Factor on cosines that makes them category logits: positive, of shape `()`, on the encoder's device."""
 
     def forward(self, images: Tensor) -> EncoderFeatures:
         """Features of images.
