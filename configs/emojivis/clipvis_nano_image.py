@@ -14,6 +14,11 @@ model = dict(
     criterion=dict(num_points=2048),
 )
 
-default_hooks = dict(checkpoint=dict(interval=500, max_keep_ckpts=1))
+train_cfg = dict(max_iters=1600, val_interval=800)
+param_scheduler = [
+    dict(type="LinearLR", by_epoch=False, begin=0, end=100, start_factor=0.01),
+    dict(type="MultiStepLR", by_epoch=False, begin=0, end=1600, milestones=[1250, 1500], gamma=0.1),
+]
+default_hooks = dict(checkpoint=dict(interval=400, max_keep_ckpts=1))
 randomness = dict(seed=0)
 inference = dict(short_side=320, max_long_side=640)
