@@ -24,8 +24,8 @@ class Identity:
     Attributes:
         objects: Annotated objects.
         found: Those with a track of their category and a spatio-temporal IoU of at least 0.5.
-        kept: Those of the found ones whose track is the best on them throughout: in no frame does another track
-            overlap the object with an IoU of at least 0.5, and more than theirs.
+        kept: Those of the found ones that their track carries throughout: in each frame where some track overlaps
+            the object with an IoU of at least 0.5, theirs does.
     """
 
     objects: int
@@ -68,7 +68,7 @@ def identity_of_tracks(truth: GroundTruth, predictions: Iterable[Prediction]) ->
             carrier = _carrier(member.track, category, by_video[video])
             if carrier is not None:
                 found += 1
-                kept += _is_best_throughout(member.track, carrier, by_video[video])
+                kept += _carries_throughout(member.track, carrier, by_video[video])
     return Identity(objects, found, kept)
 
 
@@ -83,12 +83,13 @@ def _carrier(target: Track, category: int, predictions: list[Prediction]) -> Pre
     return best[1] if best[0] >= LEAST_IOU else None
 
 
-def _is_best_throughout(target: Track, carrier: Prediction, others: list[Prediction]) -> bool:
+def _carries_throughout(target: Track, carrier: Prediction, others: list[Prediction]) -> bool:
     for t, mask in enumerate(target.masks):
         if mask is None or not target.frame_areas[t]:
             continue
-        own = _iou(mask, carrier.masks[t])
-        if any(_iou(mask, other.masks[t]) > max(own, LEAST_IOU) for other in others):
+        if _iou(mask, carrier.masks[t]) < LEAST_IOU and any(
+            _iou(mask, other.masks[t]) >= LEAST_IOU for other in others
+        ):
             return False
     return True
 
