@@ -14,10 +14,10 @@ model = dict(
     criterion=dict(num_points=2048),
 )
 
-train_cfg = dict(max_iters=1600, val_interval=800)
+train_cfg = dict(max_iters=2400, val_interval=1200)
 param_scheduler = [
     dict(type="LinearLR", by_epoch=False, begin=0, end=100, start_factor=0.01),
-    dict(type="MultiStepLR", by_epoch=False, begin=0, end=1600, milestones=[1250, 1500], gamma=0.1),
+    dict(type="MultiStepLR", by_epoch=False, begin=0, end=2400, milestones=[1850, 2250], gamma=0.1),
 ]
 default_hooks = dict(checkpoint=dict(interval=400, max_keep_ckpts=1))
 randomness = dict(seed=0)
