@@ -47,8 +47,8 @@ class ConSEEncoder(BaseModule):
     def __init__(
         self,
         *,
-        num_labels: int = 1000,
-        embed_dim: int = 256,
+        num_labels: int,
+        embed_dim: int,
         likeliest: int = 10,
         pretrained: str | None = None,
         init_cfg: dict | None = None,
@@ -114,11 +114,15 @@ class ConSEEncoder(BaseModule):
             masks: bool `(B, Q, h, w)`; one without a cell has a row of zeros.
         """
         with torch.autocast(dense.device.type, enabled=False):
-            pooled = average_pool_masks(dense.float(), masks)
-            likeliest = self.classifier(pooled).softmax(dim=-1).topk(self.likeliest)
-            vectors = self.label_vectors[likeliest.indices]
-            combined = torch.einsum("bqk,bqkd->bqd", likeliest.values, vectors)
+            combined = self.combine_labels(average_pool_masks(dense.float(), masks))
         return combined * masks.flatten(2).any(dim=-1, keepdim=True)
+
+    @torch.no_grad()
+    def combine_labels(self, features: Tensor) -> Tensor:
+        """Mean dense features `(..., 1280)` of regions to their vectors `(..., D)`."""
+        likeliest = self.classifier(features).softmax(dim=-1).topk(self.likeliest)
+        vectors = self.label_vectors[likeliest.indices]
+        return torch.einsum("...k,...kd->...d", likeliest.values, vectors)
 
     def encode_text(self, words: Sequence[str]) -> Tensor:
         """Unit vectors of P words, float32 `(P, D)` on the CPU.
