@@ -4,16 +4,29 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench docs
+.PHONY: help setup demo demo-emoji test lint bench docs
+
+# `make demo VIDEO=my.mp4 CLASSES="cat; sofa"`: your own video (or folder of frames, or image), your own words.
+VIDEO := assets/demo.mp4
+CLASSES := dog; grass; person; ball; tree
+# `make demo-emoji EMOJI="robot; owl" CLASSES="robot; owl; ghost"`: names are in docs/emojivis.md.
+EMOJI := penguin; donut; fox; taxi; rocket
 
 help: ## what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## .venv with the pinned versions and the four packages (every target starts with it)
 	@$(PYTHON) tools/setup_workspace.py
 
-demo: setup ## segment, track and name what is in a short clip: outputs/demo/overlay.mp4
-	$(BIN)/python tools/infer.py assets/demo.mp4 --out-dir outputs/demo --classes "dog; grass; person" --topk 3
+demo: setup ## segment, track and name what is in a video (VIDEO=, CLASSES=): outputs/demo/overlay.mp4
+	$(BIN)/python tools/infer.py "$(VIDEO)" --checkpoint weights/photo_mini.safetensors \
+		--classes "$(CLASSES)" --out-dir outputs/demo
+
+demo-emoji: setup ## the same with emoji that move over a street (EMOJI=): outputs/emoji/overlay.mp4
+	mkdir -p outputs/emoji
+	$(BIN)/python tools/make_emoji_clip.py assets/street.mp4 outputs/emoji/clip.mp4 --emoji "$(EMOJI)"
+	$(BIN)/python tools/infer.py outputs/emoji/clip.mp4 --checkpoint weights/clipvis_nano.safetensors \
+		--classes "$(EMOJI); owl; guitar; umbrella; tractor; cake" --out-dir outputs/emoji
 
 test: setup ## linter and all tests
 	$(BIN)/ruff check .

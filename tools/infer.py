@@ -1,7 +1,9 @@
 """Finds, masks, tracks and names objects in a video from a list of words.
 
-    python tools/infer.py video.mp4 --checkpoint clipvis_r50_lvis.pth --classes "dog, puppy; frisbee"
+    python tools/infer.py video.mp4 --classes "dog, puppy; frisbee"
+    python tools/infer.py video.mp4 --classes "dog, puppy; frisbee" --checkpoint clipvis_r50_lvis.pth
 
+Without a checkpoint the small model of this repository looks at the video (weights/photo_mini.md).
 Writes results.json (YouTube-VIS results, all top tracks), vocabulary.json, overlay.mp4 and contact_sheet.png, a few
 of its frames in one picture. With --stream, and for input that comes once (`-`, a pipe, a camera), also frames.jsonl:
 each frame's tracks as soon as they are known.
@@ -27,7 +29,6 @@ import _command
 from clipvis_core import InputError, Vocabulary
 from clipvis_core.checkpoints import (
     WEIGHTS_SUFFIX,
-    Layout,
     describe_layout,
     model_state,
     read_checkpoint,
@@ -48,7 +49,8 @@ from clipvis_core.whole_file import whole_file
 from clipvis_data.errors import InputError as DataInputError
 
 ROOT = Path(__file__).resolve().parents[1]
-RANDOM_LAYOUT = Layout("RN50", 9)
+DEEP = 9  # decoder layers of the released models for COCO and YouTube-VIS; those for LVIS have 6
+SHIPPED_WEIGHTS = ROOT / "weights/photo_mini.safetensors"
 CONFIG_NAMES = {"RN50": "r50", "ConvNeXt-B": "convnext-b"}
 TABLE_ROWS = 30
 FRAMES_BEHIND = 4  # frames that may wait to be written
@@ -69,7 +71,9 @@ def parse_args() -> argparse.Namespace:
         "--config", help="model config; by default the one that fits the checkpoint"
     )
     parser.add_argument(
-        "--checkpoint", help="official .pth or one of ours; without it the weights are random"
+        "--checkpoint",
+        help="official .pth or one of ours; by default the small model of this repository, or random weights for a "
+        "--config",
     )
     words = parser.add_mutually_exclusive_group()
     words.add_argument(
@@ -143,15 +147,11 @@ def main() -> None:
     check_writable(out_dir)
     streaming = args.stream or live is not None or isinstance(source, VideoStream)
     is_image = source.num_frames == 1 and not streaming
-    config = args.config or fitting_config(args.checkpoint, is_image=is_image)
-    if args.checkpoint is None:
-        print(
-            "no checkpoint given: the weights are random, so masks and names mean nothing",
-            file=sys.stderr,
-        )
+    checkpoint = args.checkpoint or choose_weights(args.config)
+    config = args.config or fitting_config(checkpoint, is_image=is_image)
     inferencer = CLIPVISInferencer(
         config,
-        args.checkpoint,
+        checkpoint,
         vocabulary=vocabulary,
         device=args.device,
         dtype=args.dtype,
@@ -213,20 +213,32 @@ def read_vocabulary(args: argparse.Namespace) -> Vocabulary:
     )
 
 
-def fitting_config(checkpoint: str | None, *, is_image: bool) -> Path:
+def choose_weights(config: str | None) -> str | None:
+    """The weights where the command line names none: the shipped ones, or random ones for a config of the user's."""
+    if config is None:
+        print(
+            f"no checkpoint given: {SHIPPED_WEIGHTS.name}, a small model, is used", file=sys.stderr
+        )
+        return str(SHIPPED_WEIGHTS)
+    print(
+        "no checkpoint given: the weights are random, so masks and names mean nothing",
+        file=sys.stderr,
+    )
+    return None
+
+
+def fitting_config(checkpoint: str, *, is_image: bool) -> Path:
     """The config of this repository that builds what the checkpoint holds: the one it names, or by its layout."""
-    layout = RANDOM_LAYOUT
-    if checkpoint is not None:
-        content = read_checkpoint(checkpoint)
-        if Path(checkpoint).suffix == WEIGHTS_SUFFIX:
-            named = content["meta"].get("image_config" if is_image else "config")
-            if named is not None:
-                return own_config(named, checkpoint)
-        layout = describe_layout(model_state(content, checkpoint))
-        print(f"{checkpoint}: {layout}", file=sys.stderr)
-        if layout.family not in CONFIG_NAMES:
-            raise InputError(f"{checkpoint} holds {layout}: say with --config which")
-    deep = layout.num_layers == RANDOM_LAYOUT.num_layers
+    content = read_checkpoint(checkpoint)
+    if Path(checkpoint).suffix == WEIGHTS_SUFFIX:
+        named = content["meta"].get("image_config" if is_image else "config")
+        if named is not None:
+            return own_config(named, checkpoint)
+    layout = describe_layout(model_state(content, checkpoint))
+    print(f"{checkpoint}: {layout}", file=sys.stderr)
+    if layout.family not in CONFIG_NAMES:
+        raise InputError(f"{checkpoint} holds {layout}: say with --config which")
+    deep = layout.num_layers == DEEP
     experiment = ("coco" if deep else "lvis") if is_image else ("ytvis2019" if deep else "lvis")
     folder = "image" if is_image else "video"
     return ROOT / "configs" / folder / f"clipvis_{CONFIG_NAMES[layout.family]}_{experiment}.py"

@@ -61,7 +61,7 @@ def test_video(infer, repo_root, tmp_path):
         "0",
     )
     assert code == 0
-    assert "weights are random, so masks and names mean nothing" in stderr
+    assert "no checkpoint given: photo_mini.safetensors, a small model, is used" in stderr
     assert "dog" in stdout or "grass" in stdout
     source, overlay = open_frames(repo_root / "assets/demo.mp4"), open_frames(out / "overlay.mp4")
     num_frames = len(list(source))
@@ -82,6 +82,15 @@ def test_video(infer, repo_root, tmp_path):
         for category in json.loads((out / "vocabulary.json").read_text())["categories"]
     ]
     assert names == ["dog", "grass"]
+
+
+def test_a_config_alone_has_random_weights(infer, repo_root, frames_folder, tmp_path):
+    config = repo_root / "configs/emojivis/clipvis_nano_video.py"
+    code, _, stderr = infer(
+        frames_folder, "--config", config, "--classes", "dog", "--out-dir", tmp_path, *SHORT
+    )
+    assert code == 0
+    assert "weights are random, so masks and names mean nothing" in stderr
 
 
 def test_threshold_changes_the_table_only(infer, frames_folder, tmp_path):
