@@ -39,6 +39,7 @@ def workplace(tmp_path_factory, examples):
     """A folder of a user with the example's files; its modules can be imported."""
     folder = tmp_path_factory.mktemp("colours")
     shutil.copytree(ROOT / "configs/_base_", folder / "configs/_base_")
+    (folder / "my_configs").mkdir()
     for name, code in examples.items():
         (folder / name).write_text(code)
     sys.path.insert(0, str(folder))
@@ -50,10 +51,10 @@ def workplace(tmp_path_factory, examples):
 
 
 def colour_config(workplace, mode="video") -> Config:
-    path = workplace / "configs/colours_video.py"
+    path = workplace / "my_configs/colours_video.py"
     if mode == "image":
         code = path.read_text().replace("clipvis_video", "clipvis_image")
-        path = workplace / "configs/colours_image.py"
+        path = workplace / "my_configs/colours_image.py"
         path.write_text(code)
     config = Config.fromfile(path)
     config.model.criterion.num_points = 64
