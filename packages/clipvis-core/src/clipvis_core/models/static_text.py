@@ -86,7 +86,7 @@ def word_pieces(name: str) -> list[int]:
     Example:
         >>> pieces = list(piece_rows())
         >>> [pieces[row] for row in word_pieces("Café-racer wheelies")]
-        ['cafe', 'race', '##r', 'wheel', '##ies']
+        ['cafe', 'racer', 'wheel', '##ies']
     """
     plain = unicodedata.normalize("NFKD", name.lower())
     without_accents = "".join(char for char in plain if not unicodedata.combining(char))
