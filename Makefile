@@ -26,7 +26,7 @@ demo-emoji: setup ## the same with emoji that move over a street (EMOJI=): outpu
 	mkdir -p outputs/emoji
 	$(BIN)/python tools/make_emoji_clip.py assets/street.mp4 outputs/emoji/clip.mp4 --emoji "$(EMOJI)"
 	$(BIN)/python tools/infer.py outputs/emoji/clip.mp4 --checkpoint weights/clipvis_nano.safetensors \
-		--classes "$(EMOJI); owl; guitar; umbrella; tractor; cake" --out-dir outputs/emoji
+		--classes "$(EMOJI); owl; guitar; umbrella; tractor; ghost" --score-thr 0.5 --out-dir outputs/emoji
 
 test: setup ## linter and all tests
 	$(BIN)/ruff check .
