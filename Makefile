@@ -9,8 +9,10 @@ BIN := .venv/bin
 # `make demo VIDEO=my.mp4 CLASSES="cat; sofa"`: your own video (or folder of frames, or image), your own words.
 VIDEO := assets/demo.mp4
 CLASSES := dog; grass; person; ball; tree
-# `make demo-emoji EMOJI="robot; owl" CLASSES="robot; owl; ghost"`: names are in docs/emojivis.md.
+# `make demo-emoji EMOJI="robot; owl; owl" WORDS="robot; owl; key"`: what moves over the street (tools/emoji_names.txt has
+# the names), and what is looked for.
 EMOJI := penguin; donut; fox; taxi; rocket
+WORDS := penguin; donut; fox; taxi; rocket; owl; guitar; umbrella; tractor; ghost
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,11 +24,11 @@ demo: setup ## segment, track and name what is in a video (VIDEO=, CLASSES=): ou
 	$(BIN)/python tools/infer.py "$(VIDEO)" --checkpoint weights/photo_mini.safetensors \
 		--classes "$(CLASSES)" --out-dir outputs/demo
 
-demo-emoji: setup ## the same with emoji that move over a street (EMOJI=): outputs/emoji/overlay.mp4
+demo-emoji: setup ## the same with emoji that move over a street (EMOJI=, WORDS=): outputs/emoji/overlay.mp4
 	mkdir -p outputs/emoji
 	$(BIN)/python tools/make_emoji_clip.py assets/street.mp4 outputs/emoji/clip.mp4 --emoji "$(EMOJI)"
 	$(BIN)/python tools/infer.py outputs/emoji/clip.mp4 --checkpoint weights/clipvis_nano.safetensors \
-		--classes "$(EMOJI); owl; guitar; umbrella; tractor; ghost" --score-thr 0.5 --out-dir outputs/emoji
+		--classes "$(WORDS)" --score-thr 0.5 --out-dir outputs/emoji
 
 test: setup ## linter and all tests
 	$(BIN)/ruff check .
