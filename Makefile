@@ -7,8 +7,8 @@ BIN := .venv/bin
 .PHONY: help setup demo demo-emoji test lint bench docs
 
 # `make demo VIDEO=my.mp4 CLASSES="cat; sofa"`: your own video (or folder of frames, or image), your own words.
-VIDEO := assets/demo.mp4
-CLASSES := dog; grass; person; ball; tree
+VIDEO := assets/street.mp4
+CLASSES := car; person; dog; bicycle; traffic light
 # `make demo-emoji EMOJI="robot; owl; owl" WORDS="robot; owl; key"`: what moves over the street (tools/emoji_names.txt has
 # the names), and what is looked for.
 EMOJI := penguin; donut; fox; taxi; rocket
@@ -22,7 +22,7 @@ setup: ## .venv with the pinned versions and the four packages (every target sta
 
 demo: setup ## segment, track and name what is in a video (VIDEO=, CLASSES=): outputs/demo/overlay.mp4
 	$(BIN)/python tools/infer.py "$(VIDEO)" --checkpoint weights/photo_mini.safetensors \
-		--classes "$(CLASSES)" --out-dir outputs/demo
+		--classes "$(CLASSES)" --score-thr 0.5 --out-dir outputs/demo
 
 demo-emoji: setup ## the same with emoji that move over a street (EMOJI=, WORDS=): outputs/emoji/overlay.mp4
 	mkdir -p outputs/emoji

@@ -17,7 +17,7 @@ from clipvis_core.media import open_frames
 
 ROOT = Path(__file__).resolve().parents[2]
 STORED = Path(__file__).with_suffix(".json")
-WORDS = ["dog", "grass", "person", "ball", "tree"]
+WORDS = ["car", "person", "dog", "bicycle", "traffic light"]
 LEAST_SCORE = 0.4
 
 
@@ -28,7 +28,7 @@ def find_tracks() -> list[dict]:
         ROOT / "weights/photo_mini.safetensors",
         vocabulary=WORDS,
     )
-    frames = list(islice(open_frames(ROOT / "assets/demo.mp4"), 0, 24, 8))
+    frames = list(islice(open_frames(ROOT / "assets/street.mp4"), 0, 20, 8))
     result = inferencer(frames, progress=False)
     return [
         {
