@@ -274,7 +274,7 @@ def test_bad_input(infer, repo_root, tmp_path, kind):
         ([], "no categories given"),
         (["--classes", " ; "], "vocabulary is empty"),
         (["--classes", "dog; cat; dog"], "'dog' stands in two categories"),
-        (["--classes", "dog " * 80], "CLIP reads 77"),
+        (["--classes", "dog; ???"], "has no Latin letter"),
         (["--classes-file", "none.txt"], "none.txt"),
         (["--vocabulary", "nonsense"], "nonsense"),
         (["--classes", "dog", "--config", "none.py"], "none.py"),
@@ -288,6 +288,16 @@ def test_bad_options(infer, frames_folder, tmp_path, arguments, message):
     out = tmp_path / "out"
     code, _, stderr = infer(frames_folder, "--out-dir", out, *SHORT, *arguments)
     assert_refused(code, stderr, message)
+    assert not out.exists()
+
+
+def test_a_name_that_is_too_long_for_clip(infer, repo_root, frames_folder, tmp_path):
+    weights = repo_root / "weights/clipvis_nano.safetensors"
+    out = tmp_path / "out"
+    code, _, stderr = infer(
+        frames_folder, "--checkpoint", weights, "--classes", "dog " * 80, "--out-dir", out
+    )
+    assert_refused(code, stderr, "CLIP reads 48")
     assert not out.exists()
 
 
