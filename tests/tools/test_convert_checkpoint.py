@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import runpy
-import sys
+from functools import partial
 
 import pytest
 import torch
@@ -13,15 +12,9 @@ from clipvis_core.inference import build_model
 
 
 @pytest.fixture
-def convert(repo_root, monkeypatch, capsys):
-    def run(*arguments) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["convert_checkpoint.py", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            runpy.run_path(str(repo_root / "tools/convert_checkpoint.py"), run_name="__main__")
-        captured = capsys.readouterr()
-        return stop.value.code, captured.out, captured.err
-
-    return run
+def convert(program):
+    """`tools/convert_checkpoint.py` with arguments."""
+    return partial(program, "convert_checkpoint.py")
 
 
 @pytest.fixture(scope="module")

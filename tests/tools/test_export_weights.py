@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import runpy
-import sys
-
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -15,21 +12,6 @@ CONFIG = "configs/emojivis/clipvis_nano_video.py"
 
 
 @pytest.fixture
-def tool(repo_root, monkeypatch, tmp_path, capsys):
-    """Runs a program of tools/ in this process: (exit code, stdout, stderr)."""
-    monkeypatch.setenv("CLIPVIS_CACHE", str(tmp_path / "cache"))
-
-    def run(name, *arguments) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            runpy.run_path(str(repo_root / "tools" / name), run_name="__main__")
-        captured = capsys.readouterr()
-        return stop.value.code, captured.out, captured.err
-
-    return run
-
-
-@pytest.fixture
 def checkpoint(repo_root, tmp_path):
     path = tmp_path / "iter_1.pth"
     model = build_model(repo_root / CONFIG, checkpoint=None)
@@ -37,10 +19,10 @@ def checkpoint(repo_root, tmp_path):
     return path
 
 
-def test_infer_takes_the_file_without_a_config(tool, repo_root, checkpoint, tmp_path):
+def test_infer_takes_the_file_without_a_config(program, repo_root, checkpoint, tmp_path):
     weights = tmp_path / "nano.safetensors"
     image_config = repo_root / "configs/emojivis/clipvis_nano_image.py"
-    code, stdout, _ = tool(
+    code, stdout, _ = program(
         "export_weights.py", checkpoint, weights, "--config", repo_root / CONFIG,
         "--image-config", image_config,
     )  # fmt: skip
@@ -48,27 +30,29 @@ def test_infer_takes_the_file_without_a_config(tool, repo_root, checkpoint, tmp_
     assert weights.stat().st_size < 0.6 * checkpoint.stat().st_size
     assert {t.dtype for t in load_file(weights).values()} <= {torch.float16, torch.int64}
     for source in (repo_root / "assets/demo.mp4", repo_root / "docs/images/quick_clips_masks.jpg"):
-        code, _, stderr = tool(
+        code, _, stderr = program(
             "infer.py", source, "--checkpoint", weights, "--classes", "dog", "--short-side", "64",
             "--topk", "2", "--no-video", "--out-dir", tmp_path / "out",
         )  # fmt: skip
         assert code == 0, stderr
 
 
-def test_a_config_from_elsewhere_is_refused(tool, checkpoint, tmp_path):
+def test_a_config_from_elsewhere_is_refused(program, checkpoint, tmp_path):
     config = tmp_path / "mine.py"
     config.write_text("model = dict(type='CLIPVISVideo')")
-    code, _, stderr = tool("export_weights.py", checkpoint, tmp_path / "x.safetensors", "--config", config)  # fmt: skip
+    code, _, stderr = program(
+        "export_weights.py", checkpoint, tmp_path / "x.safetensors", "--config", config
+    )
     assert code == 2
     assert len(stderr.strip().splitlines()) == 1
     assert not (tmp_path / "x.safetensors").exists()
 
 
 @pytest.mark.parametrize("named", ["../mine.py", "/tmp/mine.py", "tools/infer.py"])
-def test_infer_runs_no_program_that_a_file_names(tool, repo_root, checkpoint, tmp_path, named):
+def test_infer_runs_no_program_that_a_file_names(program, repo_root, checkpoint, tmp_path, named):
     weights = tmp_path / "x.safetensors"
     save_file({"x": torch.zeros(1)}, weights, metadata={"config": named})
-    code, _, stderr = tool(
+    code, _, stderr = program(
         "infer.py", repo_root / "assets/demo.mp4", "--checkpoint", weights, "--classes", "dog"
     )
     assert code == 2

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import runpy
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -23,18 +23,9 @@ SHORT = ["--short-side", "64", "--topk", "5"]
 
 
 @pytest.fixture
-def infer(repo_root, monkeypatch, tmp_path, capsys):
-    """Runs the program in this process: (exit code, stdout, stderr)."""
-    monkeypatch.setenv("CLIPVIS_CACHE", str(tmp_path / "cache"))
-
-    def run(*arguments) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["infer.py", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            runpy.run_path(str(repo_root / "tools/infer.py"), run_name="__main__")
-        captured = capsys.readouterr()
-        return stop.value.code, captured.out, captured.err
-
-    return run
+def infer(program):
+    """`tools/infer.py` with arguments."""
+    return partial(program, "infer.py")
 
 
 @pytest.fixture

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import runpy
-import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,17 +11,9 @@ from clipvis_core.media import open_frames
 
 
 @pytest.fixture
-def make_clip(repo_root, monkeypatch, capsys):
-    """Runs the program in this process: (exit code, stdout, stderr)."""
-
-    def run(*arguments) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["make_emoji_clip.py", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            runpy.run_path(str(repo_root / "tools/make_emoji_clip.py"), run_name="__main__")
-        captured = capsys.readouterr()
-        return stop.value.code, captured.out, captured.err
-
-    return run
+def make_clip(program):
+    """`tools/make_emoji_clip.py` with arguments."""
+    return partial(program, "make_emoji_clip.py")
 
 
 def test_a_clip_of_the_same_size_with_emoji_in_it(make_clip, repo_root, tmp_path):
