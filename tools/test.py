@@ -23,7 +23,7 @@ from clipvis_core.models import Arithmetic, CLIPVISImage, CLIPVISVideo
 from clipvis_eval.metrics import TrackMetric
 from clipvis_eval.running.result_store import file_digest, text_digest
 from clipvis_eval.running.test_loop import ResumableTestLoop
-from clipvis_train import join_processes
+from clipvis_train import process_group
 
 InputError = clipvis_data.errors.InputError
 
@@ -66,12 +66,12 @@ def main() -> None:
     config.train_dataloader = config.train_cfg = config.optim_wrapper = None
     config.val_dataloader = config.val_cfg = config.val_evaluator = None
     config.param_scheduler = None
-    join_processes(config)
-    runner = Runner.from_cfg(config)
-    load_weights(runner.model, args.checkpoint)
-    if args.dtype != "float32":
-        set_precision(runner.model, args.dtype)
-    runner.test()
+    with process_group(config):
+        runner = Runner.from_cfg(config)
+        load_weights(runner.model, args.checkpoint)
+        if args.dtype != "float32":
+            set_precision(runner.model, args.dtype)
+        runner.test()
 
 
 def read_config(args: argparse.Namespace) -> Config:

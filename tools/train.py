@@ -17,7 +17,7 @@ from clipvis_data.errors import InputError as DataInputError
 from clipvis_train import (
     add_tensorboard,
     check_tensorboard,
-    join_processes,
+    process_group,
     use_mixed_precision,
 )
 
@@ -110,9 +110,9 @@ def build_runner(config: Config) -> Runner:
 
 def main() -> None:
     config = configure(parse_args())
-    join_processes(config)
     try:
-        build_runner(config).train()
+        with process_group(config):
+            build_runner(config).train()
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise

@@ -1,16 +1,10 @@
-"""Runs programs of `tools/` one after the other in one process, which saves their imports.
-
-As a program: `run_tools.py TOOLS_FOLDER '[["train.py", "CONFIG", ...], ...]'`, also under torchrun.
-"""
+"""Runs programs of `tools/` one after the other in one process, which saves their imports."""
 
 from __future__ import annotations
 
 import importlib.util
-import json
 import sys
 from pathlib import Path
-
-import torch
 
 
 def run_tool(tools: Path, name: str, *arguments: str) -> int:
@@ -26,9 +20,3 @@ def run_tool(tools: Path, name: str, *arguments: str) -> int:
     finally:
         sys.argv = before
         del sys.path[:2]
-
-
-if __name__ == "__main__":
-    torch.set_num_threads(1)
-    for command in json.loads(sys.argv[2]):
-        run_tool(Path(sys.argv[1]), *command)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+from mmengine.config import Config
+from torch import distributed
 
 from clipvis_core import InputError
+from clipvis_train import process_group
 from clipvis_train.launching import torch_environment
 
 STARTED = {
@@ -50,6 +55,24 @@ def test_several_machines_need_a_meeting_point(launcher):
 def test_mpi_on_one_machine_meets_there():
     alone = STARTED["mpi"] | {"OMPI_COMM_WORLD_LOCAL_SIZE": "4"}
     assert torch_environment("mpi", alone)["MASTER_ADDR"] == "127.0.0.1"
+
+
+@pytest.mark.parametrize("ending", [None, SystemExit(143), InputError("no such file")])
+def test_a_group_is_left_however_the_program_ends(ending, monkeypatch):
+    """With gloo's threads alive a process may be aborted at its end."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    alone = {"RANK": 0, "WORLD_SIZE": 1, "LOCAL_RANK": 0, "MASTER_PORT": port}
+    for name, value in {**alone, "MASTER_ADDR": "127.0.0.1"}.items():
+        monkeypatch.setenv(name, str(value))
+    config = Config({"launcher": "pytorch", "env_cfg": {"dist_cfg": {"backend": "gloo"}}})
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(type(ending)) if ending else nullcontext(), process_group(config):
+        assert distributed.is_initialized()
+        if ending:
+            raise ending
+    assert not distributed.is_initialized()
 
 
 def stub(folder: Path, name: str, script: str) -> None:

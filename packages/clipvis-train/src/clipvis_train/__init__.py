@@ -13,7 +13,7 @@ from clipvis_train.contrastive_export import ExportCLIPHook
 from clipvis_train.contrastive_metric import ZeroShotAccuracy
 from clipvis_train.errors import TrainingError
 from clipvis_train.finite_loss_hook import FiniteLossHook
-from clipvis_train.launching import join_processes
+from clipvis_train.launching import process_group
 from clipvis_train.mixed_precision import BFloat16OptimWrapper, use_mixed_precision
 from clipvis_train.optimizer import CLIPVISOptimWrapperConstructor, parameter_groups
 from clipvis_train.resuming import ResumeHook
@@ -45,7 +45,7 @@ __all__ = [
     "ZeroShotAccuracy",
     "add_tensorboard",
     "check_tensorboard",
-    "join_processes",
     "parameter_groups",
+    "process_group",
     "use_mixed_precision",
 ]

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 
 import torch
@@ -36,12 +37,17 @@ _STARTERS = {
 }
 
 
-def join_processes(config: Config) -> None:
-    """Makes this process one of a group, as `config.launcher` says.
+@contextmanager
+def process_group(config: Config) -> Iterator[None]:
+    """Makes this process one of a group, as `config.launcher` says, until the end of the `with`.
 
-    Afterwards the environment names rank, world size and meeting point as torch wants them, whatever
+    Within it the environment names rank, world size and meeting point as torch wants them, whatever
     the launcher calls them, and the config fits the devices: without a GPU the model is wrapped for
     the CPU and the backend is gloo.
+
+    The group is left in good order: a process that ends with gloo's threads alive may be aborted on its
+    way out, after its work was done (pytorch/pytorch#179291). Only after a failure is NCCL's group left
+    alone, since leaving it waits for ranks that may be stuck in an operation; the launcher ends those.
 
     Args:
         config: Config of a run; `launcher` is "none", "pytorch", "slurm" or "mpi".
@@ -49,6 +55,20 @@ def join_processes(config: Config) -> None:
     Raises:
         InputError: The process was not started by that launcher.
     """
+    _join(config)
+    failed = True
+    try:
+        yield
+        failed = False
+    except SystemExit:  # a signal: all ranks have saved and agreed to leave
+        failed = False
+        raise
+    finally:
+        if distributed.is_initialized() and not (failed and distributed.get_backend() == "nccl"):
+            distributed.destroy_process_group()
+
+
+def _join(config: Config) -> None:
     if config.launcher == "none":
         return
     os.environ.update(torch_environment(config.launcher, os.environ))
@@ -57,10 +77,9 @@ def join_processes(config: Config) -> None:
         return
     options = dict(config.get("env_cfg", {}).get("dist_cfg", {}))
     seconds = options.get("timeout")
-    if not distributed.is_initialized():
-        distributed.init_process_group(
-            "gloo", timeout=None if seconds is None else timedelta(seconds=seconds)
-        )
+    distributed.init_process_group(
+        "gloo", timeout=None if seconds is None else timedelta(seconds=seconds)
+    )
     if config.get("model_wrapper_cfg") is None:
         config.model_wrapper_cfg = dict(
             type="MMDistributedDataParallel",
