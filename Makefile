@@ -11,8 +11,8 @@ VIDEO := assets/street.mp4
 CLASSES := car; person; dog; bicycle; traffic light
 # `make demo-emoji EMOJI="robot; owl; owl" WORDS="robot; owl; key"`: what moves over the street (tools/emoji_names.txt has
 # the names), and what is looked for.
-EMOJI := penguin; donut; fox; taxi; rocket
-WORDS := penguin; donut; fox; taxi; rocket; owl; guitar; umbrella; tractor; ghost
+EMOJI := taxi; fox; penguin; rocket; donut
+WORDS := taxi; fox; penguin; rocket; donut; owl; guitar; umbrella; tractor; ghost
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

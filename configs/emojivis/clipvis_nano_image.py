@@ -14,11 +14,11 @@ model = dict(
     criterion=dict(num_points=2048),
 )
 
-train_cfg = dict(max_iters=2400, val_interval=1200)
+train_cfg = dict(max_iters=10000, val_interval=2500)
 param_scheduler = [
     dict(type="LinearLR", by_epoch=False, begin=0, end=100, start_factor=0.01),
-    dict(type="MultiStepLR", by_epoch=False, begin=0, end=2400, milestones=[1850, 2250], gamma=0.1),
+    dict(type="CosineAnnealingLR", by_epoch=False, begin=1500, end=10000, eta_min=1e-6),
 ]
-default_hooks = dict(checkpoint=dict(interval=400, max_keep_ckpts=1))
+default_hooks = dict(checkpoint=dict(interval=500, max_keep_ckpts=1))
 randomness = dict(seed=0)
 inference = dict(short_side=320, max_long_side=640)

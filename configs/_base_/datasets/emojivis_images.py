@@ -5,7 +5,7 @@ _base_ = "./image_data.py"
 data_root = "{{$DETECTRON2_DATASETS:datasets}}/emojivis"
 
 train_pipeline = [
-    dict(type="LargeScaleJitter", size=(256, 320), scale_range=(0.8, 1.3), flip_prob=0.5),
+    dict(type="LargeScaleJitter", size=(256, 320), scale_range=(0.9, 1.5), flip_prob=0.5),
     dict(
         type="PackDetInputs",
         meta_keys=("img_id", "img_path", "ori_shape", "img_shape", "scale_factor", "flip"),
@@ -15,7 +15,7 @@ test_pipeline = _base_.test_pipeline
 test_pipeline[1].update(short_sides=320, max_size=416)
 
 train_dataloader = dict(
-    batch_size=8,
+    batch_size=4,
     num_workers=1,
     sampler=dict(_delete_=True, type="EndlessSampler"),
     batch_sampler=None,
