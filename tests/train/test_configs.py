@@ -12,6 +12,7 @@ from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS, PARAM_SCHEDULERS
 from shapes_only import build_on_meta
 
 import clipvis_train  # noqa: F401 - registers
+from clipvis_data.seeding import SeededItems
 
 ROOT = Path(__file__).resolve().parents[2]
 BACKBONES = {"r50": "RN50", "convnext-b": "convnext_base_w_320"}
@@ -114,3 +115,16 @@ def test_both_video_models_have_every_benchmark(backbone, weights, layers, bench
     )
     sizes = dataset.pipeline[0].transforms[1]
     assert (sizes.short_sides, sizes.max_size) == (480, 1333)
+
+
+@pytest.mark.parametrize("name", [name for name in ALL if load(name).get("train_dataloader")])
+def test_a_resumed_run_repeats_the_augmentations(name):
+    """Each dataset of the training seeds an item from its place in the stream."""
+    for part in leaves(load(name).train_dataloader.dataset):
+        assert issubclass(DATASETS.get(part.type), SeededItems)
+
+
+def leaves(dataset):
+    """The datasets that records come from, within those that join or mix."""
+    inner = dataset.get("datasets") or ([dataset.dataset] if "dataset" in dataset else [])
+    return [leaf for part in inner for leaf in leaves(part)] or [dataset]

@@ -13,6 +13,7 @@ from mmdet.registry import DATASETS
 
 from clipvis_data import load_vocabulary
 from clipvis_data.emojivis.captions import write_caption
+from clipvis_data.seeding import StreamIndex
 
 SMALL = {"size": (96, 128), "objects": (2, 4), "sprite_size": (30, 60)}
 VOCABULARY = load_vocabulary("emojivis")
@@ -78,6 +79,16 @@ def test_an_image_goes_through_the_image_pipeline():
     assert all(
         VOCABULARY.ids[label] in base for i in range(50) for label in dataset.world.clip(i).labels
     )
+
+
+def test_augmentation_depends_on_the_place_in_the_stream_only():
+    """So that a resumed run goes on as an undisturbed one would have."""
+    jitter = {"type": "LargeScaleJitter", "size": (96, 128), "scale_range": (0.5, 2.0)}
+    dataset = build("EmojiImageDataset", pipeline=[jitter, {"type": "PackDetInputs"}])
+    first = dataset[StreamIndex(7, 3, 40)]["inputs"]
+    np.random.random(5)
+    torch.testing.assert_close(dataset[StreamIndex(7, 3, 40)]["inputs"], first, rtol=0, atol=0)
+    assert not torch.equal(dataset[StreamIndex(7, 3, 41)]["inputs"], first)
 
 
 def test_captions_name_what_is_seen_and_know_all_categories():

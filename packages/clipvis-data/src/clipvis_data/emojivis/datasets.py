@@ -10,6 +10,7 @@ import torch
 from mmdet.registry import DATASETS
 from mmengine.dataset import BaseDataset
 
+from ..seeding import SeededItems
 from ..video_datasets import mask_box
 from ..vocabularies import load_vocabulary
 from .captions import write_caption
@@ -17,7 +18,7 @@ from .scenes import SceneOptions
 from .world import Clip, EmojiWorld, SplitName
 
 
-class EmojiDataset(BaseDataset):
+class EmojiDataset(SeededItems, BaseDataset):
     """What the three forms share: a world, of which record n is painted when it is asked for.
 
     Args:
