@@ -5,8 +5,8 @@
 
 Without a checkpoint the small model of this repository looks at the video (weights/photo_mini.md).
 Writes results.json (YouTube-VIS results, all top tracks), vocabulary.json, overlay.mp4 and contact_sheet.png, a few
-of its frames in one picture. With --stream, and for input that comes once (`-`, a pipe, a camera), also frames.jsonl:
-each frame's tracks as soon as they are known.
+of its frames in one picture; with --masks also a PNG of track numbers for each frame. With --stream, and for input
+that comes once (`-`, a pipe, a camera), also frames.jsonl: each frame's tracks as soon as they are known.
 """
 
 from __future__ import annotations
@@ -38,8 +38,10 @@ from clipvis_core.inference import (
     FrameStream,
     LiveFrame,
     SegmentationResult,
+    check_replaceable,
     draw_live,
     overlay_frames,
+    write_index_masks,
     write_overlay,
 )
 from clipvis_core.media import ContactSheet, FrameSource, VideoStream, VideoWriter, open_frames
@@ -55,6 +57,7 @@ CONFIG_NAMES = {"RN50": "r50", "ConvNeXt-B": "convnext-b"}
 TABLE_ROWS = 30
 FRAMES_BEHIND = 4  # frames that may wait to be written
 SHEET_PICTURES = 8
+MASKS = "masks"
 
 
 def parse_args() -> argparse.Namespace:
@@ -108,6 +111,11 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument("--no-video", action="store_true", help="write no overlay")
     parser.add_argument(
+        "--masks",
+        action="store_true",
+        help="also write masks/, a PNG a frame whose pixels are the numbers of the tracks in results.json, 0 for none",
+    )
+    parser.add_argument(
         "--allow-truncated", action="store_true", help="take what a broken video yields"
     )
     live = parser.add_argument_group("frames as they come", "the last three imply --stream")
@@ -145,6 +153,7 @@ def main() -> None:
     source = open_frames(args.input, allow_truncated=args.allow_truncated)
     out_dir = Path(args.out_dir) if args.out_dir else Path("outputs") / source.name
     check_writable(out_dir)
+    check_masks(args, out_dir)
     streaming = args.stream or live is not None or isinstance(source, VideoStream)
     is_image = source.num_frames == 1 and not streaming
     checkpoint = args.checkpoint or choose_weights(args.config)
@@ -183,6 +192,8 @@ def main() -> None:
     if result is not None:
         with whole_file(out_dir / "results.json") as file:
             result.write_json(file)
+        if args.masks:
+            write_index_masks(result, out_dir / MASKS, score_thr=args.score_thr)
         print_table(result, args.score_thr)
     print(f"wrote {', '.join(sorted(path.name for path in out_dir.iterdir()))} to {out_dir}")
 
@@ -263,6 +274,14 @@ def check_writable(out_dir: Path) -> None:
         raise InputError(f"{existing} is a file: choose another --out-dir")
     if not os.access(existing, os.W_OK | os.X_OK):
         raise InputError(f"no permission to write in {existing}: choose another --out-dir")
+
+
+def check_masks(args: argparse.Namespace, out_dir: Path) -> None:
+    """Whether --masks can be done."""
+    if args.masks and args.live_only:
+        raise InputError("--masks draws what is in results.json, which --live-only does not write")
+    if args.masks:
+        check_replaceable(out_dir / MASKS)
 
 
 def write_stream(

@@ -106,6 +106,29 @@ def test_threshold_changes_the_table_only(infer, frames_folder, tmp_path):
     assert "0 tracks" in results[1][1]
 
 
+def test_masks_are_numbered_as_the_results_are(infer, repo_root, tmp_path):
+    clip, out = repo_root / "assets/demo.mp4", tmp_path / "out"
+    given = [clip, "--classes", "dog", "--out-dir", out, "--short-side", "128", "--score-thr", "0"]
+    code, _, _ = infer(*given, "--masks", "--no-video")
+    assert code == 0
+    pictures = [np.asarray(Image.open(path)) for path in sorted((out / "masks").iterdir())]
+    best = json.loads((out / "results.json").read_text())[0]["segmentations"]
+    assert sum(segment is not None for segment in best) > len(best) / 2
+    for picture, segment in zip(pictures, best, strict=True):
+        there = coco_mask.decode(segment) if segment else np.zeros_like(picture)
+        assert np.array_equal(picture == 1, there == 1)  # nothing lies over the best track
+
+
+def test_masks_need_results(infer, repo_root, tmp_path):
+    clip, out = repo_root / "assets/demo.mp4", tmp_path / "out"
+    code, _, stderr = infer(
+        clip, "--classes", "dog", "--out-dir", out, "--masks", "--live-only", *SHORT
+    )
+    assert code == 2
+    assert "--masks draws what is in results.json, which --live-only does not write" in stderr
+    assert not out.exists()
+
+
 def test_image_gets_a_picture_too(infer, frames_folder, tmp_path):
     out = tmp_path / "out"
     code, _, _ = infer(

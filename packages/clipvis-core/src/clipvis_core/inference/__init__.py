@@ -1,6 +1,11 @@
 """Running a model on one's own videos."""
 
 from clipvis_core.inference.building import build_model
+from clipvis_core.inference.index_masks import (
+    check_replaceable,
+    index_mask,
+    write_index_masks,
+)
 from clipvis_core.inference.inferencer import CLIPVISInferencer
 from clipvis_core.inference.overlay import draw_live, overlay_frames, write_overlay
 from clipvis_core.inference.preprocessing import resized_size
@@ -14,8 +19,11 @@ __all__ = [
     "LiveTrack",
     "SegmentationResult",
     "build_model",
+    "check_replaceable",
     "draw_live",
+    "index_mask",
     "overlay_frames",
     "resized_size",
+    "write_index_masks",
     "write_overlay",
 ]

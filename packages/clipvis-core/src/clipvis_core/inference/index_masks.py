@@ -1,0 +1,83 @@
+"""Masks as pictures whose pixels are track numbers, as DAVIS has them and annotation tools read them."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from clipvis_core.errors import InputError
+from clipvis_core.inference.result import SegmentationResult
+from clipvis_core.media.palette import track_color
+
+MOST = 255  # tracks in pictures of 8 bits, of which 0 is the background
+_PALETTE = bytes((0, 0, 0)) + bytes(
+    value for number in range(1, MOST + 1) for value in track_color(number)
+)
+_OWN_NAME = re.compile(r"\d{5,}\.png")
+
+
+def write_index_masks(
+    result: SegmentationResult, folder: str | Path, *, score_thr: float, progress: bool = True
+) -> None:
+    """Writes one PNG a frame, `00000.png` onwards, at the source's resolution.
+
+    A pixel is the track's number in the result list (from 1), in the colour of the overlay, and 0 where there is none.
+    Where tracks overlap, the better score is seen. The folder is there whole or not at all, in place of
+    one from an earlier run.
+
+    Args:
+        result: Tracks of the source.
+        folder: The folder to write; its parent exists.
+        score_thr: Tracks below it are left out.
+        progress: Show a progress bar.
+
+    Raises:
+        InputError: The folder has other files in it, or a number over 255 is to be written.
+    """
+    folder = Path(folder)
+    check_replaceable(folder)
+    tracks = result.visible(score_thr)
+    if tracks and tracks[-1] >= MOST:
+        raise InputError(
+            f"{folder}: track {tracks[-1] + 1} does not fit into 8 bits; raise --score-thr or lower --topk"
+        )
+    frames = tqdm(range(result.num_frames), "writing masks", unit="frame", disable=not progress)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as parts:
+        new, old = Path(parts, "new"), Path(parts, "old")
+        new.mkdir()
+        for frame in frames:
+            picture = Image.fromarray(index_mask(result, frame, tracks))
+            picture.putpalette(_PALETTE)
+            picture.save(new / f"{frame:05}.png")
+        if folder.exists():
+            folder.rename(old)
+        new.rename(folder)
+
+
+def index_mask(result: SegmentationResult, frame: int, tracks: list[int]) -> np.ndarray:
+    """The numbers of some tracks, given by their indices, in one frame: uint8 `(H, W)`."""
+    numbers = np.zeros((result.height, result.width), dtype=np.uint8)
+    worst_first = sorted(tracks, reverse=True)
+    for index, mask in zip(worst_first, result.masks(frame, worst_first), strict=True):
+        numbers[mask] = index + 1
+    return numbers
+
+
+def check_replaceable(folder: Path) -> None:
+    """Nothing but what an earlier run wrote may be in the folder's place.
+
+    Raises:
+        InputError: Something else is.
+    """
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise InputError(f"{folder} is a file: choose another --out-dir")
+    other = next((path for path in folder.iterdir() if not _OWN_NAME.fullmatch(path.name)), None)
+    if other is not None:
+        raise InputError(f"{folder} holds {other.name}, which is no mask: choose another --out-dir")
