@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -134,6 +136,16 @@ def test_summary_shows_each_query_once(inferencer, frames):
         assert (line.track, line.first, line.last) == (index + 1, shown[0], shown[-1])
         assert line.label == ("dog", "grass")[int(result.tracks.labels[index])]
     assert result.visible(score_thr=1.1) == []
+
+
+def test_an_object_with_two_tracks_is_shown_once(inferencer, frames):
+    result = inferencer(frames, progress=False)
+    first, *others = result.visible(score_thr=0.0)
+    assert others
+    masks = [result.tracks.segmentations[first]] * len(result.tracks.segmentations)
+    twice = replace(result, tracks=replace(result.tracks, segmentations=masks))
+    assert twice.visible(score_thr=0.0) == [first]
+    assert len(twice.records()) == len(result.records())
 
 
 def test_masks_are_the_records(inferencer, frames):

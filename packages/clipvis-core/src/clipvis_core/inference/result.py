@@ -11,6 +11,7 @@ from typing import BinaryIO
 import numpy as np
 from pycocotools import mask as coco_mask
 
+from clipvis_core.inference.duplicates import distinct
 from clipvis_core.tracking import VideoTracks
 from clipvis_core.vocabulary import Vocabulary
 
@@ -84,14 +85,20 @@ class SegmentationResult:
         file.write(b"]" if separator == b", " else b"[]")
 
     def visible(self, score_thr: float) -> list[int]:
-        """Indices of the tracks to show: score at least `score_thr`, each query under its best name only."""
+        """Indices of the tracks to show, best first: score at least `score_thr`, each object once.
+
+        A query is shown under its best name only, and of tracks that cover the same object (`duplicates.distinct`)
+        the best one.
+        """
         best: dict[int, int] = {}
         for index, (query, score) in enumerate(
             zip(self.tracks.queries.tolist(), self.tracks.scores.tolist(), strict=True)
         ):
             if score >= score_thr and any(self.tracks.segmentations[index]):
                 best.setdefault(query, index)
-        return sorted(best.values())
+        indices = sorted(best.values())
+        segmentations = [self.tracks.segmentations[index] for index in indices]
+        return [indices[place] for place in distinct(segmentations, self.num_frames)]
 
     def summary(self, score_thr: float) -> list[TrackSummary]:
         """Lines for the tracks that `visible` names."""
