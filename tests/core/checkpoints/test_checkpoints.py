@@ -239,6 +239,20 @@ def test_weights_go_out_and_come_back_in_half_precision(video_model, state, tmp_
     video_model.load_state_dict(state)
 
 
+def test_the_same_weights_are_the_same_bytes(tmp_path):
+    state = {"b": torch.arange(3), "a": torch.rand(2, 3)}
+    facts = {name: f"{name} ä é" for name in "qwertz"}
+    contents = set()
+    for _ in range(6):
+        write_weights(state, tmp_path / "weights.safetensors", meta=facts)
+        contents.add((tmp_path / "weights.safetensors").read_bytes())
+    assert len(contents) == 1
+    read = read_checkpoint(tmp_path / "weights.safetensors")
+    assert read["meta"] == {"format": "pt", **facts}
+    assert torch.equal(read["state_dict"]["b"], state["b"])
+    assert torch.equal(read["state_dict"]["a"], state["a"].half())
+
+
 @pytest.mark.parametrize("content", [b"\x08\0\0\0\0\0\0\0{}", b"\xff" * 100])
 def test_damaged_weights_are_named(tmp_path, content):
     path = tmp_path / "weights.safetensors"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import zipfile
 from pathlib import Path
@@ -117,7 +118,7 @@ def write_weights(
     dtype: torch.dtype = torch.float16,
     meta: dict[str, str] | None = None,
 ) -> None:
-    """Writes the tensors alone, as safetensors: a file to give away.
+    """Writes the tensors alone, as safetensors: a file to give away. The same tensors and facts give the same bytes.
 
     Args:
         state: A state dict.
@@ -139,9 +140,22 @@ def write_weights(
     }
     try:
         with whole_file(path) as file:
-            file.write(save(tensors, metadata={"format": "pt", **(meta or {})}))
+            file.write(_facts_in_order(save(tensors, metadata={"format": "pt", **(meta or {})})))
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror}") from None
+
+
+def _facts_in_order(content: bytes) -> bytes:
+    """A safetensors file with its metadata sorted, which the library writes in another order each time.
+
+    Such a file begins with the length of a JSON header, 8 bytes, and the header, padded to a multiple of 8.
+    """
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + content[end:]
 
 
 def _check_file(path: Path) -> None:
