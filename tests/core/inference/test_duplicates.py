@@ -68,4 +68,4 @@ def test_a_long_video_is_judged_by_some_of_its_frames():
             return super().__getitem__(frame)
 
     assert distinct([Counted([square] * 5000), Counted([square] * 5000)], 5000) == [0]
-    assert Counted.read <= 2 * 2 * 64
+    assert Counted.read <= 2 * 2 * 16

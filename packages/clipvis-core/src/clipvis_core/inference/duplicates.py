@@ -8,7 +8,7 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 SAME_OBJECT = 0.7  # least IoU over the clip
-_MOST_FRAMES = 64  # compared in a long video
+_MOST_FRAMES = 16  # compared in a long video, so that fifty noisy tracks take seconds
 
 Segmentations = Sequence[dict | None]
 
@@ -17,7 +17,7 @@ def distinct(tracks: Sequence[Segmentations], num_frames: int) -> list[int]:
     """Places of the tracks that are no duplicate of an earlier one that stays.
 
     Tracks are compared over the clip: the pixels that both cover, summed over the frames, over the pixels that one of
-    them covers. Of a long video 64 frames, evenly spread, are looked at.
+    them covers. Of a long video 16 frames, evenly spread, are looked at.
 
     Args:
         tracks: Run-length masks a frame, or None where there is none; best track first.
@@ -54,6 +54,6 @@ def clip_overlaps(tracks: Sequence[Segmentations], frames: Sequence[int]) -> np.
 
 
 def _spread(num_frames: int) -> list[int]:
-    """At most 64 frames, from the first to the last."""
+    """At most 16 frames, from the first to the last."""
     count = min(num_frames, _MOST_FRAMES)
     return np.linspace(0, num_frames - 1, count).round().astype(int).tolist()
