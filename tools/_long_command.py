@@ -20,11 +20,7 @@ _LINE_EVERY = 30.0  # seconds between lines of progress where they cannot overwr
 
 
 def run_with_progress(
-    name: str,
-    command: Sequence[str],
-    log: TextIO,
-    environment: Mapping[str, str],
-    folder: Path,
+    name: str, command: Sequence[str], log: TextIO, environment: Mapping[str, str], folder: Path
 ) -> int:
     """Runs a command, copies its output into `log` and shows how far it is.
 

@@ -42,9 +42,7 @@ def describe_machine() -> dict:
             versions[name] = None
     return {
         "processor": processor_name(),
-        "cores": len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "python": platform.python_version(),
         **versions,
     }
@@ -100,6 +98,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    from clipvis_data.errors import InputError as DataInputError
-
-    _command.run(main, BenchmarkError, DataInputError)
+    _command.run(main, BenchmarkError)

@@ -18,7 +18,7 @@ from mmengine.registry import init_default_scope
 from tqdm import tqdm
 
 import _command
-from clipvis_data import InputError
+from clipvis_core.foundation.errors import InputError
 from clipvis_data.drawing import draw_sample
 
 ESCAPE = 27
@@ -55,9 +55,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("config", help="config with a dataset")
     parser.add_argument("--split", choices=("train", "val", "test"), default="train")
-    parser.add_argument(
-        "--out-dir", help="folder for the pictures (default: show them in a window)"
-    )
+    parser.add_argument("--out-dir", help="folder for the pictures (default: show them in a window)")
     parser.add_argument("--number", type=int, default=16, help="samples to draw")
     parser.add_argument("--shuffle", action="store_true", help="take them at random")
     parser.add_argument("--seed", type=int, default=0, help="of the augmentation and the choice")

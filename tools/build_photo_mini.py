@@ -29,10 +29,9 @@ from torch import Tensor
 
 import _command
 from clipvis_core.checkpoints import WEIGHTS_SUFFIX, read_checkpoint, write_weights
-from clipvis_core.errors import InputError
+from clipvis_core.foundation.errors import InputError
 from clipvis_core.models import ConSEEncoder
 from clipvis_core.models.static_text import quantise_rows
-from clipvis_data import InputError as DataInputError
 from photo_mini.anchors import best_temperature, fit_anchors, split_photos
 from photo_mini.objects import LEAST_AREA, Objects, Pixels, see_objects
 from photo_mini.sentence_encoder import SentenceEncoder, read_sentence_encoder
@@ -73,12 +72,8 @@ def parse_arguments() -> argparse.Namespace:
     measure.add_argument("weights", type=Path, help="the encoder's file")
     measure.add_argument("annotations", type=Path, help="COCO or YouTube-VIS json")
     measure.add_argument("folder", type=Path, help="where its file names start")
-    measure.add_argument(
-        "--names", help="names to choose from, with ';' between (default: the json's)"
-    )
-    measure.add_argument(
-        "--every", type=int, default=3, help="frames from one to the next, in videos"
-    )
+    measure.add_argument("--names", help="names to choose from, with ';' between (default: the json's)")
+    measure.add_argument("--every", type=int, default=3, help="frames from one to the next, in videos")
     measure.set_defaults(run=run_measure)
     return parser.parse_args()
 
@@ -126,9 +121,7 @@ def run_measure(args: argparse.Namespace) -> None:
     for place, name in enumerate(objects.names):
         own = right[objects.labels == place]
         if len(own):
-            print(
-                f"  {name}: {own[:, 0].sum()} of {len(own)}, in the first five {own.any(dim=1).sum()}"
-            )
+            print(f"  {name}: {own[:, 0].sum()} of {len(own)}, in the first five {own.any(dim=1).sum()}")
 
 
 def _place(name: str, names: Sequence[str]) -> int:
@@ -200,4 +193,4 @@ def cosines(encoder: ConSEEncoder, objects: Objects, names: Sequence[str]) -> Te
 
 
 if __name__ == "__main__":
-    _command.run(main, InputError, DataInputError)
+    _command.run(main, InputError)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 import _command
-from clipvis_data.errors import InputError
+from clipvis_core.foundation.errors import InputError
 from clipvis_eval.report import print_comparison, read_metrics
 
 

@@ -37,13 +37,9 @@ def main() -> None:
     state = model_state(content, args.input)
     layout = describe_layout(state)
     from_official = is_official(state)
-    print(
-        f"{args.input}: {layout}, {len(state)} entries, {'official' if from_official else 'our'} names"
-    )
+    print(f"{args.input}: {layout}, {len(state)} entries, {'official' if from_official else 'our'} names")
     if layout not in FITTING_CONFIGS:
-        raise InputError(
-            f"{args.input} holds {layout}, and only depths of 6 and 9 layers were ever released"
-        )
+        raise InputError(f"{args.input} holds {layout}, and only depths of 6 and 9 layers were ever released")
     ours = our_file(content, args.input) if from_official else content
     model = build_model(ROOT / FITTING_CONFIGS[layout], checkpoint=None)
     check_shapes(model_state(ours, args.input), model.state_dict(), args.input)

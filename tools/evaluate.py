@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 
 import _command
-from clipvis_data.errors import InputError
+from clipvis_core.foundation.errors import InputError
 from clipvis_eval.report import print_comparison, print_table, read_metrics
 from clipvis_eval.whole_file import write_json
 
@@ -30,9 +30,7 @@ def main() -> None:
     parser.add_argument("--results", required=True, help="result list")
     parser.add_argument("--iou-type", choices=("bbox", "segm"), help="lvis and coco only")
     parser.add_argument("--class-agnostic", action="store_true", help="take all categories as one")
-    parser.add_argument(
-        "--min-area", type=float, help="lvis and coco only: ignore objects of fewer pixels"
-    )
+    parser.add_argument("--min-area", type=float, help="lvis and coco only: ignore objects of fewer pixels")
     parser.add_argument(
         "--identity",
         action="store_true",

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 import _command
-from clipvis_data.errors import InputError
+from clipvis_core.foundation.errors import InputError
 from clipvis_eval.burst_metrics import evaluate_burst
 from clipvis_eval.whole_file import write_json
 
@@ -25,9 +25,7 @@ def main() -> None:
     figures = evaluate_burst(args.gt, args.results)
     table = Table(title="BURST (percent)")
     for column in ("", "metric", "all", "common", "uncommon"):
-        table.add_column(
-            column, justify="right" if column in ("all", "common", "uncommon") else "left"
-        )
+        table.add_column(column, justify="right" if column in ("all", "common", "uncommon") else "left")
     for part, metrics in figures.items():
         for metric, groups in metrics.items():
             cells = ("-" if value is None else f"{100 * value:.2f}" for value in groups.values())

@@ -27,12 +27,8 @@ import numpy as np
 
 import _command
 from clipvis_core import InputError, Vocabulary
-from clipvis_core.checkpoints import (
-    WEIGHTS_SUFFIX,
-    describe_layout,
-    model_state,
-    read_checkpoint,
-)
+from clipvis_core.checkpoints import WEIGHTS_SUFFIX, describe_layout, model_state, read_checkpoint
+from clipvis_core.foundation.whole_file import whole_file
 from clipvis_core.inference import (
     CLIPVISInferencer,
     FrameStream,
@@ -47,8 +43,6 @@ from clipvis_core.inference import (
 from clipvis_core.media import ContactSheet, FrameSource, VideoStream, VideoWriter, open_frames
 from clipvis_core.pipelining import Behind
 from clipvis_core.tracking import LiveRule
-from clipvis_core.whole_file import whole_file
-from clipvis_data.errors import InputError as DataInputError
 
 ROOT = Path(__file__).resolve().parents[1]
 DEEP = 9  # decoder layers of the released models for COCO and YouTube-VIS; those for LVIS have 6
@@ -70,54 +64,34 @@ def parse_args() -> argparse.Namespace:
         help="a video file, a folder of frames, or an image; `-` (a video on standard input), a pipe or a camera "
         "(0 or /dev/video0)",
     )
-    parser.add_argument(
-        "--config", help="model config; by default the one that fits the checkpoint"
-    )
+    parser.add_argument("--config", help="model config; by default the one that fits the checkpoint")
     parser.add_argument(
         "--checkpoint",
         help="official .pth or one of ours; by default the small model of this repository, or random weights for a "
         "--config",
     )
     words = parser.add_mutually_exclusive_group()
-    words.add_argument(
-        "--classes", help="categories to look for: `;` parts categories, `,` parts synonyms"
-    )
+    words.add_argument("--classes", help="categories to look for: `;` parts categories, `,` parts synonyms")
     words.add_argument("--classes-file", help="text file with one category a line")
-    words.add_argument(
-        "--vocabulary", help="a benchmark's category list, such as lvvis, or a file of that form"
-    )
+    words.add_argument("--vocabulary", help="a benchmark's category list, such as lvvis, or a file of that form")
     parser.add_argument("--out-dir", help="folder for the results (default: outputs/NAME OF INPUT)")
+    parser.add_argument("--short-side", type=int, help="resize frames to this shorter side (default: the config's)")
+    parser.add_argument("--topk", type=int, help="most (track, category) pairs (default: the config's)")
+    parser.add_argument("--score-thr", type=float, default=0.3, help="least score that is drawn and printed")
     parser.add_argument(
-        "--short-side", type=int, help="resize frames to this shorter side (default: the config's)"
+        "--num-memory", type=int, help="frames the matching remembers, 0 for none (default: the config's)"
     )
-    parser.add_argument(
-        "--topk", type=int, help="most (track, category) pairs (default: the config's)"
-    )
-    parser.add_argument(
-        "--score-thr", type=float, default=0.3, help="least score that is drawn and printed"
-    )
-    parser.add_argument(
-        "--num-memory",
-        type=int,
-        help="frames the matching remembers, 0 for none (default: the config's)",
-    )
-    parser.add_argument(
-        "--num-match", type=int, help="memories the matching combines (default: the config's)"
-    )
+    parser.add_argument("--num-match", type=int, help="memories the matching combines (default: the config's)")
     parser.add_argument("--device", help="cpu or cuda (default: a GPU if there is one)")
     parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16", "float16"])
-    parser.add_argument(
-        "--compile", action="store_true", help="compile the network first; pays off on long videos"
-    )
+    parser.add_argument("--compile", action="store_true", help="compile the network first; pays off on long videos")
     parser.add_argument("--no-video", action="store_true", help="write no overlay")
     parser.add_argument(
         "--masks",
         action="store_true",
         help="also write masks/, a PNG a frame whose pixels are the numbers of the tracks in results.json, 0 for none",
     )
-    parser.add_argument(
-        "--allow-truncated", action="store_true", help="take what a broken video yields"
-    )
+    parser.add_argument("--allow-truncated", action="store_true", help="take what a broken video yields")
     live = parser.add_argument_group("frames as they come", "the last three imply --stream")
     live.add_argument(
         "--stream",
@@ -219,22 +193,15 @@ def read_vocabulary(args: argparse.Namespace) -> Vocabulary:
         from clipvis_data.vocabularies import load_vocabulary
 
         return Vocabulary.from_categories(load_vocabulary(args.vocabulary).prompts())
-    raise InputError(
-        'no categories given: use --classes "dog; person", --classes-file or --vocabulary'
-    )
+    raise InputError('no categories given: use --classes "dog; person", --classes-file or --vocabulary')
 
 
 def choose_weights(config: str | None) -> str | None:
     """The weights where the command line names none: the shipped ones, or random ones for a config of the user's."""
     if config is None:
-        print(
-            f"no checkpoint given: {SHIPPED_WEIGHTS.name}, a small model, is used", file=sys.stderr
-        )
+        print(f"no checkpoint given: {SHIPPED_WEIGHTS.name}, a small model, is used", file=sys.stderr)
         return str(SHIPPED_WEIGHTS)
-    print(
-        "no checkpoint given: the weights are random, so masks and names mean nothing",
-        file=sys.stderr,
-    )
+    print("no checkpoint given: the weights are random, so masks and names mean nothing", file=sys.stderr)
     return None
 
 
@@ -284,9 +251,7 @@ def check_masks(args: argparse.Namespace, out_dir: Path) -> None:
         check_replaceable(out_dir / MASKS)
 
 
-def write_stream(
-    stream: FrameStream, source: FrameSource, out_dir: Path, args: argparse.Namespace
-) -> None:
+def write_stream(stream: FrameStream, source: FrameSource, out_dir: Path, args: argparse.Namespace) -> None:
     """Writes each frame's tracks as they come, until the source ends or somebody presses Ctrl-C."""
     overlay = VideoWriter(out_dir / "overlay.mp4", source.frame_rate, source.height, source.width)
     with contextlib.ExitStack() as stack:
@@ -307,11 +272,7 @@ def write_stream(
 
 
 def write_frame(
-    frame: LiveFrame,
-    lines: TextIO,
-    overlay: VideoWriter | None,
-    sheet: ContactSheet,
-    score_thr: float,
+    frame: LiveFrame, lines: TextIO, overlay: VideoWriter | None, sheet: ContactSheet, score_thr: float
 ) -> None:
     """One line of frames.jsonl, one frame of the overlay, perhaps one picture of the contact sheet."""
     tracks = [vars(track) for track in frame.tracks(score_thr)]
@@ -357,9 +318,7 @@ def print_table(result: SegmentationResult, score_thr: float) -> None:
     for column in ("track", "label", "score", "first", "last"):
         table.add_column(column, justify="left" if column == "label" else "right")
     for line in lines[:TABLE_ROWS]:
-        table.add_row(
-            str(line.track), line.label, f"{line.score:.3f}", str(line.first), str(line.last)
-        )
+        table.add_row(str(line.track), line.label, f"{line.score:.3f}", str(line.first), str(line.last))
     console = Console()
     console.print(title, soft_wrap=True)
     console.print(table)
@@ -368,4 +327,4 @@ def print_table(result: SegmentationResult, score_thr: float) -> None:
 
 
 if __name__ == "__main__":
-    _command.run(main, InputError, DataInputError)
+    _command.run(main, InputError)

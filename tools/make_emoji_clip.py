@@ -14,23 +14,16 @@ import _command
 from clipvis_core import InputError
 from clipvis_core.media import VideoWriter, open_frames
 from clipvis_data.emojivis import emoji_over
-from clipvis_data.errors import InputError as DataInputError
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("input", metavar="IN", help="a video, a folder of frames, or an image")
     parser.add_argument("output", metavar="OUT", help="video to write (.mp4)")
-    parser.add_argument(
-        "--emoji", required=True, metavar="NAMES", help='one name an object: "penguin; fox; fox"'
-    )
-    parser.add_argument(
-        "--style", default="noto", choices=("noto", "fluent"), help="how they are drawn"
-    )
+    parser.add_argument("--emoji", required=True, metavar="NAMES", help='one name an object: "penguin; fox; fox"')
+    parser.add_argument("--style", default="noto", choices=("noto", "fluent"), help="how they are drawn")
     parser.add_argument("--seed", type=int, default=0, help="another one moves them otherwise")
-    parser.add_argument(
-        "--frames", type=int, default=48, metavar="N", help="first frames of the video (default 48)"
-    )
+    parser.add_argument("--frames", type=int, default=48, metavar="N", help="first frames of the video (default 48)")
     args = parser.parse_args()
     if args.frames < 1 or args.seed < 0:
         raise InputError("--frames must be at least 1 and --seed at least 0")
@@ -45,4 +38,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    _command.run(main, InputError, DataInputError)
+    _command.run(main, InputError)

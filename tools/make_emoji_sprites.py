@@ -26,7 +26,7 @@ from PIL import Image, ImageDraw, ImageFont
 from tqdm import tqdm
 
 import _command
-from clipvis_data import InputError
+from clipvis_core.foundation.errors import InputError
 from clipvis_data.emojivis.sprites import CELL, COLUMNS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -130,10 +130,7 @@ def fluent_drawer(folder: Path) -> Drawer:
     def draw(emoji: str) -> Image.Image:
         body = icons["icons"][names[f"{ord(emoji):x}"]]["body"]
         png = svg_to_bytes(
-            svg_string=f"{head}{body}</svg>",
-            width=DRAWN_SIDE,
-            height=DRAWN_SIDE,
-            skip_system_fonts=True,
+            svg_string=f"{head}{body}</svg>", width=DRAWN_SIDE, height=DRAWN_SIDE, skip_system_fonts=True
         )
         return Image.open(io.BytesIO(bytes(png))).convert("RGBA")
 

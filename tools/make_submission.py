@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 
 import _command
-from clipvis_data.errors import InputError
+from clipvis_core.foundation.errors import InputError
 from clipvis_eval.burst_format import write_burst_results
 from clipvis_eval.submission import write_submission
 
@@ -20,9 +20,7 @@ def main() -> None:
     parser.add_argument("--benchmark", required=True, choices=benchmarks)
     parser.add_argument("--results", required=True, help="result list")
     parser.add_argument(
-        "--gt",
-        required=True,
-        help="json with the videos, or their folder (lvvis test); burst: its own annotation file",
+        "--gt", required=True, help="json with the videos, or their folder (lvvis test); burst: its own annotation file"
     )
     parser.add_argument("--out", required=True, help="zip (burst: json) to write")
     parser.add_argument("--group", choices=("base", "novel"))
@@ -33,14 +31,10 @@ def main() -> None:
         count = write_burst_results(args.results, args.gt, args.out)
         print(f"{args.out}: {count} tracks")
         return
-    made = write_submission(
-        args.results, args.out, benchmark=args.benchmark, videos=args.gt, group=args.group
-    )
+    made = write_submission(args.results, args.out, benchmark=args.benchmark, videos=args.gt, group=args.group)
     print(f"{made.path}: {made.num_predictions} predictions, {made.num_videos} videos")
     if args.group:
-        print(
-            f"AP of the {args.group} categories = {made.scale:.6g} x the AP that the server shows"
-        )
+        print(f"AP of the {args.group} categories = {made.scale:.6g} x the AP that the server shows")
 
 
 if __name__ == "__main__":

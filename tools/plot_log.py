@@ -11,7 +11,7 @@ from pathlib import Path
 
 import _command
 from clipvis_core import InputError
-from clipvis_core.whole_file import whole_file
+from clipvis_core.foundation.whole_file import whole_file
 
 
 def read_scalars(work_dir: Path) -> dict[str, dict[int, float]]:
@@ -59,9 +59,7 @@ def draw(runs: dict[str, dict[str, dict[int, float]]], keys: list[str], out: Pat
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, panels = pyplot.subplots(
-        1, len(keys), figsize=(5 * len(keys), 3.6), squeeze=False, layout="constrained"
-    )
+    figure, panels = pyplot.subplots(1, len(keys), figsize=(5 * len(keys), 3.6), squeeze=False, layout="constrained")
     for key, panel in zip(keys, panels[0], strict=True):
         logged = {name: curves[key] for name, curves in runs.items() if key in curves}
         if not logged:

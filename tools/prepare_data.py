@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 
 import _command
-from clipvis_data import InputError
+from clipvis_core.foundation.errors import InputError
 from clipvis_data.emojivis import SPLITS, EmojiWorld, SceneOptions
 from clipvis_data.preparation import (
     FileReport,
@@ -104,9 +104,7 @@ def run_check(args: argparse.Namespace) -> int:
 def print_report(report: FileReport, max_lines: int) -> None:
     counts = ", ".join(f"{count} {kind}" for kind, count in report.counts.items())
     place = f" (images in {report.images})" if report.images else ""
-    print(
-        f"{'FAULTY' if report.faults else 'ok    '} {report.path}: {counts or 'unreadable'}{place}"
-    )
+    print(f"{'FAULTY' if report.faults else 'ok    '} {report.path}: {counts or 'unreadable'}{place}")
     for fault in report.faults[:max_lines]:
         print(f"       - {fault}")
     if len(report.faults) > max_lines:

@@ -27,10 +27,7 @@ from _long_command import duration, last_lines, run_with_progress
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("clipvis-core", "clipvis-data", "clipvis-eval", "clipvis-train")
-EXTRAS = {
-    "clipvis-eval": "[burst]",
-    "clipvis-train": "[tensorboard]",
-}  # what the tests need besides
+EXTRAS = {"clipvis-eval": "[burst]", "clipvis-train": "[tensorboard]"}  # what the tests need besides
 BUILD_TOOLS = ("pip", "setuptools", "wheel", "ninja", "psutil", "packaging")
 TORCH = ("torch", "torchvision")
 TEST_TOOLS = ("pytest", "hypothesis", "ruff")
@@ -65,9 +62,7 @@ class Workspace:
         try:
             return [f"{name}=={self.constraints[canonical(name)]}" for name in names]
         except KeyError as error:
-            raise StepError(
-                f"{self.constraints_file} does not pin {error}; restore the file"
-            ) from None
+            raise StepError(f"{self.constraints_file} does not pin {error}; restore the file") from None
 
     def pip(self, step: str, *arguments: str, environment: dict[str, str] | None = None) -> None:
         """Installs into the virtual environment, held to the constraints."""
@@ -75,23 +70,17 @@ class Workspace:
         command += ["--disable-pip-version-check", "-c", str(self.constraints_file), *arguments]
         self.run(step, command, environment)
 
-    def run(
-        self, step: str, command: Sequence[str], environment: dict[str, str] | None = None
-    ) -> None:
+    def run(self, step: str, command: Sequence[str], environment: dict[str, str] | None = None) -> None:
         """Runs a command, its output in the step's log, its progress on one line."""
         self.logs.mkdir(parents=True, exist_ok=True)
         log = self.logs / f"{step}.log"
         with log.open("a", encoding="utf-8", errors="replace") as file:
             file.write(f"$ {shlex.join(command)}\n")
             file.flush()
-            code = run_with_progress(
-                step, command, file, {**os.environ, **(environment or {})}, self.root
-            )
+            code = run_with_progress(step, command, file, {**os.environ, **(environment or {})}, self.root)
         if code:
             tail = "\n".join("    " + line for line in last_lines(log, 20))
-            raise StepError(
-                f"{shlex.join(command[:4])} ... ended with code {code}:\n{tail}\nWhole log: {log}"
-            )
+            raise StepError(f"{shlex.join(command[:4])} ... ended with code {code}:\n{tail}\nWhole log: {log}")
 
     def works(self, code: str) -> bool:
         """Whether a line of Python runs without an error in the virtual environment."""
@@ -150,11 +139,7 @@ def check_python(version: tuple[int, int]) -> None:
         return
     wanted = [f"python{OLDEST[0]}.{minor}" for minor in range(OLDEST[1], NEWEST[1] + 1)]
     found = next((name for name in wanted if shutil.which(name)), None)
-    remedy = (
-        f"run `make PYTHON={found} ...`"
-        if found
-        else "install Python 3.11 and run `make PYTHON=python3.11 ...`"
-    )
+    remedy = f"run `make PYTHON={found} ...`" if found else "install Python 3.11 and run `make PYTHON=python3.11 ...`"
     raise StepError(f"Python 3.11 or 3.12 is needed, this is {version[0]}.{version[1]}: {remedy}")
 
 
@@ -206,14 +191,7 @@ def build_mmcv(workspace: Workspace) -> None:
     if not workspace.works(fits):
         # What pip took from its cache was built without operators, or against another torch.
         print("  the cached build does not fit this torch: compiling again", flush=True)
-        workspace.pip(
-            "mmcv",
-            "--no-cache-dir",
-            "--force-reinstall",
-            "--no-deps",
-            *options,
-            environment=environment,
-        )
+        workspace.pip("mmcv", "--no-cache-dir", "--force-reinstall", "--no-deps", *options, environment=environment)
     if not workspace.works(fits):
         raise StepError("mmcv was built, but `import mmcv._ext` fails; see build/setup/mmcv.log")
 
@@ -249,9 +227,7 @@ def build_environment() -> dict[str, str]:
 
 def build_jobs() -> int:
     """Compiler processes that cores and memory allow."""
-    cores = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError, AttributeError):
@@ -323,9 +299,7 @@ def set_up(workspace: Workspace, steps: Sequence[Step] = STEPS) -> list[tuple[st
         try:
             step.action(workspace)
         except StepError as error:
-            raise StepError(
-                f"set-up failed in step {number} of {len(steps)}, {step.name}: {error}"
-            ) from None
+            raise StepError(f"set-up failed in step {number} of {len(steps)}, {step.name}: {error}") from None
         workspace.stamps.mkdir(parents=True, exist_ok=True)
         stamp.write_text(key)
         done.append((step.name, time.monotonic() - start))

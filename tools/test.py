@@ -15,17 +15,14 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
 import _command
-import clipvis_core.errors
-import clipvis_data.errors
 from clipvis_core.checkpoints import check_shapes, load_checkpoint, model_state, read_checkpoint
+from clipvis_core.foundation.errors import InputError
 from clipvis_core.inference.inferencer import DTYPES
 from clipvis_core.models import Arithmetic, CLIPVISImage, CLIPVISVideo
 from clipvis_eval.metrics import TrackMetric
 from clipvis_eval.running.result_store import file_digest, text_digest
 from clipvis_eval.running.test_loop import ResumableTestLoop
 from clipvis_train import process_group
-
-InputError = clipvis_data.errors.InputError
 
 
 def main() -> None:
@@ -156,4 +153,4 @@ def load_weights(model: object, path: str) -> None:
 
 if __name__ == "__main__":
     assert ResumableTestLoop  # registered by its import
-    _command.run(main, InputError, clipvis_core.errors.InputError)
+    _command.run(main, InputError)

@@ -13,21 +13,13 @@ from mmengine.runner import Runner
 import _command
 from clipvis_core import InputError
 from clipvis_core.inference.building import read_config
-from clipvis_data.errors import InputError as DataInputError
-from clipvis_train import (
-    add_tensorboard,
-    check_tensorboard,
-    process_group,
-    use_mixed_precision,
-)
+from clipvis_train import add_tensorboard, check_tensorboard, process_group, use_mixed_precision
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("config", metavar="CONFIG")
-    parser.add_argument(
-        "--work-dir", help="folder for logs and checkpoints (default: work_dirs/NAME OF CONFIG)"
-    )
+    parser.add_argument("--work-dir", help="folder for logs and checkpoints (default: work_dirs/NAME OF CONFIG)")
     parser.add_argument(
         "--resume",
         nargs="?",
@@ -46,20 +38,10 @@ def parse_args() -> argparse.Namespace:
         action="store_true",
         help="learning rate times total batch / auto_scale_lr.base_batch_size of the config",
     )
-    parser.add_argument(
-        "--tensorboard", action="store_true", help="also log losses and pictures for TensorBoard"
-    )
+    parser.add_argument("--tensorboard", action="store_true", help="also log losses and pictures for TensorBoard")
     parser.add_argument("--launcher", choices=["none", "pytorch", "slurm", "mpi"], default="none")
-    parser.add_argument(
-        "--cfg-options",
-        nargs="+",
-        action=DictAction,
-        metavar="KEY=VALUE",
-        help="override the config",
-    )
-    parser.add_argument(
-        "--local_rank", "--local-rank", type=int, default=0, help="set by torch's launcher"
-    )
+    parser.add_argument("--cfg-options", nargs="+", action=DictAction, metavar="KEY=VALUE", help="override the config")
+    parser.add_argument("--local_rank", "--local-rank", type=int, default=0, help="set by torch's launcher")
     return parser.parse_args()
 
 
@@ -71,17 +53,13 @@ def configure(args: argparse.Namespace) -> Config:
     if "train_cfg" not in config:
         raise InputError(f"{args.config} is for inference only: it has no training schedule")
     config.launcher = args.launcher
-    config.work_dir = (
-        args.work_dir or config.get("work_dir") or str(Path("work_dirs") / Path(args.config).stem)
-    )
+    config.work_dir = args.work_dir or config.get("work_dir") or str(Path("work_dirs") / Path(args.config).stem)
     put_results_into_work_dir(config)
     if args.amp or args.amp_dtype:
         use_mixed_precision(config, args.amp_dtype or "float16")
     if args.auto_scale_lr:
         if not config.get("auto_scale_lr", {}).get("base_batch_size"):
-            raise InputError(
-                f"{args.config} has no auto_scale_lr.base_batch_size, the batch its learning rate is for"
-            )
+            raise InputError(f"{args.config} has no auto_scale_lr.base_batch_size, the batch its learning rate is for")
         config.auto_scale_lr.enable = True
     if args.tensorboard:
         add_tensorboard(config)
@@ -123,4 +101,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    _command.run(main, InputError, DataInputError)
+    _command.run(main, InputError)

@@ -1,7 +1,7 @@
 default_scope = "mmdet"
 
 custom_imports = dict(
-    imports=["clipvis_core", "clipvis_data", "clipvis_eval", "clipvis_train"],
+    imports=["clipvis_core.models", "clipvis_data", "clipvis_eval", "clipvis_train"],
     allow_failed_imports=False,
 )
 
@@ -10,9 +10,7 @@ default_hooks = dict(
     # Metrics stand at their iteration: there are no epochs.
     logger=dict(type="LoggerHook", interval=50, log_metric_by_epoch=False),
     param_scheduler=dict(type="ParamSchedulerHook"),
-    checkpoint=dict(
-        type="SafeCheckpointHook", by_epoch=False, interval=10000, save_last=True, max_keep_ckpts=3
-    ),
+    checkpoint=dict(type="SafeCheckpointHook", by_epoch=False, interval=10000, save_last=True, max_keep_ckpts=3),
     sampler_seed=dict(type="DistSamplerSeedHook"),
     visualization=dict(type="PredictionVisualizationHook"),
     # What makes runs survive; here and not in custom_hooks, which a config may replace.

@@ -2,6 +2,4 @@
 # too. $CLIPVIS_BACKGROUNDS is a folder of JPEGs, a few hundred of any kind.
 _base_ = "./clipvis_nano_image.py"
 
-train_dataloader = dict(
-    dataset=dict(world=dict(backgrounds="{{$CLIPVIS_BACKGROUNDS:datasets/backgrounds}}"))
-)
+train_dataloader = dict(dataset=dict(world=dict(backgrounds="{{$CLIPVIS_BACKGROUNDS:datasets/backgrounds}}")))

@@ -29,9 +29,7 @@ train_pipeline[1].update(size=(320, 320), scale_range=(0.95, 1.05), flip_prob=0.
 test_pipeline = _base_.test_pipeline
 test_pipeline[1].update(short_sides=240, max_size=320)
 
-train_dataloader = dict(
-    batch_size=2, num_workers=1, dataset=dict(pipeline=train_pipeline, **photos)
-)
+train_dataloader = dict(batch_size=2, num_workers=1, dataset=dict(pipeline=train_pipeline, **photos))
 val_dataloader = dict(num_workers=1, dataset=dict(pipeline=test_pipeline, **photos))
 test_dataloader = val_dataloader
 val_evaluator = dict(type="CLIPVISCocoMetric", class_agnostic=True, min_area=1024)

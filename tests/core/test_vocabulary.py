@@ -18,10 +18,7 @@ def test_text_form():
 
 
 def test_underscores_and_case_are_kept():
-    assert Vocabulary.from_categories(["Giant_panda", "bus_(vehicle)"]).names == (
-        "Giant_panda",
-        "bus_(vehicle)",
-    )
+    assert Vocabulary.from_categories(["Giant_panda", "bus_(vehicle)"]).names == ("Giant_panda", "bus_(vehicle)")
 
 
 def test_repeated_synonym_of_one_category_counts_once():
@@ -52,8 +49,7 @@ def test_file(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
-    [(b"", "words.txt: the vocabulary is empty"), (b"\xff\xfe\x00d", "not a UTF-8 text")],
+    ("content", "message"), [(b"", "words.txt: the vocabulary is empty"), (b"\xff\xfe\x00d", "not a UTF-8 text")]
 )
 def test_bad_file(tmp_path, content, message):
     path = tmp_path / "words.txt"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from clipvis_core.whole_file import remove_unfinished, whole_file
+from clipvis_core.foundation.whole_file import remove_unfinished, whole_file
 
 
 def test_failure_keeps_the_old_file_and_leaves_nothing(tmp_path):

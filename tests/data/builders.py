@@ -30,9 +30,7 @@ def video_json(num_videos: int = 3, length: int = 4, height: int = 32, width: in
     videos, annotations = [], []
     for v in range(1, num_videos + 1):
         names = [f"video{v}/{t:05d}.jpg" for t in range(length)]
-        videos.append(
-            {"id": v, "height": height, "width": width, "length": length, "file_names": names}
-        )
+        videos.append({"id": v, "height": height, "width": width, "length": length, "file_names": names})
         for k in range(2):
             rles = [encode_box(height, width, 4 + 10 * k + t, 5, 8, 6 + k) for t in range(length)]
             boxes = [[4 + 10 * k + t, 5, 8, 6 + k] for t in range(length)]
@@ -70,9 +68,7 @@ def image_json(num_images: int = 4, height: int = 30, width: int = 40) -> dict:
     well."""
     images, annotations = [], []
     for i in range(num_images):
-        images.append(
-            {"id": 10 + i, "file_name": f"{10 + i:012d}.jpg", "height": height, "width": width}
-        )
+        images.append({"id": 10 + i, "file_name": f"{10 + i:012d}.jpg", "height": height, "width": width})
         for k in range(i):
             x, y, w, h = 3 + 5 * k, 4, 8, 9
             polygon = [x, y, x + w, y, x + w, y + h, x, y + h]

@@ -16,10 +16,7 @@ from clipvis_data.video_datasets import VideoInstanceDataset
 CLIP = [
     {"type": "ClipFrameSample", "num_frames": 2},
     {"type": "ClipInstanceTable"},
-    {
-        "type": "TransformBroadcaster",
-        "transforms": [{"type": "LoadRGBImage"}, {"type": "RasteriseRows"}],
-    },
+    {"type": "TransformBroadcaster", "transforms": [{"type": "LoadRGBImage"}, {"type": "RasteriseRows"}]},
     {"type": "PackClip"},
 ]
 
@@ -37,16 +34,12 @@ def run(repo_root, *arguments):
 
 def test_masks_are_tinted_and_the_rest_is_untouched(root):
     folder = {"img_path": "JPEGImages"}
-    dataset = VideoInstanceDataset(
-        data_root=str(root), ann_file="instances.json", data_prefix=folder, pipeline=CLIP
-    )
+    dataset = VideoInstanceDataset(data_root=str(root), ann_file="instances.json", data_prefix=folder, pipeline=CLIP)
     np.random.seed(0)
     sample = dataset[0]
     pictures = draw_sample(sample, dataset.metainfo["classes"])
     assert [picture.shape for picture in pictures] == [(32, 48, 3)] * 2
-    for picture, image, frame in zip(
-        pictures, sample["inputs"], sample["data_samples"], strict=True
-    ):
+    for picture, image, frame in zip(pictures, sample["inputs"], sample["data_samples"], strict=True):
         plain = image.numpy().transpose(1, 2, 0)
         np.testing.assert_array_equal(picture[24:], plain[24:])  # below every mask and label
         row = 0

@@ -7,16 +7,9 @@ import subprocess
 import sys
 
 import pytest
-from builders import (
-    image_json,
-    save_picture,
-    video_json,
-    write_images,
-    write_json,
-    write_videos,
-)
+from builders import image_json, save_picture, video_json, write_images, write_json, write_videos
 
-from clipvis_data import InputError
+from clipvis_core.foundation.errors import InputError
 from clipvis_data.preparation import check_annotation_file, check_root
 from clipvis_data.preparation.layouts import find_image_folder, published_count
 
@@ -199,12 +192,7 @@ def test_real_samples_pass(reference_dir, sample):
 
 def test_command_line(tmp_path, repo_root):
     def run(*arguments):
-        command = [
-            sys.executable,
-            str(repo_root / "tools" / "prepare_data.py"),
-            "check",
-            *arguments,
-        ]
+        command = [sys.executable, str(repo_root / "tools" / "prepare_data.py"), "check", *arguments]
         return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
     data = video_json()

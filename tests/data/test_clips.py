@@ -8,14 +8,7 @@ import numpy as np
 import pytest
 from mmcv.transforms import Compose, TransformBroadcaster
 
-from clipvis_data.transforms import (
-    ClipFrameSample,
-    ClipInstanceTable,
-    FlipFrame,
-    PackClip,
-    RasteriseRows,
-    ResizeFrame,
-)
+from clipvis_data.transforms import ClipFrameSample, ClipInstanceTable, FlipFrame, PackClip, RasteriseRows, ResizeFrame
 from clipvis_data.transforms.clips import shortest_side_size
 
 CASES = ["c0_0", *(f"c{i}_{j}" for i in range(1, 6) for j in range(3))]
@@ -96,9 +89,7 @@ def test_published_output_to_the_byte(goldens, key):
     record, arrays = goldens
     case = next(case for case in record["cases"] if case["key"] == key)
     expected = arrays[f"{key}_image"]
-    sides = [next(s for s in case["min_size"] if s == min(expected.shape[2:]))] * len(
-        case["frames"]
-    )
+    sides = [next(s for s in case["min_size"] if s == min(expected.shape[2:]))] * len(case["frames"])
     flips = read_flips(case, expected, record, arrays, sides)
     packed = run_case(case, record, arrays, short_sides=sides, flips=flips)
     assert packed["inputs"].dtype.is_floating_point is False
@@ -175,8 +166,7 @@ def test_a_clip_without_frames_is_refused(arguments):
 
 
 @pytest.mark.parametrize(
-    ("size", "expected"),
-    [((480, 854), (800, 1333)), ((100, 400), (333, 1333)), ((33, 50), (800, 1212))],
+    ("size", "expected"), [((480, 854), (800, 1333)), ((100, 400), (333, 1333)), ((33, 50), (800, 1212))]
 )
 def test_resize_rule(size, expected):
     height, width = size

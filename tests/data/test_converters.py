@@ -8,7 +8,8 @@ import pytest
 from builders import encode_box, image_json, save_picture, write_json
 from mmdet.registry import DATASETS
 
-from clipvis_data import InputError, VideoInstanceDataset
+from clipvis_core.foundation.errors import InputError
+from clipvis_data import VideoInstanceDataset
 from clipvis_data.preparation import burst_to_ytvis, drop_rare_annotations
 
 
@@ -66,9 +67,7 @@ def burst_json():
         "track_category_ids": {"1": 805, "7": 4},
         "segmentations": [{"1": entry(3), "7": entry(9)}, {"7": entry(12)}],
     }
-    categories = [
-        {"id": i, "name": n} for i, n in ((2, "aerosol_can"), (4, "airplane"), (805, "person"))
-    ]
+    categories = [{"id": i, "name": n} for i, n in ((2, "aerosol_can"), (4, "airplane"), (805, "person"))]
     return {"sequences": [sequence], "categories": categories, "split": "val"}
 
 
@@ -83,11 +82,7 @@ def test_burst_as_the_published_script_writes_it(tmp_path):
     assert video["metadata"] == {"dataset": "HACS"}
     assert [i["frame_index"] for i in result["images"]] == [1, 31]
     names = [(c["id"], c["name"], c["split"]) for c in result["categories"]]
-    assert names == [
-        (1, "aerosol_can", "uncommon"),
-        (2, "airplane", "common"),
-        (3, "person", "common"),
-    ]
+    assert names == [(1, "aerosol_can", "uncommon"), (2, "airplane", "common"), (3, "person", "common")]
     first, second = result["annotations"]
     assert (first["id"], first["category_id"]) == (0, 3)
     assert (second["id"], second["category_id"]) == (1, 2)
@@ -114,14 +109,8 @@ def test_burst_repaired_and_read_back(tmp_path):
     [
         (lambda d: d.pop("sequences"), r"no list 'sequences'"),
         (lambda d: d["sequences"][0].pop("dataset"), r"field 'dataset' is missing"),
-        (
-            lambda d: d["sequences"][0]["segmentations"].pop(),
-            r"one object for each annotated frame",
-        ),
-        (
-            lambda d: d["sequences"][0]["track_category_ids"].update({"1": 9}),
-            r"track 1 has category 9",
-        ),
+        (lambda d: d["sequences"][0]["segmentations"].pop(), r"one object for each annotated frame"),
+        (lambda d: d["sequences"][0]["track_category_ids"].update({"1": 9}), r"track 1 has category 9"),
         (
             lambda d: d["sequences"][0]["segmentations"][0]["7"].update(rle="0"),
             r"segmentations\[0\], track 7 has runs of 0 pixels",

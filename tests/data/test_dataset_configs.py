@@ -14,10 +14,7 @@ VIDEO_SETS = {
     "ytvis2019": [("train.json", "train/JPEGImages"), ("valid.json", "valid/JPEGImages")],
     "ytvis2021": [("train.json", "train/JPEGImages"), ("valid.json", "valid/JPEGImages")],
     "ovis": [("annotations_train.json", "train"), ("annotations/annotations_valid.json", "valid")],
-    "lvvis": [
-        ("train/train_ytvis_style.json", "train/JPEGImages"),
-        ("val/val_instances_.json", "val/JPEGImages"),
-    ],
+    "lvvis": [("train/train_ytvis_style.json", "train/JPEGImages"), ("val/val_instances_.json", "val/JPEGImages")],
     "burst": [None, ("b2y_val.json", "val")],
 }
 IMAGE_SETS = {

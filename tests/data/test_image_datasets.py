@@ -10,13 +10,9 @@ from builders import image_json, save_picture, write_images, write_json
 from mmdet.registry import DATASETS
 from pycocotools import mask as mask_api
 
-from clipvis_data import InputError
+from clipvis_core.foundation.errors import InputError
 
-PIPELINE = [
-    {"type": "LoadRGBImage"},
-    {"type": "LargeScaleJitter", "size": (32, 32)},
-    {"type": "mmdet.PackDetInputs"},
-]
+PIPELINE = [{"type": "LoadRGBImage"}, {"type": "LargeScaleJitter", "size": (32, 32)}, {"type": "mmdet.PackDetInputs"}]
 
 
 def build(root, kind="CocoInstanceDataset", **kwargs):
@@ -168,10 +164,7 @@ def test_real_coco(reference_dir):
 
 def test_real_lvis_records(reference_dir):
     dataset = build(
-        reference_dir / "samples" / "evaluator",
-        "LVISInstanceDataset",
-        ann_file="lvis_val_100.json",
-        check_files=False,
+        reference_dir / "samples" / "evaluator", "LVISInstanceDataset", ann_file="lvis_val_100.json", check_files=False
     )
     assert len(dataset) == 100
     without_rare = build(

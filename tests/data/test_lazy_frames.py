@@ -10,7 +10,7 @@ from builders import save_picture, video_json, write_videos
 from mmdet.registry import DATASETS
 from mmengine.dataset import pseudo_collate
 
-from clipvis_data import InputError
+from clipvis_core.foundation.errors import InputError
 from clipvis_data.transforms import FrameSequence
 
 FRAME = [{"type": "LoadRGBImage"}, {"type": "ResizeFrame", "short_sides": 16}]

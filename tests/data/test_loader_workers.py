@@ -29,9 +29,7 @@ class Killed:
 def test_workers_outlive_signals_but_not_their_parents_word(threads):
     before = torch.get_num_threads()
     torch.set_num_threads(threads)  # with 2, workers have a thread before they are told of signals
-    loader = DataLoader(
-        Killed(), num_workers=1, worker_init_fn=stay_with_main, persistent_workers=True
-    )
+    loader = DataLoader(Killed(), num_workers=1, worker_init_fn=stay_with_main, persistent_workers=True)
     pids = {int(batch) for batch in loader}
     assert len(pids) == 1
     assert os.getpid() not in pids
@@ -70,7 +68,5 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 def test_workers_do_not_outlive_a_killed_main_process():
     # An orphan would hold this pipe open, and the call would not return.
-    killed = subprocess.run(
-        [sys.executable, "-c", ORPHANS], capture_output=True, text=True, timeout=60, check=False
-    )
+    killed = subprocess.run([sys.executable, "-c", ORPHANS], capture_output=True, text=True, timeout=60, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr

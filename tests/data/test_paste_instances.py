@@ -28,9 +28,7 @@ def scene(boxes, grey):
     return {
         "img": np.full((SIZE, SIZE, 3), grey, np.uint8),
         "gt_masks": bitmap_masks(masks),
-        "gt_bboxes": np.array([[x, y, x + w, y + h] for x, y, w, h in boxes], np.float32).reshape(
-            -1, 4
-        ),
+        "gt_bboxes": np.array([[x, y, x + w, y + h] for x, y, w, h in boxes], np.float32).reshape(-1, 4),
         "gt_bboxes_labels": np.arange(len(boxes)) + grey,
     }
 
@@ -54,9 +52,7 @@ def test_what_lies_below_is_covered():
     np.testing.assert_array_equal(masks[2], pasted)
 
 
-@pytest.mark.parametrize(
-    ("min_visible", "labels"), [(0.2, [10, 200]), (0.21, [200]), (0, [10, 200])]
-)
+@pytest.mark.parametrize(("min_visible", "labels"), [(0.2, [10, 200]), (0.21, [200]), (0, [10, 200])])
 def test_an_object_that_is_hardly_visible_is_dropped(min_visible, labels):
     np.random.seed(0)
     results = paste([(0, 0, 10, 2)], [(0, 0, 8, 8)], min_visible=min_visible)
@@ -81,9 +77,7 @@ def test_an_image_without_objects_gets_some():
     assert paste([], [(0, 0, 3, 3)])["gt_bboxes"].tolist() == [[0, 0, 3, 3]]
 
 
-BOXES = st.lists(
-    st.tuples(*[st.integers(0, 16)] * 2, *[st.integers(1, 8)] * 2), min_size=0, max_size=6
-)
+BOXES = st.lists(st.tuples(*[st.integers(0, 16)] * 2, *[st.integers(1, 8)] * 2), min_size=0, max_size=6)
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)

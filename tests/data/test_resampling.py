@@ -32,9 +32,7 @@ def filter_rows(image: np.ndarray, length: int) -> np.ndarray:
 
 @relaxed
 @given(sides, sides, sides, sides, st.tuples(*[st.floats(0, 1)] * 4), st.integers(0, 999))
-def test_rows_first_then_columns_whatever_the_crop(
-    height, width, new_height, new_width, part, seed
-):
+def test_rows_first_then_columns_whatever_the_crop(height, width, new_height, new_width, part, seed):
     image = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
     whole = filter_rows(image.swapaxes(0, 1), new_width).swapaxes(0, 1)
     whole = filter_rows(whole, new_height)

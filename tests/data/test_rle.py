@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from pycocotools import mask as mask_api
 
-from clipvis_data.errors import InputError
+from clipvis_core.foundation.errors import InputError
 from clipvis_data.rle import RleError, validate_rle, validate_rles
 
 

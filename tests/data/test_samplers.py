@@ -12,13 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
-from clipvis_data.samplers import (
-    AspectRatioBatches,
-    EndlessSampler,
-    RepeatFactorSampler,
-    repeat_factors,
-    seek,
-)
+from clipvis_data.samplers import AspectRatioBatches, EndlessSampler, RepeatFactorSampler, repeat_factors, seek
 
 relaxed = settings(max_examples=40, deadline=None, derandomize=True)
 
@@ -87,9 +81,7 @@ def test_worked_factors():
         for image in range(count):
             labels[100 * label + image] = [label, label]
     factors = repeat_factors(labels, 0.01)
-    assert factors[[0, 100, 200, 300, 999]].tolist() == pytest.approx(
-        [3.162, 2.236, 1.581, 1, 1], abs=1e-3
-    )
+    assert factors[[0, 100, 200, 300, 999]].tolist() == pytest.approx([3.162, 2.236, 1.581, 1, 1], abs=1e-3)
 
 
 def test_factors_round_up_as_often_as_their_fraction_says():

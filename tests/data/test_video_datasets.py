@@ -12,7 +12,8 @@ from builders import encode_box, save_picture, video_json, write_json, write_vid
 from mmdet.registry import DATASETS
 from pycocotools import mask as mask_api
 
-from clipvis_data import InputError, VideoInstanceDataset
+from clipvis_core.foundation.errors import InputError
+from clipvis_data import VideoInstanceDataset
 
 TRAIN = [
     {"type": "ClipFrameSample", "num_frames": 2},
@@ -123,12 +124,7 @@ def test_all_mask_forms_give_the_same_masks(tmp_path, data):
     flat[5:11, 4:12] = 1
     runs = np.diff(np.concatenate([[0], np.flatnonzero(np.diff(flat.ravel("F"))) + 1, [flat.size]]))
     polygon = [4.0, 5.0, 12.0, 5.0, 12.0, 11.0, 4.0, 11.0]
-    forms = [
-        encode_box(32, 48, *box),
-        {"size": [32, 48], "counts": runs.tolist()},
-        [polygon, [1.0, 2.0]],
-        [[1.0, 2.0]],
-    ]
+    forms = [encode_box(32, 48, *box), {"size": [32, 48], "counts": runs.tolist()}, [polygon, [1.0, 2.0]], [[1.0, 2.0]]]
     data["annotations"] = [{**data["annotations"][0], "segmentations": forms, "bboxes": [box] * 4}]
     write_videos(tmp_path, data)
     frames = build(tmp_path).get_data_info(0)["images"]
@@ -154,9 +150,7 @@ def test_boxes_may_be_missing_and_null_boxes_drop_the_frame(tmp_path, data):
 
 def test_windows_file_names(tmp_path, data):
     for video in data["videos"]:
-        video["file_names"] = [
-            "D:\\data\\" + name.replace("/", "\\") for name in video["file_names"]
-        ]
+        video["file_names"] = ["D:\\data\\" + name.replace("/", "\\") for name in video["file_names"]]
     for t, name in enumerate(data["videos"][0]["file_names"]):
         save_picture(tmp_path / "JPEGImages" / "/".join(name.split("\\")[-2:]), 32, 48, t)
     data["videos"] = data["videos"][:1]
@@ -271,11 +265,7 @@ FAULTS = {
     ),
     "mask a number": (["annotations", 0, "segmentations", 1], 3, "is a int, not an RLE object"),
     "polygon of text": (["annotations", 0, "segmentations", 1], [["a"] * 6], "not a list of num"),
-    "polygon not finite": (
-        ["annotations", 0, "segmentations", 1],
-        [[float("nan")] * 6],
-        "not a list of numbers",
-    ),
+    "polygon not finite": (["annotations", 0, "segmentations", 1], [[float("nan")] * 6], "not a list of numbers"),
     "duplicate category": (["categories", 1, "id"], 1, "have the same id 1"),
 }
 
@@ -301,8 +291,7 @@ def test_missing_frames_are_named_once_and_counted(tmp_path, data):
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
-    [("{", "not valid json"), ("[]", "holds a list"), ("\xff", "not valid json|cannot be read")],
+    ("text", "message"), [("{", "not valid json"), ("[]", "holds a list"), ("\xff", "not valid json|cannot be read")]
 )
 def test_broken_files(tmp_path, text, message):
     (tmp_path / "instances.json").write_text(text, encoding="latin-1")
@@ -318,9 +307,7 @@ def test_deeply_nested_json(tmp_path):
 
 def test_the_vocabulary_must_belong_to_the_file(tmp_path, data):
     write_videos(tmp_path, data)
-    with pytest.raises(
-        InputError, match=r"category id 1 is 'dog', but vocabulary ovis has 'Person'"
-    ):
+    with pytest.raises(InputError, match=r"category id 1 is 'dog', but vocabulary ovis has 'Person'"):
         build(tmp_path, vocabulary="ovis")
     words = tmp_path / "words.txt"
     words.write_text("dog\ncat\nemu\n")

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from clipvis_data.errors import InputError
+from clipvis_core.foundation.errors import InputError
 from clipvis_data.vocabularies import available_vocabularies, load_vocabulary
 
 COUNTS = {
@@ -24,15 +24,7 @@ GROUP_COUNTS = {
     "ytvis2019": {"base": 33, "novel": 7},
     "ytvis2021": {"base": 34, "novel": 6},
     "lvvis": {"base": 641, "novel": 555},
-    "burst": {
-        "base": 386,
-        "novel": 96,
-        "common": 64,
-        "uncommon": 418,
-        "frequent": 195,
-        "rare": 96,
-        "distractor": 42,
-    },
+    "burst": {"base": 386, "novel": 96, "common": 64, "uncommon": 418, "frequent": 195, "rare": 96, "distractor": 42},
     "ovis": {},
     "coco2017": {},
     "emojivis": {"base": 321, "novel": 79},
@@ -57,13 +49,9 @@ def test_counts_and_groups(name):
 
 @pytest.mark.parametrize("name", sorted(COUNTS.keys() - {"emojivis"}))
 def test_lists_equal_the_reference(name, reference_dir):
-    records = json.loads((reference_dir / "vocabularies" / f"{name}.json").read_text())[
-        "categories"
-    ]
+    records = json.loads((reference_dir / "vocabularies" / f"{name}.json").read_text())["categories"]
     vocabulary = load_vocabulary(name)
-    assert [(c.id, c.name) for c in vocabulary.categories] == [
-        (r["id"], r["name"]) for r in records
-    ]
+    assert [(c.id, c.name) for c in vocabulary.categories] == [(r["id"], r["name"]) for r in records]
     for category, record in zip(vocabulary.categories, records, strict=True):
         assert category.frequency == record.get("frequency")
         assert category.prompt_name == record.get("prompt_name", record["name"])
@@ -113,10 +101,7 @@ def test_word_list(tmp_path):
 
 def test_json_of_the_same_form_and_annotation_files(tmp_path):
     path = tmp_path / "mine.json"
-    categories = [
-        {"id": 7, "name": "b", "partition": 3},
-        {"id": 2, "name": "a", "synonyms": ["aa"]},
-    ]
+    categories = [{"id": 7, "name": "b", "partition": 3}, {"id": 2, "name": "a", "synonyms": ["aa"]}]
     path.write_text(json.dumps({"categories": categories}))
     vocabulary = load_vocabulary(path)
     assert vocabulary.names == ("a", "b")

@@ -9,14 +9,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 IGNORED = {".venv", ".git", "build", "outputs", "work_dirs", "datasets", "node_modules"}
-DOCUMENTS = sorted(
-    path for path in ROOT.rglob("*.md") if not IGNORED & set(path.relative_to(ROOT).parts)
-)
+DOCUMENTS = sorted(path for path in ROOT.rglob("*.md") if not IGNORED & set(path.relative_to(ROOT).parts))
 
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
-FILE = re.compile(
-    r"(?<![\w/.-])((?:tools|configs|packages|tests|docs|assets)/[\w./-]*\w\.(?:py|sh|md|txt|mp4))"
-)
+FILE = re.compile(r"(?<![\w/.-])((?:tools|configs|packages|tests|docs|assets)/[\w./-]*\w\.(?:py|sh|md|txt|mp4))")
 TARGET = re.compile(r"`make ([a-z]+)|^\s*make ([a-z]+)", re.MULTILINE)
 
 

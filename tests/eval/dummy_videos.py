@@ -45,9 +45,7 @@ class DummyVideoModel(BaseModel):
             scores = torch.tensor([video / 200, video / 300]) + self.bias.detach()
             tracks = [[full_rle(video % 7), None, full_rle(3)] for _ in scores]
             sample = TrackDataSample(metainfo={"video_id": video, "video_length": FRAMES})
-            sample.pred_tracks = InstanceData(
-                scores=scores, labels=torch.tensor([0, 1]), segmentations=tracks
-            )
+            sample.pred_tracks = InstanceData(scores=scores, labels=torch.tensor([0, 1]), segmentations=tracks)
             samples.append(sample)
         return samples
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from clipvis_data.errors import InputError
+from clipvis_core.foundation.errors import InputError
 from clipvis_eval.image_ap import evaluate_images
 from clipvis_eval.track_ap import evaluate_files
 
@@ -21,15 +21,7 @@ def ground_truth():
     return {
         "videos": [{"id": 3, "height": 4, "width": 5, "length": 2}],
         "categories": [{"id": 1, "name": "a", "partition": 0}],
-        "annotations": [
-            {
-                "id": 1,
-                "video_id": 3,
-                "category_id": 1,
-                "segmentations": [MASK, None],
-                "areas": [9, 0],
-            }
-        ],
+        "annotations": [{"id": 1, "video_id": 3, "category_id": 1, "segmentations": [MASK, None], "areas": [9, 0]}],
     }
 
 
@@ -132,10 +124,7 @@ TRUTH_FAULTS = {
     "huge video": (lambda t: t["videos"][0].update(height=10**9), "videos[0]: height x width"),
     "twice": (lambda t: t["annotations"].append(t["annotations"][0]), "annotations[1]: id 1 is al"),
     "other video": (lambda t: t["annotations"][0].update(video_id=8), "annotations[0]: video_id 8"),
-    "nan area": (
-        lambda t: t["annotations"][0].update(areas=[float("nan")]),
-        "annotations[0]: areas",
-    ),
+    "nan area": (lambda t: t["annotations"][0].update(areas=[float("nan")]), "annotations[0]: areas"),
     "occlusion": (lambda t: t["annotations"][0].update(occlusion=["some"]), "occlusion has labels"),
     "polygon": (
         lambda t: t["annotations"][0].update(segmentations=[[[1, 2, 3]], None]),
@@ -158,8 +147,7 @@ def test_records_of_any_layout_are_read_alike(tmp_path, monkeypatch):
 
     monkeypatch.setattr(json_stream, "_CHUNK_BYTES", 64)
     records = [
-        {"segmentations": [{"counts": "x", "size": [1, 2]}], "score": i, "name": '{"segmentations"'}
-        for i in range(30)
+        {"segmentations": [{"counts": "x", "size": [1, 2]}], "score": i, "name": '{"segmentations"'} for i in range(30)
     ]
     for indent in (None, 1):
         path = tmp_path / "r.json"
@@ -203,9 +191,7 @@ def test_the_command_line(tmp_path, kind):
         assert metrics["protocol"] == "published"
 
 
-def test_the_command_line_takes_categories_as_one_and_refuses_sizes_of_videos(
-    tmp_path, repo_root, monkeypatch, capsys
-):
+def test_the_command_line_takes_categories_as_one_and_refuses_sizes_of_videos(tmp_path, repo_root, monkeypatch, capsys):
     monkeypatch.syspath_prepend(str(repo_root / "tools"))
     import evaluate
 
@@ -227,11 +213,7 @@ def test_the_command_line_takes_categories_as_one_and_refuses_sizes_of_videos(
 
 
 def test_image_files(tmp_path):
-    gt = {
-        "images": [{"id": 1, "height": 4, "width": 5}],
-        "categories": [{"id": 1, "name": "a"}],
-        "annotations": [],
-    }
+    gt = {"images": [{"id": 1, "height": 4, "width": 5}], "categories": [{"id": 1, "name": "a"}], "annotations": []}
     dt = [{"image_id": 1, "category_id": 1, "score": 0.5, "segmentation": MASK | {"counts": "1"}}]
     files = write(tmp_path, gt, dt)
     with pytest.raises(InputError, match=r"record 0: segmentation has"):

@@ -15,7 +15,7 @@ from pycocotools import mask as coco_mask
 from rlemasklib import RLEMask
 
 import clipvis_eval.metrics  # noqa: F401 - registers
-from clipvis_data.errors import InputError
+from clipvis_core.foundation.errors import InputError
 from clipvis_eval.best_tracks import distinct_tracks
 from clipvis_eval.results_file import Prediction
 
@@ -39,9 +39,7 @@ def bars(*frames):
 def write_truth(path, objects, videos=1):
     """Objects (video, category, masks of two frames), as a YouTube-VIS json."""
     data = {
-        "videos": [
-            {"id": v + 1, "height": HEIGHT, "width": WIDTH, "length": 2} for v in range(videos)
-        ],
+        "videos": [{"id": v + 1, "height": HEIGHT, "width": WIDTH, "length": 2} for v in range(videos)],
         "categories": [{"id": 1, "name": "dog"}, {"id": 2, "name": "swan"}],
         "annotations": [
             {"id": i + 1, "video_id": v, "category_id": c, "iscrowd": crowd, "segmentations": masks}
@@ -73,13 +71,7 @@ FAR = bars((12, 4), (12, 4))
 
 def test_figures_of_two_videos(tmp_path):
     truth = write_truth(tmp_path / "gt.json", [(1, 1, WHOLE, 0), (2, 2, WHOLE, 0)], videos=2)
-    found = evaluate(
-        truth,
-        [
-            [(0.9, 1, FAR), (0.5, 1, HALF), (0.4, 0, bars((0, 8), (0, 8)))],
-            [(0.9, 0, HALF)],
-        ],
-    )
+    found = evaluate(truth, [[(0.9, 1, FAR), (0.5, 1, HALF), (0.4, 0, bars((0, 8), (0, 8)))], [(0.9, 0, HALF)]])
     assert found == {
         "best_track/mean_iou": pytest.approx((0.8 + 0.5) / 2),
         "best_track/found": 2,

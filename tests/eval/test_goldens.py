@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from clipvis_data.errors import InputError
+from clipvis_core.foundation.errors import InputError
 from clipvis_eval.summary import metric_names
 from clipvis_eval.track_ap import evaluate_files
 
@@ -39,10 +39,7 @@ def test_every_reference_number(goldens, evaluator):
             continue
         expected = evaluators[evaluator]
         result = evaluate_files(
-            folder / f"{case}_gt.json",
-            folder / f"{case}_dt.json",
-            benchmark=benchmark,
-            protocol=protocol,
+            folder / f"{case}_gt.json", folder / f"{case}_dt.json", benchmark=benchmark, protocol=protocol
         )
         pairs = list(zip(metric_names(benchmark), expected["stats"], strict=True))
         assert [number(result.metrics[name]) for name, _ in pairs] == pytest.approx(
@@ -50,9 +47,10 @@ def test_every_reference_number(goldens, evaluator):
         ), case
         for group, numbers in expected["groups"].items():
             ours = result.metrics if group == "all" else result.groups[group]
-            assert {name: number(ours[name]) for name in numbers} == pytest.approx(
-                numbers, abs=1e-12, rel=0
-            ), (case, group)
+            assert {name: number(ours[name]) for name in numbers} == pytest.approx(numbers, abs=1e-12, rel=0), (
+                case,
+                group,
+            )
         categories = json.loads((folder / f"{case}_gt.json").read_text())["categories"]
         names = {str(category["id"]): category["name"] for category in categories}
         for category, numbers in expected["per_category"].items():
@@ -69,7 +67,5 @@ def test_a_length_mismatch_names_the_record(goldens):
     folder, _ = goldens
     with pytest.raises(InputError, match=r"record 0: segmentations has 3 entries.*\(7 more bad\)"):
         evaluate_files(
-            folder / "ytvis_len_mismatch_gt.json",
-            folder / "ytvis_len_mismatch_dt.json",
-            benchmark="ytvis2019",
+            folder / "ytvis_len_mismatch_gt.json", folder / "ytvis_len_mismatch_dt.json", benchmark="ytvis2019"
         )

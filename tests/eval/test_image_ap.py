@@ -13,7 +13,7 @@ from mmengine.structures import InstanceData
 from pycocotools import mask as coco_mask
 
 import clipvis_eval.metrics  # noqa: F401 - registers
-from clipvis_data.errors import InputError
+from clipvis_core.foundation.errors import InputError
 from clipvis_eval.image_ap import evaluate_images, limit_detections
 from clipvis_eval.metrics.image_metrics import encode_masks
 
@@ -46,9 +46,7 @@ def lvis_truth():
         {"id": i, "height": 4, "width": 5, "neg_category_ids": n, "not_exhaustive_category_ids": e}
         for i, (n, e) in enumerate(sets, 1)
     ]
-    categories = [
-        {"id": i, "name": f"c{i}", "frequency": f, "image_count": 1} for i, f in enumerate("fcr", 1)
-    ]
+    categories = [{"id": i, "name": f"c{i}", "frequency": f, "image_count": 1} for i, f in enumerate("fcr", 1)]
     return {"images": images, "categories": categories, "annotations": annotations}
 
 
@@ -71,11 +69,7 @@ def sample(image, found):
 def test_lvis_rules(tmp_path):
     (tmp_path / "gt.json").write_text(json.dumps(lvis_truth()))
     metric = METRICS.build(
-        {
-            "type": "CLIPVISLVISMetric",
-            "ann_file": str(tmp_path / "gt.json"),
-            "outfile_prefix": str(tmp_path / "out"),
-        }
+        {"type": "CLIPVISLVISMetric", "ann_file": str(tmp_path / "gt.json"), "outfile_prefix": str(tmp_path / "out")}
     )
     metric.dataset_meta = {}
     metric.process(
@@ -109,8 +103,7 @@ def coco_case(folder, annotations, detections):
         "images": [{"id": 1, "height": 60, "width": 80}],
         "categories": [{"id": 1, "name": "dog"}, {"id": 5, "name": "cat"}],
         "annotations": [
-            record(item)
-            | {"id": i, "area": item[3] ** 2, "iscrowd": 0, "bbox": [*item[1:3], item[3], item[3]]}
+            record(item) | {"id": i, "area": item[3] ** 2, "iscrowd": 0, "bbox": [*item[1:3], item[3], item[3]]}
             for i, item in enumerate(annotations, 1)
         ],
     }

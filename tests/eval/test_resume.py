@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from clipvis_data.errors import InputError
+from clipvis_core.foundation.errors import InputError
 from clipvis_eval.running import ResultStore
 
 VIDEOS = 6
@@ -63,9 +63,7 @@ def start(folder, work_dir, *options, seconds=0.0):
     environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
     command = [sys.executable, str(root / "tools/test.py"), str(folder / "config.py")]
     command += [str(folder / "weights.pth"), "--work-dir", str(folder / work_dir), *options]
-    return subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def finish(process):

@@ -8,7 +8,7 @@ import zipfile
 import pytest
 from PIL import Image
 
-from clipvis_data.errors import InputError
+from clipvis_core.foundation.errors import InputError
 from clipvis_data.vocabularies import load_vocabulary
 from clipvis_eval.burst_format import write_burst_results
 from clipvis_eval.burst_metrics import evaluate_burst
@@ -139,9 +139,7 @@ def test_a_result_list_becomes_burst_results(reference_dir, tmp_path):
         for key in ("id", "seq_name", "dataset", "annotated_image_paths"):
             assert ours[key] == theirs[key]
         assert sorted(ours["track_category_ids"].values()) == sorted(
-            c
-            for t, c in theirs["track_category_ids"].items()
-            if any(t in frame for frame in theirs["segmentations"])
+            c for t, c in theirs["track_category_ids"].items() if any(t in frame for frame in theirs["segmentations"])
         )
     # The same figures, though a track now has one score for all its frames.
     assert (

@@ -87,10 +87,7 @@ def plain(item):
 )
 def test_equals_the_plain_form(tmp_path_factory, preds, truths, frames_waiting, batch):
     files = write_files(tmp_path_factory.mktemp("case"), preds, truths)
-    with (
-        mock.patch.object(overlaps, "_MAX_WAITING_FRAMES", frames_waiting),
-        mock.patch.object(curves, "_BATCH", batch),
-    ):
+    with mock.patch.object(overlaps, "_MAX_WAITING_FRAMES", frames_waiting), mock.patch.object(curves, "_BATCH", batch):
         ours = evaluate_files(*files, benchmark="lvvis", protocol="corrected").metrics
     expected = plain_metrics([plain(p) for p in preds], [plain(t) for t in truths])
     assert {k for k in ours if ours[k] is None} == {k for k in expected if expected[k] is None}
@@ -106,8 +103,7 @@ def test_class_agnostic_takes_all_categories_as_one(tmp_path_factory, preds, tru
     options = {"benchmark": "lvvis", "protocol": "corrected", "class_agnostic": True}
     result = evaluate_files(*files, **options)
     expected = plain_metrics(
-        [plain(p | {"category_id": 7}) for p in preds],
-        [plain(t | {"category_id": 7}) for t in truths],
+        [plain(p | {"category_id": 7}) for p in preds], [plain(t | {"category_id": 7}) for t in truths]
     )
     assert {k: -1 if v is None else v for k, v in result.metrics.items()} == pytest.approx(
         {k: -1 if v is None else v for k, v in expected.items()}, abs=1e-12, rel=0
@@ -159,7 +155,5 @@ def test_swapping_predictions_of_equal_score_matters(tmp_path):
     values = []
     for preds in ([hit, miss], [miss, hit]):
         files = write_files(tmp_path, preds, [hit])
-        values.append(
-            evaluate_files(*files, benchmark="ytvis2019", protocol="corrected").metrics["AP"]
-        )
+        values.append(evaluate_files(*files, benchmark="ytvis2019", protocol="corrected").metrics["AP"])
     assert values == pytest.approx([1.0, 0.5])

@@ -12,7 +12,7 @@ from mmengine.evaluator import Evaluator
 from mmengine.structures import InstanceData
 
 import clipvis_eval.metrics  # noqa: F401 - registers
-from clipvis_data.errors import InputError
+from clipvis_core.foundation.errors import InputError
 from clipvis_eval.track_ap import evaluate_files
 
 CASES = {
@@ -27,13 +27,8 @@ def samples(records, truth):
     """Model outputs, video by video, with the masks as bytes as encoders give them."""
     for video in truth["videos"]:
         mine = [r for r in records if r["video_id"] == video["id"]]
-        tracks = [
-            [m and {"size": m["size"], "counts": m["counts"].encode()} for m in r["segmentations"]]
-            for r in mine
-        ]
-        sample = TrackDataSample(
-            metainfo={"video_id": video["id"], "video_length": video["length"]}
-        )
+        tracks = [[m and {"size": m["size"], "counts": m["counts"].encode()} for m in r["segmentations"]] for r in mine]
+        sample = TrackDataSample(metainfo={"video_id": video["id"], "video_length": video["length"]})
         sample.pred_tracks = InstanceData(
             scores=torch.tensor([r["score"] for r in mine], dtype=torch.float64),
             labels=torch.tensor([r["category_id"] - 1 for r in mine], dtype=torch.long),
@@ -58,11 +53,7 @@ def test_a_metric_equals_the_evaluation_of_files(reference_dir, tmp_path, case, 
     metric = evaluator.metrics[0]
     numbers = evaluator.evaluate(len(truth["videos"]))
     expected = evaluate_files(
-        gt,
-        tmp_path / "dt.json",
-        benchmark=metric.benchmark,
-        protocol=metric.protocol,
-        class_agnostic=class_agnostic,
+        gt, tmp_path / "dt.json", benchmark=metric.benchmark, protocol=metric.protocol, class_agnostic=class_agnostic
     )
     assert metric.evaluate_file(tmp_path / "dt.json").metrics == expected.metrics
     for name, value in expected.metrics.items():
@@ -74,9 +65,7 @@ def test_a_metric_equals_the_evaluation_of_files(reference_dir, tmp_path, case, 
 
 def test_format_only_writes_and_does_not_evaluate(tmp_path):
     prefix = str(tmp_path / "new" / "results")
-    evaluator = Evaluator(
-        METRICS.build({"type": "OVISTrackMetric", "format_only": True, "outfile_prefix": prefix})
-    )
+    evaluator = Evaluator(METRICS.build({"type": "OVISTrackMetric", "format_only": True, "outfile_prefix": prefix}))
     video = {"id": 4, "length": 1}
     mask = {"size": [4, 5], "counts": "1330O03"}
     record = {"video_id": 4, "score": 0.5, "category_id": 7, "segmentations": [mask]}
@@ -91,10 +80,7 @@ def test_format_only_writes_and_does_not_evaluate(tmp_path):
         ({"type": "OVISTrackMetric", "format_only": True}, "needs outfile_prefix"),
         ({"type": "YTVISTrackMetric", "year": 2022, "ann_file": "x"}, "2019 or 2021"),
         ({"type": "TrackMetric", "benchmark": "mot", "ann_file": "x"}, "no benchmark 'mot'"),
-        (
-            {"type": "LVVISTrackMetric", "protocol": "new", "ann_file": "x"},
-            "no protocol 'new'",
-        ),
+        ({"type": "LVVISTrackMetric", "protocol": "new", "ann_file": "x"}, "no protocol 'new'"),
     ],
 )
 def test_arguments_that_do_not_fit_are_named(config, expected):

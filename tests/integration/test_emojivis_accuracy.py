@@ -44,15 +44,10 @@ def test_accuracy_is_that_of_the_shipped_model(results, shipped):
         results / "emojivis/val.json", results / "work/results.json",
         benchmark="ytvis2019", protocol="corrected",
     ).to_json()  # fmt: skip
-    for group, reached in (
-        ("", result["metrics"]),
-        *((f"_{k}", v) for k, v in result["groups"].items()),
-    ):
+    for group, reached in (("", result["metrics"]), *((f"_{k}", v) for k, v in result["groups"].items())):
         assert reached["AP"] >= shipped[f"AP{group}"] - MOST_LOST, group or "all"
 
 
 def test_objects_keep_their_track(results, shipped):
-    identity = identity_of_files(
-        results / "emojivis/val.json", results / "work/results.json", benchmark="ytvis2019"
-    )
+    identity = identity_of_files(results / "emojivis/val.json", results / "work/results.json", benchmark="ytvis2019")
     assert identity.share >= shipped["identity"] - MOST_LOST

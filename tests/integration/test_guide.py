@@ -68,8 +68,7 @@ def save_picture(path: Path, seed: int) -> None:
 def write_lvis(root: Path) -> None:
     vocabulary = load_vocabulary("lvis_v1")
     categories = [
-        {"id": c.id, "name": c.name, "frequency": "r" if c.split == "novel" else "f"}
-        for c in vocabulary.categories
+        {"id": c.id, "name": c.name, "frequency": "r" if c.split == "novel" else "f"} for c in vocabulary.categories
     ]
     for split in ("train", "val"):
         images, annotations = [], []
@@ -120,9 +119,7 @@ def write_coco(root: Path) -> None:
 def write_ytvis(root: Path) -> None:
     """YouTube-VIS's jsons over the videos of LV-VIS."""
     data = json.loads((root / "lvvis/val/val_instances_.json").read_text())
-    data["categories"] = [
-        {"id": c.id, "name": c.name} for c in load_vocabulary("ytvis2019").categories
-    ]
+    data["categories"] = [{"id": c.id, "name": c.name} for c in load_vocabulary("ytvis2019").categories]
     for annotation in data["annotations"]:
         annotation.update(category_id=1, bboxes=[[10, 10, 40, 35]] * 2)
     for split, content in (("train", data), ("valid", data | {"annotations": None})):
@@ -157,8 +154,7 @@ def write_lvvis(root: Path) -> None:
             }
         )
     categories = [
-        {"id": c.id, "name": c.name, "partition": 2 if c.split == "novel" else 1}
-        for c in vocabulary.categories
+        {"id": c.id, "name": c.name, "partition": 2 if c.split == "novel" else 1} for c in vocabulary.categories
     ]
     content = {"videos": videos, "annotations": annotations, "categories": categories}
     (root / "val/val_instances_.json").write_text(json.dumps(content))
@@ -251,8 +247,7 @@ def check_what_is_there(folder: Path) -> None:
     assert len(list((folder / "work_dirs/lvis/vis/iter_2").glob("*.jpg"))) == 4
     assert len(list((folder / "outputs/lvis_samples").iterdir())) == 4
     numbers, again = (
-        json.loads((folder / "work_dirs/lvvis_val" / name).read_text())
-        for name in ("metrics.json", "METRICS.json")
+        json.loads((folder / "work_dirs/lvvis_val" / name).read_text()) for name in ("metrics.json", "METRICS.json")
     )
     assert numbers == again
     assert numbers["groups"].keys() == {"base", "novel"}
@@ -272,10 +267,7 @@ def test_fine_tuning_on_videos_starts_from_the_image_model(inside):
         *(tools, "train.py", "configs/video/clipvis_r50_ytvis2019.py", "--work-dir", "ytvis"),
         *("--amp-dtype", "bfloat16", "--cfg-options", "load_from=coco/iter_2.pth"),
     )
-    coco, ytvis = (
-        "".join(path.read_text() for path in (inside / name).glob("*/*.log"))
-        for name in ("coco", "ytvis")
-    )
+    coco, ytvis = ("".join(path.read_text() for path in (inside / name).glob("*/*.log")) for name in ("coco", "ytvis"))
     assert re.search(r"Iter\(val\) \[4/4\] +coco/AP: [\d.]+", coco)
     assert "loaded coco/iter_2.pth" in ytvis
     assert "ytvis2019/AP" not in ytvis

@@ -81,9 +81,7 @@ def run(workplace, repo_root):
 
     def call(tool: str, *arguments: str, expect: int = 0) -> str:
         command = [sys.executable, str(repo_root / "tools" / tool), *map(str, arguments)]
-        result = subprocess.run(
-            command, cwd=workplace, env=environment, capture_output=True, text=True, check=False
-        )
+        result = subprocess.run(command, cwd=workplace, env=environment, capture_output=True, text=True, check=False)
         output = result.stdout + result.stderr
         assert result.returncode == expect, output
         return output
@@ -161,9 +159,7 @@ def test_mistakes_are_one_line(run, workplace):
     assert "no training schedule" in output
     (workplace / "my_videos/frames/v2/1.png").rename(workplace / "hidden.png")
     try:
-        output = run(
-            "train.py", "mine.py", "--work-dir", "failed", "--cfg-options", *SMALL, expect=2
-        )
+        output = run("train.py", "mine.py", "--work-dir", "failed", "--cfg-options", *SMALL, expect=2)
     finally:
         (workplace / "hidden.png").rename(workplace / "my_videos/frames/v2/1.png")
     assert "v2/1.png" in output

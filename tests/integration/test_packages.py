@@ -11,18 +11,8 @@ import sys
 import pytest
 import tomllib
 
-ARROWS = {
-    "core": set(),
-    "data": set(),
-    "eval": {"data"},
-    "train": {"core", "data", "eval"},
-}
-DISTRIBUTIONS = {
-    "cv2": "opencv-python",
-    "lap": "lapx",
-    "open_clip": "open_clip_torch",
-    "PIL": "pillow",
-}
+ARROWS = {"core": set(), "data": {"core"}, "eval": {"core", "data"}, "train": {"core", "data", "eval"}}
+DISTRIBUTIONS = {"cv2": "opencv-python", "lap": "lapx", "open_clip": "open_clip_torch", "PIL": "pillow"}
 #: Something each package registers with mmdet when it is imported.
 REGISTERED = {
     "core": ("MODELS", "CLIPVISVideo"),
@@ -30,6 +20,8 @@ REGISTERED = {
     "eval": ("METRICS", "LVVISTrackMetric"),
     "train": ("HOOKS", "VocabularyHook"),
 }
+
+REGISTERS = {"core": "clipvis_core.models", "data": "clipvis_data", "eval": "clipvis_eval", "train": "clipvis_train"}
 
 packages = pytest.mark.parametrize("name", sorted(ARROWS))
 
@@ -49,9 +41,7 @@ def imported(folder) -> set[str]:
 
 def declared(project: dict) -> tuple[set[str], set[str]]:
     """Names of the required and of the optional dependencies."""
-    optional = [
-        entry for extra in project.get("optional-dependencies", {}).values() for entry in extra
-    ]
+    optional = [entry for extra in project.get("optional-dependencies", {}).values() for entry in extra]
     return tuple(
         {re.match(r"[\w.-]+", entry)[0].replace("_", "-").lower() for entry in entries}
         for entries in (project["dependencies"], optional)
@@ -82,18 +72,13 @@ def test_imports_and_registers_without_the_others(repo_root, name, tmp_path):
 import sys
 for absent in {absent}:
     sys.modules[absent] = None
-import clipvis_{name}, mmdet.registry
+import {REGISTERS[name]}, mmdet.registry, clipvis_{name}
 assert clipvis_{name}.__file__.startswith({str(tmp_path)!r})
 assert mmdet.registry.{registry}.get({part!r}) is not None
 """
     environment = {"PYTHONPATH": str(tmp_path), "PATH": "", "HOME": str(tmp_path)}
     result = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        env=environment,
-        check=False,
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, env=environment, check=False
     )
     assert result.returncode == 0, result.stderr
 

@@ -24,18 +24,12 @@ LEAST_SCORE = 0.4
 def find_tracks() -> list[dict]:
     """Label, score and masks of the surest tracks in three frames of the demo clip."""
     inferencer = CLIPVISInferencer(
-        ROOT / "configs/photo_mini/photo_mini_video.py",
-        ROOT / "weights/photo_mini.safetensors",
-        vocabulary=WORDS,
+        ROOT / "configs/photo_mini/photo_mini_video.py", ROOT / "weights/photo_mini.safetensors", vocabulary=WORDS
     )
     frames = list(islice(open_frames(ROOT / "assets/street.mp4"), 0, 20, 8))
     result = inferencer(frames, progress=False)
     return [
-        {
-            "label": line.label,
-            "score": line.score,
-            "masks": list(result.tracks.segmentations[line.track - 1]),
-        }
+        {"label": line.label, "score": line.score, "masks": list(result.tracks.segmentations[line.track - 1])}
         for line in result.summary(LEAST_SCORE)
     ]
 

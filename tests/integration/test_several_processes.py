@@ -19,7 +19,7 @@ CONFIG = """
 _base_ = "{root}/configs/quick/clips.py"
 
 custom_imports = dict(
-    imports=["clipvis_core", "clipvis_data", "clipvis_eval", "clipvis_train", "recording"],
+    imports=["clipvis_core.models", "clipvis_data", "clipvis_eval", "clipvis_train", "recording"],
 )
 model = dict(
     head=dict(num_queries=6, transformer_decoder=dict(num_layers=2)),
@@ -58,9 +58,7 @@ def write_clips(folder: Path) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             picture = Image.fromarray(rng.integers(0, 255, (8, 12, 3), dtype=np.uint8))
             picture.resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC).save(path)
-        videos.append(
-            {"id": video, "height": HEIGHT, "width": WIDTH, "length": FRAMES, "file_names": names}
-        )
+        videos.append({"id": video, "height": HEIGHT, "width": WIDTH, "length": FRAMES, "file_names": names})
         for track in range(2):
             masks, boxes = [], []
             for t in range(FRAMES):
@@ -118,14 +116,7 @@ def finished(folder, repo_root):
 
 def run_in_two(tool: Path, *arguments: str) -> None:
     """Runs a program in two processes of one thread each, which end in good order."""
-    launch = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        "--nproc-per-node",
-        "2",
-    ]
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     result = subprocess.run(
         [*launch, str(tool), *arguments, "--launcher", "pytorch"],
         capture_output=True,
@@ -180,13 +171,10 @@ def test_two_resumed_processes_go_on_with_the_same_samples(finished):
     (whole,) = records(finished, "one", 1)
     before, after = records(finished, "two", 2), records(finished, "two", 2, start=2)
     frames = [
-        [frame for part in parts for frame in part["frames"][i]]
-        for parts, i in ((before, 0), (before, 1), (after, 0))
+        [frame for part in parts for frame in part["frames"][i]] for parts, i in ((before, 0), (before, 1), (after, 0))
     ]
     assert frames == whole["frames"]
-    assert mean_loss(after, 0, "loss_mask") == pytest.approx(
-        whole["losses"][2]["loss_mask"], rel=1e-3
-    )
+    assert mean_loss(after, 0, "loss_mask") == pytest.approx(whole["losses"][2]["loss_mask"], rel=1e-3)
 
 
 def test_the_log_says_what_people_look_for(finished):

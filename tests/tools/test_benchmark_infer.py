@@ -47,9 +47,7 @@ def test_the_published_order_gives_the_same_tracks(small):
         return dict(zip(pairs, values, strict=True))
 
     theirs = by_pair(published.queries, published.labels, published.scores.tolist())
-    assert by_pair(ours.queries, ours.labels, ours.scores.tolist()) == pytest.approx(
-        theirs, rel=1e-3, abs=1e-5
-    )
+    assert by_pair(ours.queries, ours.labels, ours.scores.tolist()) == pytest.approx(theirs, rel=1e-3, abs=1e-5)
     masks = by_pair(published.queries, published.labels, published.segmentations)
     for pair, records in by_pair(ours.queries, ours.labels, ours.segmentations).items():
         for record, expected in zip(records, masks[pair], strict=True):

@@ -14,19 +14,7 @@ def figures(repo_root):
     parser = argparse.ArgumentParser()
     stages.add_arguments(parser)
     config = str(repo_root / "configs/quick/clips.py")
-    arguments = [
-        "--config",
-        config,
-        "--size",
-        "50",
-        "90",
-        "--repeats",
-        "1",
-        "--classes",
-        "3",
-        "--threads",
-        "1",
-    ]
+    arguments = ["--config", config, "--size", "50", "90", "--repeats", "1", "--classes", "3", "--threads", "1"]
     return stages.run(parser.parse_args(arguments))
 
 
@@ -35,9 +23,7 @@ def test_forms_agree_and_stages_add_up(figures):
     for stages in figures["seconds"].values():
         parts = sum(value for stage, value in stages.items() if stage != "total")
         assert parts == pytest.approx(stages["total"], abs=1e-3)
-    exact, low = (
-        figures["difference_from_float32"][name] for name in ("published_order", "bfloat16")
-    )
+    exact, low = (figures["difference_from_float32"][name] for name in ("published_order", "bfloat16"))
     assert exact["iou_max"] < 1e-5
     assert exact["mask_overlap_mean"] > 0.999
     assert exact["iou_max"] < low["iou_max"] < 0.05

@@ -17,9 +17,7 @@ def step(repo_root):
     add_arguments(parser)
     config = str(repo_root / "configs/quick/photos.py")
     torch.manual_seed(0)
-    return training_step(
-        parser.parse_args(["--config", config, "--size", "64", "96", "--objects", "3"])
-    )
+    return training_step(parser.parse_args(["--config", config, "--size", "64", "96", "--objects", "3"]))
 
 
 def test_the_published_order_gives_the_same_losses(step):
@@ -45,10 +43,7 @@ def test_the_published_order_pools_the_same_clip_features(step):
     some = masks.flatten(2).any(dim=-1)
     pooled = embed_regions(step.model, dense, masks)
     torch.testing.assert_close(
-        pooled[some],
-        step.model.backbone.region_embeddings(dense, masks)[some],
-        rtol=1e-4,
-        atol=1e-5,
+        pooled[some], step.model.backbone.region_embeddings(dense, masks)[some], rtol=1e-4, atol=1e-5
     )
 
 

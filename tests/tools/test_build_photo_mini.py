@@ -14,10 +14,9 @@ from PIL import Image
 from pycocotools import mask as rle_tools
 from safetensors.torch import save
 
-from clipvis_core.errors import InputError
+from clipvis_core.foundation.errors import InputError
 from clipvis_core.models import ConSEEncoder
 from clipvis_core.models.static_text import piece_rows, word_pieces
-from clipvis_data import InputError as DataInputError
 
 WIDTH, HEADS = 12, 3
 
@@ -81,10 +80,7 @@ def bert_by_the_book(state: dict[str, torch.Tensor], rows: list[int], layers: in
         )
         scores = query @ key.transpose(1, 2) / (WIDTH / HEADS) ** 0.5
         mixed = (scores.softmax(dim=-1) @ value).transpose(0, 1).flatten(1)
-        x = norm(
-            x + dense(mixed, f"{here}.attention.output.dense"),
-            f"{here}.attention.output.LayerNorm",
-        )
+        x = norm(x + dense(mixed, f"{here}.attention.output.dense"), f"{here}.attention.output.LayerNorm")
         inner = F.gelu(dense(x, f"{here}.intermediate.dense"))
         x = norm(x + dense(inner, f"{here}.output.dense"), f"{here}.output.LayerNorm")
     return F.normalize(x.mean(dim=0), dim=0)
@@ -186,10 +182,7 @@ def annotated(tmp_path):
     box = [[8, 8, 16, 8, 16, 16, 8, 16]]
     photos = {
         "categories": categories,
-        "images": [
-            {"id": 1, "file_name": "a.png", **size},
-            {"id": 2, "file_name": "b.png", "tiny": True, **size},
-        ],
+        "images": [{"id": 1, "file_name": "a.png", **size}, {"id": 2, "file_name": "b.png", "tiny": True, **size}],
         "annotations": [
             {"image_id": 1, "category_id": 3, "segmentation": rle},
             {"image_id": 1, "category_id": 7, "segmentation": box},
@@ -232,7 +225,7 @@ def test_a_photo_that_is_not_there_is_named(part, annotated):
     module = part("objects")
     pixels = module.Pixels(mean=[127.0] * 3, std=[128.0] * 3)
     encoder = ConSEEncoder(num_labels=3, embed_dim=4, likeliest=2)
-    with pytest.raises(DataInputError, match=r"cannot read the photo .*a\.png"):
+    with pytest.raises(InputError, match=r"cannot read the photo .*a\.png"):
         module.see_objects(encoder, pixels, annotated / "photos.json", annotated)
 
 

@@ -40,9 +40,7 @@ def test_infer_takes_the_file_without_a_config(program, repo_root, checkpoint, t
 def test_a_config_from_elsewhere_is_refused(program, checkpoint, tmp_path):
     config = tmp_path / "mine.py"
     config.write_text("model = dict(type='CLIPVISVideo')")
-    code, _, stderr = program(
-        "export_weights.py", checkpoint, tmp_path / "x.safetensors", "--config", config
-    )
+    code, _, stderr = program("export_weights.py", checkpoint, tmp_path / "x.safetensors", "--config", config)
     assert code == 2
     assert len(stderr.strip().splitlines()) == 1
     assert not (tmp_path / "x.safetensors").exists()
@@ -52,8 +50,6 @@ def test_a_config_from_elsewhere_is_refused(program, checkpoint, tmp_path):
 def test_infer_runs_no_program_that_a_file_names(program, repo_root, checkpoint, tmp_path, named):
     weights = tmp_path / "x.safetensors"
     save_file({"x": torch.zeros(1)}, weights, metadata={"config": named})
-    code, _, stderr = program(
-        "infer.py", repo_root / "assets/demo.mp4", "--checkpoint", weights, "--classes", "dog"
-    )
+    code, _, stderr = program("infer.py", repo_root / "assets/demo.mp4", "--checkpoint", weights, "--classes", "dog")
     assert code == 2
     assert "give --config" in stderr

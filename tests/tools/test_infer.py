@@ -42,14 +42,7 @@ def frames_folder(tmp_path):
 def test_video(infer, repo_root, tmp_path):
     out = tmp_path / "out"
     code, stdout, stderr = infer(
-        repo_root / "assets/demo.mp4",
-        "--classes",
-        "dog, puppy; grass",
-        "--out-dir",
-        out,
-        *SHORT,
-        "--score-thr",
-        "0",
+        repo_root / "assets/demo.mp4", "--classes", "dog, puppy; grass", "--out-dir", out, *SHORT, "--score-thr", "0"
     )
     assert code == 0
     assert "no checkpoint given: photo_mini.safetensors, a small model, is used" in stderr
@@ -68,18 +61,13 @@ def test_video(infer, repo_root, tmp_path):
         assert len(record["segmentations"]) == num_frames
         for segment in filter(None, record["segmentations"]):
             assert coco_mask.decode(segment).shape == (source.height, source.width)
-    names = [
-        category["name"]
-        for category in json.loads((out / "vocabulary.json").read_text())["categories"]
-    ]
+    names = [category["name"] for category in json.loads((out / "vocabulary.json").read_text())["categories"]]
     assert names == ["dog", "grass"]
 
 
 def test_a_config_alone_has_random_weights(infer, repo_root, frames_folder, tmp_path):
     config = repo_root / "configs/emojivis/clipvis_nano_video.py"
-    code, _, stderr = infer(
-        frames_folder, "--config", config, "--classes", "dog", "--out-dir", tmp_path, *SHORT
-    )
+    code, _, stderr = infer(frames_folder, "--config", config, "--classes", "dog", "--out-dir", tmp_path, *SHORT)
     assert code == 0
     assert "weights are random, so masks and names mean nothing" in stderr
 
@@ -89,15 +77,7 @@ def test_threshold_changes_the_table_only(infer, frames_folder, tmp_path):
     for threshold in ("0", "1"):
         out = tmp_path / threshold
         code, stdout, _ = infer(
-            frames_folder,
-            "--classes",
-            "dog",
-            "--out-dir",
-            out,
-            *SHORT,
-            "--score-thr",
-            threshold,
-            "--no-video",
+            frames_folder, "--classes", "dog", "--out-dir", out, *SHORT, "--score-thr", threshold, "--no-video"
         )
         assert code == 0
         assert sorted(path.name for path in out.iterdir()) == ["results.json", "vocabulary.json"]
@@ -121,9 +101,7 @@ def test_masks_are_numbered_as_the_results_are(infer, repo_root, tmp_path):
 
 def test_masks_need_results(infer, repo_root, tmp_path):
     clip, out = repo_root / "assets/demo.mp4", tmp_path / "out"
-    code, _, stderr = infer(
-        clip, "--classes", "dog", "--out-dir", out, "--masks", "--live-only", *SHORT
-    )
+    code, _, stderr = infer(clip, "--classes", "dog", "--out-dir", out, "--masks", "--live-only", *SHORT)
     assert code == 2
     assert "--masks draws what is in results.json, which --live-only does not write" in stderr
     assert not out.exists()
@@ -131,9 +109,7 @@ def test_masks_need_results(infer, repo_root, tmp_path):
 
 def test_image_gets_a_picture_too(infer, frames_folder, tmp_path):
     out = tmp_path / "out"
-    code, _, _ = infer(
-        frames_folder / "0.jpg", "--classes", "dog", "--out-dir", out, "--short-side", "64"
-    )
+    code, _, _ = infer(frames_folder / "0.jpg", "--classes", "dog", "--out-dir", out, "--short-side", "64")
     assert code == 0
     assert sorted(path.name for path in out.iterdir()) == [
         "overlay.mp4",
@@ -147,13 +123,9 @@ def test_image_gets_a_picture_too(infer, frames_folder, tmp_path):
 def test_benchmark_vocabulary_and_word_file(infer, frames_folder, tmp_path):
     words = tmp_path / "words.txt"
     words.write_text("dog, puppy\nperson\n")
-    code, _, _ = infer(
-        frames_folder, "--classes-file", words, "--out-dir", tmp_path / "a", *SHORT, "--no-video"
-    )
+    code, _, _ = infer(frames_folder, "--classes-file", words, "--out-dir", tmp_path / "a", *SHORT, "--no-video")
     assert code == 0
-    code, _, _ = infer(
-        frames_folder, "--vocabulary", "ovis", "--out-dir", tmp_path / "b", *SHORT, "--no-video"
-    )
+    code, _, _ = infer(frames_folder, "--vocabulary", "ovis", "--out-dir", tmp_path / "b", *SHORT, "--no-video")
     assert code == 0
     assert len(json.loads((tmp_path / "b/vocabulary.json").read_text())["categories"]) == 25
 
@@ -203,10 +175,7 @@ def test_standard_input_and_live_tracks(repo_root, tmp_path):
     assert done.returncode == 0, done.stderr
     lines = read_lines(tmp_path / "out/frames.jsonl")
     assert len(lines) == len(list(open_frames(repo_root / "assets/demo.mp4")))
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
-        "frames.jsonl",
-        "vocabulary.json",
-    ]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["frames.jsonl", "vocabulary.json"]
 
 
 def test_interrupt_ends_a_stream_with_its_results(repo_root, tmp_path):
@@ -237,11 +206,7 @@ def test_interrupt_ends_a_stream_with_its_results(repo_root, tmp_path):
 
 def spoilt_inputs(tmp_path, demo):
     """Bad inputs by name: (path, words of the message)."""
-    files = {
-        "zero.mp4": b"",
-        "page.mp4": b"<!DOCTYPE html><html></html>",
-        "noimage.png": b"\x89PNG not really",
-    }
+    files = {"zero.mp4": b"", "page.mp4": b"<!DOCTYPE html><html></html>", "noimage.png": b"\x89PNG not really"}
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
     shutil.copy(demo, tmp_path / "cut.mp4")
@@ -264,9 +229,7 @@ def spoilt_inputs(tmp_path, demo):
 
 def test_a_stream_that_breaks_leaves_no_results(infer, repo_root, tmp_path):
     path, message = spoilt_inputs(tmp_path, repo_root / "assets/demo.mp4")["truncated"]
-    code, _, stderr = infer(
-        path, "--classes", "dog", "--out-dir", tmp_path / "out", *SHORT, "--stream"
-    )
+    code, _, stderr = infer(path, "--classes", "dog", "--out-dir", tmp_path / "out", *SHORT, "--stream")
     assert_refused(code, stderr, message)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["frames.jsonl"]
 
@@ -308,9 +271,7 @@ def test_bad_options(infer, frames_folder, tmp_path, arguments, message):
 def test_a_name_that_is_too_long_for_clip(infer, repo_root, frames_folder, tmp_path):
     weights = repo_root / "weights/clipvis_nano.safetensors"
     out = tmp_path / "out"
-    code, _, stderr = infer(
-        frames_folder, "--checkpoint", weights, "--classes", "dog " * 80, "--out-dir", out
-    )
+    code, _, stderr = infer(frames_folder, "--checkpoint", weights, "--classes", "dog " * 80, "--out-dir", out)
     assert_refused(code, stderr, "CLIP reads 48")
     assert not out.exists()
 
@@ -326,16 +287,12 @@ def test_web_page_as_checkpoint_and_foreign_weights(infer, frames_folder, tmp_pa
     other = ("backbone.trunk.weight", "head.transformer_decoder.layers.0.ffn.weight")
     torch.save({"state_dict": dict.fromkeys(other, torch.ones(1))}, path)
     code, _, stderr = infer(frames_folder, "--classes", "dog", "--checkpoint", path)
-    assert_refused(
-        code, stderr, "an encoder other than CLIP with 1 decoder layers: say with --config"
-    )
+    assert_refused(code, stderr, "an encoder other than CLIP with 1 decoder layers: say with --config")
 
 
 def test_nowhere_to_write(infer, frames_folder, tmp_path):
     (tmp_path / "file").write_text("")
-    code, _, stderr = infer(
-        frames_folder, "--classes", "dog", "--out-dir", tmp_path / "file" / "below"
-    )
+    code, _, stderr = infer(frames_folder, "--classes", "dog", "--out-dir", tmp_path / "file" / "below")
     assert_refused(code, stderr, "is a file")
 
 

@@ -36,9 +36,7 @@ def test_a_clip_of_the_same_size_with_emoji_in_it(make_clip, repo_root, tmp_path
         (["--emoji", "penguin", "--frames", "0"], "--frames"),
     ],
 )
-def test_mistakes_take_one_line_and_leave_nothing(
-    make_clip, repo_root, tmp_path, arguments, message
-):
+def test_mistakes_take_one_line_and_leave_nothing(make_clip, repo_root, tmp_path, arguments, message):
     code, _, stderr = make_clip(repo_root / "assets/street.mp4", tmp_path / "x.mp4", *arguments)
     assert code == 2
     assert message in stderr

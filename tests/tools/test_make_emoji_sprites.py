@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clipvis_data import InputError
+from clipvis_core.foundation.errors import InputError
 from clipvis_data.emojivis.sprites import CELL, COLUMNS
 
 

@@ -19,9 +19,7 @@ def write_log(folder, name, records, tail=""):
 def test_a_resumed_run_is_one_curve_and_its_later_part_counts(tmp_path):
     from plot_log import read_scalars
 
-    write_log(
-        tmp_path, "20260101_000000", [{"loss": 3.0, "step": 10}, {"loss": 9.0, "step": 20}], '{"lo'
-    )
+    write_log(tmp_path, "20260101_000000", [{"loss": 3.0, "step": 10}, {"loss": 9.0, "step": 20}], '{"lo')
     write_log(tmp_path, "20260102_000000", [{"loss": 2.0, "step": 20}, {"AP": 0.5, "step": 30}])
     assert read_scalars(tmp_path) == {"loss": {10: 3.0, 20: 2.0}, "AP": {30: 0.5}}
 

@@ -45,16 +45,12 @@ def recorder(setup, names=("first", "second", "third"), failing=()):
         def act(workspace):
             ran.append(name)
             if name in failing:
-                workspace.run(
-                    name, [sys.executable, "-c", "print('bad luck'); raise SystemExit(3)"]
-                )
+                workspace.run(name, [sys.executable, "-c", "print('bad luck'); raise SystemExit(3)"])
 
         return act
 
     steps = [
-        setup.Step(
-            name, lambda workspace, name=name: [str(workspace.constraints.get(name))], action(name)
-        )
+        setup.Step(name, lambda workspace, name=name: [str(workspace.constraints.get(name))], action(name))
         for name in names
     ]
     return steps, ran
@@ -168,9 +164,7 @@ def test_whole_environment_is_kept(setup, workspace, monkeypatch):
     assert (workspace.venv / "mine").exists()
 
 
-def test_compiler_and_headers_are_looked_for_before_the_build(
-    setup, workspace, monkeypatch, tmp_path
-):
+def test_compiler_and_headers_are_looked_for_before_the_build(setup, workspace, monkeypatch, tmp_path):
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(setup.StepError, match="apt install g"):
         setup.check_compiler()
@@ -207,9 +201,7 @@ def test_build_jobs_of_the_user_are_kept(setup, monkeypatch):
     assert 1 <= int(setup.build_environment()["MAX_JOBS"]) <= os.cpu_count()
 
 
-def test_long_command_shows_lines_where_they_cannot_be_overwritten(
-    long_command, monkeypatch, capsys
-):
+def test_long_command_shows_lines_where_they_cannot_be_overwritten(long_command, monkeypatch, capsys):
     monkeypatch.setattr(long_command, "_LINE_EVERY", 0.0)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: False, raising=False)
     log = io.StringIO()
@@ -241,9 +233,7 @@ def test_long_command_ends_with_its_reader(long_command, monkeypatch, tmp_path):
     code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {grandchild!r}])"
     start = time.monotonic()
     with pytest.raises(StopError):
-        long_command.run_with_progress(
-            "x", [sys.executable, "-c", code], io.StringIO(), dict(os.environ), Path.cwd()
-        )
+        long_command.run_with_progress("x", [sys.executable, "-c", code], io.StringIO(), dict(os.environ), Path.cwd())
     assert time.monotonic() - start < 0.9
     time.sleep(1.2)
     assert not marker.exists()
@@ -253,10 +243,7 @@ def test_program_prints_one_reason_and_the_way_on(repo_root, tmp_path):
     shutil.copytree(repo_root / "tools", tmp_path / "tools")
     (tmp_path / "constraints.txt").write_text("numpy\n")
     result = subprocess.run(
-        [sys.executable, str(tmp_path / "tools" / "setup_workspace.py")],
-        capture_output=True,
-        text=True,
-        check=False,
+        [sys.executable, str(tmp_path / "tools" / "setup_workspace.py")], capture_output=True, text=True, check=False
     )
     assert result.returncode == 2
     assert result.stderr.startswith("error: ")
@@ -280,9 +267,7 @@ def test_every_declared_dependency_is_pinned_to_a_version_it_allows(setup, repo_
     for package, requirement in declared(repo_root):
         version = pins.get(setup.canonical(requirement.name))
         assert version is not None, f"{package} needs {requirement}, constraints.txt has no pin"
-        assert version in requirement.specifier, (
-            f"{package} needs {requirement}, the pin is {version}"
-        )
+        assert version in requirement.specifier, f"{package} needs {requirement}, the pin is {version}"
 
 
 def test_what_is_installed_is_what_is_pinned(setup, repo_root):
@@ -290,6 +275,4 @@ def test_what_is_installed_is_what_is_pinned(setup, repo_root):
         pytest.skip("the tests do not run in the workspace's own environment")
     pins = setup.read_constraints(repo_root / "constraints.txt")
     for _, requirement in declared(repo_root):
-        assert (
-            importlib.metadata.version(requirement.name) == pins[setup.canonical(requirement.name)]
-        )
+        assert importlib.metadata.version(requirement.name) == pins[setup.canonical(requirement.name)]

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
+from clipvis_core.foundation.errors import InputError
 from clipvis_core.inference import build_model
-from clipvis_data.errors import InputError
 
 
 @pytest.fixture
@@ -20,9 +20,7 @@ def program(repo_root):
     return module
 
 
-def test_the_step_runs_in_lower_precision_within_a_loop_that_switches_it_off(
-    program, repo_root, monkeypatch
-):
+def test_the_step_runs_in_lower_precision_within_a_loop_that_switches_it_off(program, repo_root, monkeypatch):
     model = build_model(repo_root / "configs/quick/clips.py", None)
     seen = []
 

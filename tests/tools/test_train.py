@@ -46,9 +46,7 @@ def test_amp_is_float16_with_loss_scaling(configured, monkeypatch):
     assert configured("--amp", "--amp-dtype", "float16").optim_wrapper == wrapper
 
 
-@pytest.mark.parametrize(
-    "options", [["--amp-dtype", "bfloat16"], ["--amp", "--amp-dtype=bfloat16"]]
-)
+@pytest.mark.parametrize("options", [["--amp-dtype", "bfloat16"], ["--amp", "--amp-dtype=bfloat16"]])
 def test_bfloat16_needs_no_loss_scaling(configured, options):
     wrapper = configured(*options).optim_wrapper
     assert wrapper.type == "BFloat16OptimWrapper"

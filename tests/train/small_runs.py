@@ -48,10 +48,7 @@ def small_config(repo_root: Path, kind: str, data_root: Path, **changes: object)
         changes: More keys, with `__` for the dots.
     """
     config = Config.fromfile(repo_root / f"configs/quick/{kind}.py")
-    where = {
-        "train_dataloader.dataset.data_root": str(data_root),
-        "train_dataloader.dataset.ann_file": f"{kind}.json",
-    }
+    where = {"train_dataloader.dataset.data_root": str(data_root), "train_dataloader.dataset.ann_file": f"{kind}.json"}
     more = {key.replace("__", "."): value for key, value in changes.items()}
     config.merge_from_dict(SMALL | PIPELINES[kind] | where | more)
     config.val_dataloader = config.val_cfg = config.val_evaluator = None

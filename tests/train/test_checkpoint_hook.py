@@ -129,9 +129,7 @@ def test_the_best_one_goes_after_the_better_one_is_safe(tmp_path, removals):
 def test_a_resumed_run_goes_on_removing(tmp_path):
     make_runner(tmp_path, iterations=3, max_keep_ckpts=2).train()
     (tmp_path / ".iter_4.pth.abcdefgh.part").write_bytes(b"half")
-    runner = make_runner(
-        tmp_path, iterations=5, max_keep_ckpts=2, hooks=[{"type": "mmdet.ResumeHook"}]
-    )
+    runner = make_runner(tmp_path, iterations=5, max_keep_ckpts=2, hooks=[{"type": "mmdet.ResumeHook"}])
     runner._resume = "auto"
     runner.train()
     assert checkpoints(tmp_path) == ["iter_4.pth", "iter_5.pth"]
@@ -139,9 +137,7 @@ def test_a_resumed_run_goes_on_removing(tmp_path):
 
 def test_a_full_disk_is_one_line_and_keeps_what_was_whole(tmp_path, file_size_limit):
     runner = make_runner(tmp_path, max_keep_ckpts=1, hooks=[DiskFullAt(3)])
-    with pytest.raises(
-        TrainingError, match=r"cannot write .*iter_3\.pth: .*; the files before"
-    ) as error:
+    with pytest.raises(TrainingError, match=r"cannot write .*iter_3\.pth: .*; the files before") as error:
         runner.train()
     assert "\n" not in str(error.value)
     assert checkpoints(tmp_path) == ["iter_2.pth"]

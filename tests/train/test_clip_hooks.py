@@ -24,9 +24,7 @@ def runner():
         return SimpleNamespace(dataset=SimpleNamespace(metainfo={"prompts": prompts}))
 
     return SimpleNamespace(
-        model=Model(),
-        val_dataloader=loader(("dog", "puppy"), ("cat",)),
-        test_dataloader=loader(("swan",)),
+        model=Model(), val_dataloader=loader(("dog", "puppy"), ("cat",)), test_dataloader=loader(("swan",))
     )
 
 

@@ -81,17 +81,13 @@ def test_every_caption_and_prompt_fits_the_text_tower(learnt):
     model, _ = learnt
     names = load_vocabulary("emojivis").names
     longest = sorted(names, key=lambda name: len(model.tokenizer.encode(name)))[-3:]
-    captions = [
-        write_caption(np.random.default_rng(seed), longest, [0.1] * 3) for seed in range(200)
-    ]
+    captions = [write_caption(np.random.default_rng(seed), longest, [0.1] * 3) for seed in range(200)]
     prompts = [prompt for name in longest for prompt in fill_templates(name)]
     tokenize(model.tokenizer, [*captions, *prompts], model.clip.context_length)
 
 
 def sample(masks, labels):
-    instances = InstanceData(
-        masks=BitmapMasks(masks.astype(np.uint8), *masks.shape[1:]), labels=torch.tensor(labels)
-    )
+    instances = InstanceData(masks=BitmapMasks(masks.astype(np.uint8), *masks.shape[1:]), labels=torch.tensor(labels))
     return DetDataSample(gt_instances=instances)
 
 
@@ -102,9 +98,7 @@ def test_prediction_names_the_image_and_each_region(learnt):
     whole = np.ones((1, 128, 128), bool)
     both = np.stack([whole[0], np.tri(128, dtype=bool)])
     with torch.no_grad():
-        first, second = model(
-            images, data_samples=[sample(whole, [0]), sample(both, [1, 2])], mode="predict"
-        )
+        first, second = model(images, data_samples=[sample(whole, [0]), sample(both, [1, 2])], mode="predict")
         embedding = model.words.embed(model._vocabulary)
         expected = embedding.logits(model.clip.encode_image(images), 1.0).argmax(dim=-1)
     assert [first.image_label, second.image_label] == expected.tolist()

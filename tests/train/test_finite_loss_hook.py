@@ -34,8 +34,7 @@ class SpoilLossAt(Hook):
 
 
 @pytest.mark.parametrize(
-    ("kind", "value", "shown"),
-    [("photos", "nan", "loss_dice=nan"), ("clips", "inf", "loss_dice=inf")],
+    ("kind", "value", "shown"), [("photos", "nan", "loss_dice=nan"), ("clips", "inf", "loss_dice=inf")]
 )
 def test_the_run_stops_before_the_step(repo_root, data_root, tmp_path, kind, value, shown):
     config = small_config(

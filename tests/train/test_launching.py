@@ -134,9 +134,7 @@ def test_scripts_start_the_tools(name, tmp_path, repo_root):
         "SRUN_ARGS": "--time 1:00",
     }
     command = [str(repo_root / "tools" / name)]
-    result = subprocess.run(
-        command + arguments, env=environment, capture_output=True, text=True, check=True
-    )
+    result = subprocess.run(command + arguments, env=environment, capture_output=True, text=True, check=True)
     tools, python = str(repo_root / "tools"), environment["PYTHON"]
     assert result.stdout.strip() == expected.format(tools=tools, python=python)
     too_few = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

@@ -55,9 +55,7 @@ def step(model, config, kind):
     wrapper = constructor(options | {"type": kind, "clip_grad": None})(model)
     gradients = {}
     wrapper.optimizer.register_step_pre_hook(
-        lambda *_: gradients.update(
-            {n: p.grad.clone() for n, p in model.named_parameters() if p.requires_grad}
-        )
+        lambda *_: gradients.update({n: p.grad.clone() for n, p in model.named_parameters() if p.requires_grad})
     )
     torch.manual_seed(5)  # the same points
     losses = model.train_step(batch(), wrapper)
@@ -73,9 +71,6 @@ def test_a_bfloat16_step_is_finite_and_near_float32(model, config):
         assert float(rough[name].detach()) == pytest.approx(float(value.detach()), rel=0.03), name
     assert float(rough["loss"].detach()) == pytest.approx(float(exact["loss"].detach()), rel=0.004)
     assert all(torch.isfinite(value).all() for value in gradients.values())
-    flat, expected = (
-        torch.cat([g[name].flatten() for name in exact_gradients])
-        for g in (gradients, exact_gradients)
-    )
+    flat, expected = (torch.cat([g[name].flatten() for name in exact_gradients]) for g in (gradients, exact_gradients))
     assert not torch.equal(flat, expected), "autocast was not on"
     assert torch.cosine_similarity(flat, expected, dim=0) > 0.98  # measured: 0.997

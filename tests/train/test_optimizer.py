@@ -87,9 +87,7 @@ def test_the_gradient_is_clipped_as_one_vector(repo_root):
     model = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.LayerNorm(3))
     wrapper = wrap(config, model)
     seen = []
-    wrapper.optimizer.register_step_pre_hook(
-        lambda *_: seen.extend(p.grad.clone() for p in model.parameters())
-    )
+    wrapper.optimizer.register_step_pre_hook(lambda *_: seen.extend(p.grad.clone() for p in model.parameters()))
     loss = (model(torch.randn(5, 3)) ** 2 * 1e4).sum()
     whole = torch.autograd.grad(loss, list(model.parameters()), retain_graph=True)
     wrapper.update_params(loss)

@@ -14,15 +14,7 @@ from mmengine.registry import init_default_scope
 from clipvis_data.seeding import StreamIndex
 
 FOLDER = Path(__file__).resolve().parents[2] / "configs/photo_mini"
-SOURCES = (
-    "coco_full",
-    "lvis_val100",
-    "coco_traffic",
-    "coco_pose",
-    "coco_person",
-    "feral_cat",
-    "balloon",
-)
+SOURCES = ("coco_full", "lvis_val100", "coco_traffic", "coco_pose", "coco_person", "feral_cat", "balloon")
 
 
 @pytest.fixture

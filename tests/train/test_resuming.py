@@ -54,9 +54,7 @@ def test_damaged_files_are_named_and_passed_over(tmp_path, damage):
         flip_a_bit(bad)
     else:
         sound = bad.read_bytes()
-        bad.write_bytes(
-            {"empty": b"", "truncated": sound[: len(sound) // 2], "text": b"oops\n"}[damage]
-        )
+        bad.write_bytes({"empty": b"", "truncated": sound[: len(sound) // 2], "text": b"oops\n"}[damage])
     name, warnings = newest(tmp_path)
     assert name == "iter_1.pth"
     (warning,) = warnings

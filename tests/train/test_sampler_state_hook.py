@@ -13,7 +13,7 @@ from mmengine.registry import DATASETS
 from mmengine.runner import Runner, load_checkpoint
 
 import clipvis_train.sampler_state_hook as hook_module
-from clipvis_data.errors import InputError
+from clipvis_core.foundation.errors import InputError
 from clipvis_data.samplers import EndlessSampler
 
 

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from torch import distributed
 
-from clipvis_data.errors import InputError
+from clipvis_core.foundation.errors import InputError
 from clipvis_train import SafeCheckpointHook, StopHook
 from clipvis_train import stop_hook as stop_hook_module
 
@@ -103,9 +103,7 @@ def test_the_second_signal_leaves_at_once_unless_it_is_an_echo(pause, code):
 
 
 def run_rank(rank, meeting_point):
-    distributed.init_process_group(
-        "gloo", init_method=f"file://{meeting_point}", rank=rank, world_size=2
-    )
+    distributed.init_process_group("gloo", init_method=f"file://{meeting_point}", rank=rank, world_size=2)
     runner = fake_runner()
     hook = started(runner)
     hook.after_train_iter(runner, batch_idx=0)

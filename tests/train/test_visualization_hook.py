@@ -45,10 +45,7 @@ def image_sample(path, scores):
 def clip_sample(path, length=4):
     mask = np.zeros(SIZE, np.uint8, order="F")
     mask[10:40, 5:25] = 1
-    frames = [
-        DetDataSample(metainfo={"img_path": path, "ori_shape": SIZE, "video_id": 1})
-        for _ in range(length)
-    ]
+    frames = [DetDataSample(metainfo={"img_path": path, "ori_shape": SIZE, "video_id": 1}) for _ in range(length)]
     sample = TrackDataSample()
     sample.video_data_samples = frames
     sample.pred_tracks = InstanceData(

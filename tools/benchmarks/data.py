@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> dict:
 
         return data_memory.run(args.videos, args.workers)
     if bool(args.images) != bool(args.annotations):
-        from clipvis_data.errors import InputError
+        from clipvis_core.foundation.errors import InputError
 
         raise InputError("--images and --annotations go together: give both, or neither")
     if args.images:
@@ -103,12 +103,7 @@ def build(name: str, images: Path, annotations: Path) -> object:
     pipeline = [
         {"type": "LoadImageFromFile"},
         {"type": "LoadAnnotations", "with_bbox": True, "with_mask": True},
-        {
-            "type": "RandomResize",
-            "scale": (SIZE, SIZE),
-            "ratio_range": (0.1, 2.0),
-            "keep_ratio": True,
-        },
+        {"type": "RandomResize", "scale": (SIZE, SIZE), "ratio_range": (0.1, 2.0), "keep_ratio": True},
         {
             "type": "RandomCrop",
             "crop_type": "absolute",

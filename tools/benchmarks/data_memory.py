@@ -42,10 +42,7 @@ def run(num_videos: int, num_workers: int) -> dict:
         "workers": len(after),
         "json_mib": file_size / 2**20,
         "records_mib": dataset.data_bytes.nbytes / 2**20,
-        "worker_private_growth_mib": {
-            "mean": sum(grown) / len(grown) / 2**20,
-            "max": max(grown) / 2**20,
-        },
+        "worker_private_growth_mib": {"mean": sum(grown) / len(grown) / 2**20, "max": max(grown) / 2**20},
     }
 
 

@@ -30,9 +30,7 @@ def write_photos(folder: Path, count: int) -> tuple[Path, Path]:
             annotations.append(polygon_annotation(rng, len(annotations) + 1, number))
     path = folder / "instances.json"
     categories = [{"id": 1, "name": "person"}]
-    path.write_text(
-        json.dumps({"images": images, "annotations": annotations, "categories": categories})
-    )
+    path.write_text(json.dumps({"images": images, "annotations": annotations, "categories": categories}))
     return folder, path
 
 

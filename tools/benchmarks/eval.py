@@ -74,14 +74,8 @@ def write_set(truth: Path, results: Path, args: argparse.Namespace) -> None:
                 record["segmentations"] = blob.masks(args.frames)[0]
                 file.write((", " if video or index else "[") + json.dumps(record))
         file.write("]")
-    videos = [
-        {"id": i, "height": HEIGHT, "width": WIDTH, "length": args.frames}
-        for i in range(args.videos)
-    ]
-    categories = [
-        {"id": i + 1, "name": f"category {i + 1}", "partition": i % 4}
-        for i in range(args.categories)
-    ]
+    videos = [{"id": i, "height": HEIGHT, "width": WIDTH, "length": args.frames} for i in range(args.videos)]
+    categories = [{"id": i + 1, "name": f"category {i + 1}", "partition": i % 4} for i in range(args.categories)]
     content = {"videos": videos, "categories": categories, "annotations": annotations}
     truth.write_text(json.dumps(content))
     partial.replace(results)

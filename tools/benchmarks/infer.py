@@ -40,26 +40,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", default=str(ROOT / "configs/video/clipvis_r50_ytvis2019.py"))
     parser.add_argument("--checkpoint", help="weights; random ones cost the same time")
     parser.add_argument("--frames", type=int, nargs="+", default=[10], help="length of the clip")
-    parser.add_argument(
-        "--size", type=size, nargs="+", default=[(360, 640)], metavar="HxW", help="network input"
-    )
+    parser.add_argument("--size", type=size, nargs="+", default=[(360, 640)], metavar="HxW", help="network input")
     parser.add_argument("--output-size", type=size, default=(720, 1280), metavar="HxW")
-    parser.add_argument(
-        "--classes", type=int, nargs="+", default=[40], help="number of categories, random rows"
-    )
+    parser.add_argument("--classes", type=int, nargs="+", default=[40], help="number of categories, random rows")
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument(
-        "--dtype", nargs="+", default=["float32"], choices=["float32", "bfloat16", "float16"]
-    )
+    parser.add_argument("--dtype", nargs="+", default=["float32"], choices=["float32", "bfloat16", "float16"])
     parser.add_argument("--compile", action="store_true", help="with torch.compile")
-    parser.add_argument(
-        "--published", action="store_true", help="also the same clip in the published order"
-    )
-    parser.add_argument(
-        "--external", metavar="COMMAND", help="time this command too, and give the ratio to ours"
-    )
+    parser.add_argument("--published", action="store_true", help="also the same clip in the published order")
+    parser.add_argument("--external", metavar="COMMAND", help="time this command too, and give the ratio to ours")
     parser.add_argument(
         "--memory",
         action="store_true",
@@ -75,9 +65,7 @@ def run(args: argparse.Namespace) -> dict:
         return infer_memory.run(100, 2000, args.classes[0])
     combinations = list(itertools.product(*(getattr(args, name) for name in SWEPT)))
     if len(combinations) > 1:
-        return {
-            "runs": [run_apart(dict(zip(SWEPT, values, strict=True))) for values in combinations]
-        }
+        return {"runs": [run_apart(dict(zip(SWEPT, values, strict=True))) for values in combinations]}
     for name, value in zip(SWEPT, combinations[0], strict=True):
         setattr(args, name, value)
     return run_one(args)
@@ -114,11 +102,7 @@ def run_one(args: argparse.Namespace) -> dict:
     for _ in range(args.repeats - 1):
         timing = min(timing, segment(prepared, frames, args)[0], key=lambda run: run["total"])
         rounds.append(compare(prepared, frames, args))
-    figures = {
-        "seconds": rounded(timing),
-        "frames_per_second": round(args.frames / timing["total"], 4),
-        **peak,
-    }
+    figures = {"seconds": rounded(timing), "frames_per_second": round(args.frames / timing["total"], 4), **peak}
     for name in rounds[0]:
         least = min((others[name] for others in rounds), key=lambda run: run["total"])
         figures[f"{name}_seconds"] = rounded(least)
@@ -126,18 +110,13 @@ def run_one(args: argparse.Namespace) -> dict:
     if args.dtype != "float32" or args.compile:
         exact = segment(build(args, "float32", compiled=False), frames, args)[1]
         difference = (exact - scores).abs()
-        figures["track_score_error"] = {
-            "mean": float(difference.mean()),
-            "max": float(difference.max()),
-        }
+        figures["track_score_error"] = {"mean": float(difference.mean()), "max": float(difference.max())}
     figures["settings"] = {key: getattr(args, key) for key in SETTINGS}
     figures["settings"]["config"] = Path(args.config).name
     return figures
 
 
-def compare(
-    prepared: Prepared, frames: Tensor, args: argparse.Namespace
-) -> dict[str, dict[str, float]]:
+def compare(prepared: Prepared, frames: Tensor, args: argparse.Namespace) -> dict[str, dict[str, float]]:
     """Seconds of what else was asked for: the published order on the same clip, an external command."""
     from benchmarks.published_clip import published_clip
 
@@ -175,9 +154,7 @@ def set_random_words(model: CLIPVISVideo, number: int) -> None:
     from clipvis_core import Vocabulary
     from clipvis_core.text import VocabularyEmbedding
 
-    rows = torch.randn(
-        (number, model.backbone.embed_dim), generator=torch.Generator().manual_seed(0)
-    )
+    rows = torch.randn((number, model.backbone.embed_dim), generator=torch.Generator().manual_seed(0))
     vocabulary = Vocabulary.from_categories(f"category {index}" for index in range(number))
     model.set_vocabulary(vocabulary)
     model._embedding = VocabularyEmbedding(
@@ -191,20 +168,17 @@ def smooth_noise(number: int, frame_size: tuple[int, int]) -> Tensor:
     import torch.nn.functional as F
 
     coarse = torch.randn(
-        (number, 3, *(max(1, side // 16) for side in frame_size)),
-        generator=torch.Generator().manual_seed(0),
+        (number, 3, *(max(1, side // 16) for side in frame_size)), generator=torch.Generator().manual_seed(0)
     )
     frames = F.interpolate(coarse, size=frame_size, mode="bilinear").mul(50).add(115)
     return frames.clamp(0, 255).byte()
 
 
-def segment(
-    prepared: Prepared, frames: Tensor, args: argparse.Namespace
-) -> tuple[dict[str, float], Tensor]:
+def segment(prepared: Prepared, frames: Tensor, args: argparse.Namespace) -> tuple[dict[str, float], Tensor]:
     """One pass over the clip: seconds a stage, and the track scores."""
     import torch
 
-    from clipvis_core import TemporalMatcher
+    from clipvis_core.tracking import TemporalMatcher
 
     model = prepared.model
     seconds: dict[str, float] = defaultdict(float)
@@ -226,9 +200,7 @@ def segment(
         for segments in tracks.segmentations:
             list(segments)
         end = time.perf_counter()
-    seconds["query_decoder"] = (
-        seconds.pop("network") - seconds["backbone"] - seconds["pixel_decoder"]
-    )
+    seconds["query_decoder"] = seconds.pop("network") - seconds["backbone"] - seconds["pixel_decoder"]
     measured = sum(seconds.values())
     seconds["scores_and_waiting_for_masks"] = network_end - start - measured
     seconds["masks_at_the_end"] = end - network_end

@@ -61,9 +61,7 @@ def published_clip(
             probs = torch.cat(
                 [
                     model.classify(masks, dense).softmax(dim=-1)
-                    for masks, dense in zip(
-                        raw.mask_logits.split(WINDOW), raw.dense.split(WINDOW), strict=True
-                    )
+                    for masks, dense in zip(raw.mask_logits.split(WINDOW), raw.dense.split(WINDOW), strict=True)
                 ]
             )
         with clocked(seconds, "scores"):
@@ -97,17 +95,9 @@ def network(model: CLIPVISVideo, frames: Tensor, seconds: dict[str, float], devi
         for window in frames.split(WINDOW):
             prediction, dense = model.segment(model.prepare(window.to(device)))
             parts.append(
-                Raw(
-                    prediction.object_logits,
-                    prediction.ious,
-                    prediction.mask_logits,
-                    prediction.embeddings,
-                    dense,
-                )
+                Raw(prediction.object_logits, prediction.ious, prediction.mask_logits, prediction.embeddings, dense)
             )
-    seconds["query_decoder"] = (
-        seconds.pop("network") - seconds["backbone"] - seconds["pixel_decoder"]
-    )
+    seconds["query_decoder"] = seconds.pop("network") - seconds["backbone"] - seconds["pixel_decoder"]
     return Raw(*(torch.cat(values) for values in zip(*parts, strict=True)))
 
 
@@ -146,16 +136,11 @@ def aligned(raw: Raw, orders: list[Tensor]) -> Raw:
     """Queries in track order."""
     import torch
 
-    per_query = [
-        torch.stack([frame[order] for frame, order in zip(values, orders, strict=True)])
-        for values in raw[:4]
-    ]
+    per_query = [torch.stack([frame[order] for frame, order in zip(values, orders, strict=True)]) for values in raw[:4]]
     return Raw(*per_query, raw.dense)
 
 
-def top_pairs(
-    model: CLIPVISVideo, raw: Raw, probs: Tensor
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def top_pairs(model: CLIPVISVideo, raw: Raw, probs: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Reported scores, queries, labels and mask logits `(N, T, h, w)` of the best pairs."""
     import torch
 
@@ -164,9 +149,7 @@ def top_pairs(
     top, pairs = scores.flatten().topk(min(model.topk, scores.numel()))
     queries, labels = pairs // scores.shape[1], pairs % scores.shape[1]
     masks = raw.mask_logits[:, queries].transpose(0, 1).clone()
-    presence = (
-        probs[:, queries, labels].sigmoid() * raw.object_logits.softmax(dim=-1)[:, queries, 0]
-    ).sqrt()
+    presence = (probs[:, queries, labels].sigmoid() * raw.object_logits.softmax(dim=-1)[:, queries, 0]).sqrt()
     masks[(presence < PRESENCE_SHARE * top).T] = -1.0
     inside = masks > 0
     total = torch.where(inside, masks.sigmoid(), 0.0).flatten(1).sum(dim=1)
@@ -174,10 +157,7 @@ def top_pairs(
 
 
 def encode_each(
-    masks: Tensor,
-    padded_size: tuple[int, int],
-    image_size: tuple[int, int],
-    output_size: tuple[int, int],
+    masks: Tensor, padded_size: tuple[int, int], image_size: tuple[int, int], output_size: tuple[int, int]
 ) -> list[list[dict]]:
     """Every pair's masks upsampled and encoded, one by one."""
     import numpy as np
@@ -190,9 +170,6 @@ def encode_each(
         records = []
         for chunk in pair.split(FRAMES_ENCODED_AT_ONCE):
             whole = resize_mask_logits(chunk, padded_size, image_size, output_size) > 0
-            records += [
-                coco_mask.encode(np.asfortranarray(mask.cpu().numpy().astype(np.uint8)))
-                for mask in whole
-            ]
+            records += [coco_mask.encode(np.asfortranarray(mask.cpu().numpy().astype(np.uint8))) for mask in whole]
         encoded.append(records)
     return encoded

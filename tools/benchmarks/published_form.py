@@ -88,9 +88,7 @@ def decode(head: CLIPVISHead, levels: tuple[Tensor, ...], pool: object) -> list[
             value=keys[level],
             query_pos=query_pos,
             key_pos=placed[level] - keys[level],
-            cross_attn_mask=blocked_cells(
-                prediction.mask_logits, scales[level].shape[-2:], layer.cross_attn.num_heads
-            ),
+            cross_attn_mask=blocked_cells(prediction.mask_logits, scales[level].shape[-2:], layer.cross_attn.num_heads),
         )
     raise AssertionError("unreachable")
 
@@ -113,9 +111,7 @@ def average_each_mask(dense: Tensor, mask_logits: Tensor) -> Tensor:
     from clipvis_core.models.encoder import average_pool_masks
 
     with torch.no_grad():
-        masks = F.interpolate(
-            mask_logits, size=dense.shape[-2:], mode="bilinear", align_corners=False
-        )
+        masks = F.interpolate(mask_logits, size=dense.shape[-2:], mode="bilinear", align_corners=False)
         return average_pool_masks(dense, masks > 0)
 
 

@@ -32,11 +32,7 @@ def timed(
 
 
 def _timed_call(
-    method: Callable,
-    stage: str,
-    seconds: dict[str, float],
-    device: str,
-    clock: Callable[[], float],
+    method: Callable, stage: str, seconds: dict[str, float], device: str, clock: Callable[[], float]
 ) -> Callable:
     """A function, so that it can stand for a method of a class as well as for one of an object."""
 

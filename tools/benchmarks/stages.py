@@ -22,39 +22,22 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
-SETTINGS = (
-    "size",
-    "batch",
-    "classes",
-    "dtypes",
-    "compile",
-    "threads",
-    "repeats",
-    "clock",
-    "device",
-)
+SETTINGS = ("size", "batch", "classes", "dtypes", "compile", "threads", "repeats", "clock", "device")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", default=str(ROOT / "configs/video/clipvis_r50_ytvis2019.py"))
     parser.add_argument("--checkpoint", help="weights; random ones cost the same time")
-    parser.add_argument(
-        "--size", type=int, nargs=2, default=(360, 640), metavar=("H", "W"), help="network input"
-    )
+    parser.add_argument("--size", type=int, nargs=2, default=(360, 640), metavar=("H", "W"), help="network input")
     parser.add_argument("--batch", type=int, default=1, help="frames at once")
     parser.add_argument("--classes", type=int, default=40, help="number of categories, random rows")
     parser.add_argument(
-        "--dtypes",
-        nargs="+",
-        default=["float32", "bfloat16"],
-        choices=["float32", "bfloat16", "float16"],
+        "--dtypes", nargs="+", default=["float32", "bfloat16"], choices=["float32", "bfloat16", "float16"]
     )
     parser.add_argument("--compile", action="store_true", help="also with torch.compile")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=5, help="rounds, all forms in turn")
-    parser.add_argument(
-        "--clock", default="wall", choices=list(CLOCKS), help="cpu: processor time of this process"
-    )
+    parser.add_argument("--clock", default="wall", choices=list(CLOCKS), help="cpu: processor time of this process")
     parser.add_argument("--device", default="cpu")
 
 
@@ -78,28 +61,19 @@ def run(args: argparse.Namespace) -> dict:
     for _ in range(args.repeats):
         for name, form in forms.items():
             rounds[name].append(run_frame(form, images, args)[0])
-    seconds = {
-        name: {stage: min(times[stage] for times in runs) for stage in runs[0]}
-        for name, runs in rounds.items()
-    }
+    seconds = {name: {stage: min(times[stage] for times in runs) for stage in runs[0]} for name, runs in rounds.items()}
     exact = results.get("float32", results["published_order"])
     return {
         "seconds": {
-            name: {stage: round(value, 4) for stage, value in stages.items()}
-            for name, stages in seconds.items()
+            name: {stage: round(value, 4) for stage, value in stages.items()} for name, stages in seconds.items()
         },
         "published_order_to_ours": {
-            name: {
-                stage: round(seconds["published_order"][stage] / value, 2)
-                for stage, value in stages.items()
-            }
+            name: {stage: round(seconds["published_order"][stage] / value, 2) for stage, value in stages.items()}
             for name, stages in seconds.items()
             if name != "published_order"
         },
         "difference_from_float32": {
-            name: differences(result, exact)
-            for name, result in results.items()
-            if result is not exact
+            name: differences(result, exact) for name, result in results.items() if result is not exact
         },
         "settings": {key: getattr(args, key) for key in SETTINGS}
         | {"config": Path(args.config).name, "checkpoint": args.checkpoint is not None},
@@ -119,9 +93,7 @@ def build_forms(args: argparse.Namespace) -> dict[str, Form]:
             arithmetic = Arithmetic(dtype=getattr(torch, dtype), compile=compiled)
             prepared = build(args)
             arithmetic.prepare(prepared)
-            forms[dtype + "_compiled" * compiled] = Form(
-                prepared, lambda how=arithmetic: how.running(args.device)
-            )
+            forms[dtype + "_compiled" * compiled] = Form(prepared, lambda how=arithmetic: how.running(args.device))
     return forms
 
 
@@ -145,9 +117,7 @@ def padded_noise(args: argparse.Namespace) -> Tensor:
     return F.pad(frames, (0, -width % 32, 0, -height % 32)).to(args.device)
 
 
-def run_frame(
-    form: Form, images: Tensor, args: argparse.Namespace
-) -> tuple[dict[str, float], QueryPrediction]:
+def run_frame(form: Form, images: Tensor, args: argparse.Namespace) -> tuple[dict[str, float], QueryPrediction]:
     """Time of each stage, and the prediction."""
     import torch
 
@@ -172,9 +142,7 @@ def run_frame(
 
 def differences(prediction: QueryPrediction, exact: QueryPrediction) -> dict[str, float]:
     """Mean and largest difference of scores, and the overlap of the masks both see."""
-    objects = (
-        prediction.object_logits.float().softmax(-1) - exact.object_logits.float().softmax(-1)
-    ).abs()
+    objects = (prediction.object_logits.float().softmax(-1) - exact.object_logits.float().softmax(-1)).abs()
     ious = (prediction.ious.float() - exact.ious.float()).abs()
     ours, theirs = (masks.flatten(2) > 0 for masks in (prediction.mask_logits, exact.mask_logits))
     overlap = (ours & theirs).sum(-1) / (ours | theirs).sum(-1).clamp(min=1)

@@ -75,9 +75,7 @@ def median_of(runs: list[dict[str, float]]) -> dict[str, float]:
 class TrainingStep:
     """Forward, backward, clipping and optimizer step on the same pictures, timed by stage."""
 
-    def __init__(
-        self, model: CLIPVISModel, images: Tensor, targets: list[FrameTarget], wrapper: object
-    ) -> None:
+    def __init__(self, model: CLIPVISModel, images: Tensor, targets: list[FrameTarget], wrapper: object) -> None:
         self.model = model
         self.images = images
         self.targets = targets
@@ -101,9 +99,7 @@ class TrainingStep:
             self._timed(seconds, "optimizer", self._update)
             end = time.perf_counter()
         seconds["query_decoder"] = (
-            forward
-            - start
-            - sum(seconds[stage] for stage in ("backbone", "pixel_decoder", "losses"))
+            forward - start - sum(seconds[stage] for stage in ("backbone", "pixel_decoder", "losses"))
         )
         seconds["total"] = end - start
         return dict(seconds)

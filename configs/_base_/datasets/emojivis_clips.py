@@ -48,7 +48,5 @@ val_dataloader = dict(
 test_dataloader = val_dataloader
 
 # The json says which categories are base and novel; the rules are those of YouTube-VIS without its faults.
-val_evaluator = dict(
-    type="TrackMetric", benchmark="ytvis2019", protocol="corrected", prefix="emojivis"
-)
+val_evaluator = dict(type="TrackMetric", benchmark="ytvis2019", protocol="corrected", prefix="emojivis")
 test_evaluator = val_evaluator

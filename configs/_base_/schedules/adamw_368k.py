@@ -12,8 +12,6 @@ optim_wrapper = dict(
     clip_grad=dict(max_norm=0.01, norm_type=2),
 )
 
-param_scheduler = dict(
-    type="MultiStepLR", by_epoch=False, begin=0, end=368750, milestones=[327778, 355092], gamma=0.1
-)
+param_scheduler = dict(type="MultiStepLR", by_epoch=False, begin=0, end=368750, milestones=[327778, 355092], gamma=0.1)
 
 auto_scale_lr = dict(base_batch_size=16, enable=False)

@@ -57,25 +57,16 @@ def test_both_layouts_load(video_model, state, tmp_path):
 
 
 def test_entries_beside_the_weights_survive_both_ways(state):
-    official = {
-        "model": to_official(state),
-        "optimizer": {"state": {0: torch.ones(2)}},
-        "iteration": 7,
-    }
+    official = {"model": to_official(state), "optimizer": {"state": {0: torch.ones(2)}}, "iteration": 7}
     back = official_file(our_file(official, "a"), "b")
     assert back.keys() == official.keys()
     assert back["iteration"] == 7
-    assert all(
-        torch.equal(back["model"][name], tensor) for name, tensor in official["model"].items()
-    )
+    assert all(torch.equal(back["model"][name], tensor) for name, tensor in official["model"].items())
 
 
 def test_loading_forgets_encoded_words(video_model, state, tmp_path):
     rows = video_model.vocabulary_embedding().rows
-    other = {
-        **state,
-        "backbone.clip.text_projection": state["backbone.clip.text_projection"].roll(1, 0),
-    }
+    other = {**state, "backbone.clip.text_projection": state["backbone.clip.text_projection"].roll(1, 0)}
     load_checkpoint(video_model, saved(tmp_path, {"state_dict": other}))
     assert not torch.allclose(video_model.vocabulary_embedding().rows, rows)
     video_model.load_state_dict(state)
@@ -87,12 +78,8 @@ def test_another_depth_names_the_config_that_fits(repo_root, video_model, state,
     deeper = dict(state)
     for name, tensor in state.items():
         if name.startswith(f"{layer}0."):
-            deeper |= {
-                name.replace(f"{layer}0.", f"{layer}{depth}."): tensor for depth in range(3, 6)
-            }
-    with pytest.raises(
-        InputError, match=r"6 decoder layers, but the config builds .* 3 .*: use configs/"
-    ) as error:
+            deeper |= {name.replace(f"{layer}0.", f"{layer}{depth}."): tensor for depth in range(3, 6)}
+    with pytest.raises(InputError, match=r"6 decoder layers, but the config builds .* 3 .*: use configs/") as error:
         load_checkpoint(video_model, saved(tmp_path, {"state_dict": deeper}))
     assert (repo_root / str(error.value).split()[-1]).is_file()
 
@@ -160,11 +147,7 @@ def test_attributes_beyond_the_history_are_blocked(tmp_path):
 def test_what_the_runner_writes_is_readable(tmp_path, state):
     history = HistoryBuffer()
     history.update(0.5)
-    content = {
-        "state_dict": state,
-        "message_hub": {"log_scalars": {"loss": history}},
-        "meta": {"iter": 1},
-    }
+    content = {"state_dict": state, "message_hub": {"log_scalars": {"loss": history}}, "meta": {"iter": 1}}
     assert model_state(read_checkpoint(saved(tmp_path, content))).keys() == state.keys()
 
 

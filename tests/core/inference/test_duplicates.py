@@ -13,10 +13,7 @@ from clipvis_core.inference.duplicates import SAME_OBJECT, clip_overlaps, distin
 
 def encode(masks: np.ndarray) -> list[dict | None]:
     """RLE of `(T, H, W)` masks, None for the empty ones."""
-    return [
-        coco_mask.encode(np.asfortranarray(mask.astype(np.uint8))) if mask.any() else None
-        for mask in masks
-    ]
+    return [coco_mask.encode(np.asfortranarray(mask.astype(np.uint8))) if mask.any() else None for mask in masks]
 
 
 @st.composite

@@ -89,9 +89,7 @@ def test_a_failure_leaves_nothing(result, tmp_path):
 @pytest.mark.parametrize(("tracks", "fits"), [(255, True), (256, False)])
 def test_numbers_end_at_255(tracks, fits, tmp_path):
     frames = range(tracks)
-    one_frame_each = [
-        [rle(slice(0, 1)) if t == track else None for t in frames] for track in frames
-    ]
+    one_frame_each = [[rle(slice(0, 1)) if t == track else None for t in frames] for track in frames]
     result = result_of(one_frame_each, [0.9] * tracks)
     if not fits:
         with pytest.raises(InputError, match="track 256 does not fit"):

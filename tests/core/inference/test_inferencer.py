@@ -43,19 +43,13 @@ def inferencer(repo_root):
 @pytest.fixture(scope="module")
 def frames() -> list[np.ndarray]:
     rng = np.random.default_rng(0)
-    return [
-        np.kron(rng.integers(0, 255, (6, 9, 3)), np.ones((8, 8, 1))).astype(np.uint8)
-        for _ in range(12)
-    ]
+    return [np.kron(rng.integers(0, 255, (6, 9, 3)), np.ones((8, 8, 1))).astype(np.uint8) for _ in range(12)]
 
 
 def test_arrays_folder_and_generator_agree(inferencer, frames, tmp_path):
     for index, frame in enumerate(frames):
         Image.fromarray(frame).save(tmp_path / f"frame_{index}.png")
-    results = [
-        inferencer(source, progress=False)
-        for source in (frames, tmp_path, (frame for frame in frames))
-    ]
+    results = [inferencer(source, progress=False) for source in (frames, tmp_path, (frame for frame in frames))]
     for result in results:
         assert (result.num_frames, result.height, result.width) == (12, 48, 72)
         assert result.records() == results[0].records()
@@ -69,9 +63,7 @@ def test_one_frame_and_one_pixel(inferencer):
     for shape in ((40, 50, 3), (1, 1, 3), (1, 90, 3)):
         result = inferencer([np.full(shape, 128, np.uint8)], progress=False)
         assert result.num_frames == 1
-        sizes = {
-            tuple(s["size"]) for record in result.records() for s in record["segmentations"] if s
-        }
+        sizes = {tuple(s["size"]) for record in result.records() for s in record["segmentations"] if s}
         assert sizes <= {shape[:2]}
 
 
@@ -82,9 +74,7 @@ def test_a_stream_ends_with_the_result_of_the_whole(inferencer, frames):
     np.testing.assert_array_equal([frame.image for frame in found], frames)
     assert stream.result().records() == inferencer(frames, progress=False).records()
     last = found[-1].tracks()
-    assert [track.id for track in found[-1].tracks(score_thr=last[1].score)] == [
-        track.id for track in last[:2]
-    ]
+    assert [track.id for track in found[-1].tracks(score_thr=last[1].score)] == [track.id for track in last[:2]]
     for track in last:
         assert track.label == ("dog", "grass")[track.category_id - 1]
         if track.segmentation is not None:
@@ -176,12 +166,7 @@ def test_vocabulary_can_change(inferencer, frames):
 
 def test_bfloat16_is_near(repo_root, inferencer, frames):
     half = CLIPVISInferencer(
-        short_config(repo_root, "video"),
-        vocabulary=WORDS,
-        device="cpu",
-        short_side=64,
-        topk=7,
-        dtype="bfloat16",
+        short_config(repo_root, "video"), vocabulary=WORDS, device="cpu", short_side=64, topk=7, dtype="bfloat16"
     )
     result = half(frames[:2], progress=False)
     exact = inferencer(frames[:2], progress=False)
@@ -190,9 +175,7 @@ def test_bfloat16_is_near(repo_root, inferencer, frames):
 
 
 def test_image_model(repo_root, frames):
-    inferencer = CLIPVISInferencer(
-        short_config(repo_root, "image"), vocabulary=WORDS, device="cpu", short_side=64
-    )
+    inferencer = CLIPVISInferencer(short_config(repo_root, "image"), vocabulary=WORDS, device="cpu", short_side=64)
     result = inferencer(frames[:1], progress=False)
     assert len(result.records()) == 20
     assert all(len(record["segmentations"]) == 1 for record in result.records())

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clipvis_core.errors import InputError
+from clipvis_core.foundation.errors import InputError
 from clipvis_core.media import DEFAULT_FRAME_RATE, TruncatedError, open_frames
 from clipvis_core.media import frames as frames_module
 from clipvis_core.media.images import load_image
@@ -74,9 +74,7 @@ def test_folder_with_one_frame_in_two_formats(tmp_path):
 def test_folder_with_a_broken_frame(tmp_path):
     rng = np.random.default_rng(0)
     for number in range(3):
-        Image.fromarray(rng.integers(0, 256, (48, 64, 3), np.uint8)).save(
-            tmp_path / f"{number}.jpg"
-        )
+        Image.fromarray(rng.integers(0, 256, (48, 64, 3), np.uint8)).save(tmp_path / f"{number}.jpg")
     broken = tmp_path / "2.jpg"
     broken.write_bytes(broken.read_bytes()[:-1000])
     with pytest.raises(TruncatedError, match=r"2\.jpg cannot be read .*decoded 2 of 3 frames"):
@@ -129,11 +127,7 @@ def test_one_pixel_image(tmp_path):
     ("name", "content", "message"),
     [
         ("a.png", b"", r"a\.png is empty"),
-        (
-            "a.jpg",
-            b"<html>not found</html>",
-            r"a\.jpg cannot be read as an image \(not a known format\)",
-        ),
+        ("a.jpg", b"<html>not found</html>", r"a\.jpg cannot be read as an image \(not a known format\)"),
         ("a.png", b"\x89PNG\r\n\x1a\n" + bytes(40), r"a\.png cannot be read as an image"),
     ],
 )
@@ -150,9 +144,7 @@ def test_images_over_the_size_limit_are_refused_before_decoding(tmp_path, monkey
         open_frames(save(tmp_path / "big.png"))
 
 
-@pytest.mark.parametrize(
-    "name", ["missing.mp4", "missing.png", "missing", "a\0b", "no/such/folder/x.mp4"]
-)
+@pytest.mark.parametrize("name", ["missing.mp4", "missing.png", "missing", "a\0b", "no/such/folder/x.mp4"])
 def test_missing_path(tmp_path, name):
     with pytest.raises(InputError, match="check the path"):
         open_frames(str(tmp_path / name))

@@ -74,9 +74,7 @@ def test_small_masks_lie_on_top_of_large_ones():
 
 def test_nothing_to_draw():
     frame = np.full((HEIGHT, WIDTH, 3), 9, np.uint8)
-    np.testing.assert_array_equal(
-        draw_tracks(frame, np.zeros((0, HEIGHT, WIDTH), bool), [], [], []), frame
-    )
+    np.testing.assert_array_equal(draw_tracks(frame, np.zeros((0, HEIGHT, WIDTH), bool), [], [], []), frame)
     absent = draw_tracks(frame, np.zeros((1, HEIGHT, WIDTH), bool), [1], ["dog"], [0.9])
     np.testing.assert_array_equal(absent, frame)
 
@@ -93,9 +91,7 @@ def test_tiny_frames_do_not_break(size):
 def test_unicode_labels_have_glyphs_of_their_own(label):
     frame = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     mask = disc(160, 120, 30)[None]
-    drawn, unknown = (
-        draw_tracks(frame, mask, [1], [text], [0.5]) for text in (label, "?" * len(label))
-    )
+    drawn, unknown = (draw_tracks(frame, mask, [1], [text], [0.5]) for text in (label, "?" * len(label)))
     assert (drawn != unknown).any()
 
 
@@ -119,12 +115,7 @@ def test_labels_of_one_place_are_spread():
     for _ in range(6):
         taken.append(place(plate, (100, 60, 180, 120), taken, HEIGHT, WIDTH))
     for first, second in itertools.combinations(taken, 2):
-        assert (
-            first[2] <= second[0]
-            or second[2] <= first[0]
-            or first[3] <= second[1]
-            or second[3] <= first[1]
-        )
+        assert first[2] <= second[0] or second[2] <= first[0] or first[3] <= second[1] or second[3] <= first[1]
 
 
 @settings(max_examples=50, deadline=None, derandomize=True)

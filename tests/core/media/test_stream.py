@@ -73,9 +73,7 @@ def test_standard_input(make_video, repo_root):
         "print(s.name, s.height, s.width, len(list(s)))"
     )
     with make_video("clip.ts").open("rb") as file:
-        done = subprocess.run(
-            [sys.executable, "-c", program], stdin=file, capture_output=True, text=True, check=True
-        )
+        done = subprocess.run([sys.executable, "-c", program], stdin=file, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["stdin", "48", "64", "8"]
 
 
@@ -90,9 +88,7 @@ def test_named_pipe(make_video, tmp_path):
 
 def test_a_device_that_ffmpeg_opens_itself():
     """As a camera is: by name and format."""
-    stream = VideoStream(
-        "testsrc=size=64x48:rate=10:duration=1", name="camera0", container_format="lavfi"
-    )
+    stream = VideoStream("testsrc=size=64x48:rate=10:duration=1", name="camera0", container_format="lavfi")
     assert (stream.height, stream.width, stream.frame_rate) == (48, 64, 10)
     assert len(list(stream)) == 10
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clipvis_core.errors import InputError
+from clipvis_core.foundation.errors import InputError
 from clipvis_core.media import TruncatedError, open_frames
 from clipvis_core.media import frames as frames_module
 
@@ -81,9 +81,7 @@ def test_display_matrix_is_honoured(make_video, degrees, hflip, size, red_corner
 )
 def test_pixel_formats(make_video, name, codec, pix_fmt, size):
     options = {"x265-params": "log-level=none"} if codec == "libx265" else None
-    source = open_frames(
-        make_video(name, codec=codec, pix_fmt=pix_fmt, size=size, num_frames=3, options=options)
-    )
+    source = open_frames(make_video(name, codec=codec, pix_fmt=pix_fmt, size=size, num_frames=3, options=options))
     frames = list(source)
     assert [frame.shape for frame in frames] == [(*size, 3)] * 3
     assert [grey(frame) for frame in frames] == [0, 1, 2]
@@ -106,9 +104,7 @@ def test_unicode_path(make_video):
 
 
 def test_broadcast_that_starts_between_key_frames(make_video, tmp_path):
-    whole = make_video(
-        "whole.ts", num_frames=12, noise=True, options={"g": "6", "bf": "0"}
-    ).read_bytes()
+    whole = make_video("whole.ts", num_frames=12, noise=True, options={"g": "6", "bf": "0"}).read_bytes()
     cut = tmp_path / "cut.ts"
     cut.write_bytes(whole[188 * (len(whole) // 188 // 4) :])
     assert 0 < len(list(open_frames(cut))) < 12
@@ -117,9 +113,7 @@ def test_broadcast_that_starts_between_key_frames(make_video, tmp_path):
 @pytest.mark.parametrize("container_options", [FASTSTART, None])
 @pytest.mark.parametrize("name", ["cut.mp4", "cut.mkv", "cut.avi"])
 def test_truncated_file_never_passes_for_a_whole_one(make_video, name, container_options):
-    path = make_video(
-        name, num_frames=60, noise=True, options={"bf": "0"}, container_options=container_options
-    )
+    path = make_video(name, num_frames=60, noise=True, options={"bf": "0"}, container_options=container_options)
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
     with pytest.raises(InputError, match="copy or download it again"):
@@ -131,9 +125,7 @@ def test_truncated_mp4_says_where_and_can_be_allowed(make_video):
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
     source = open_frames(path)
-    with pytest.raises(
-        TruncatedError, match=r"clip\.mp4 breaks off at frame \d+: .* of 20 frames"
-    ) as info:
+    with pytest.raises(TruncatedError, match=r"clip\.mp4 breaks off at frame \d+: .* of 20 frames") as info:
         list(source)
     assert "\n" not in str(info.value)
     assert f"decoded {source.num_read} of 20" in str(info.value)
@@ -187,10 +179,7 @@ def test_no_video_stream(tmp_path):
         (b"", "is empty"),
         (b"\n<!DOCTYPE html><html><body>404</body></html>", "is a web page"),
         (bytes(range(256)) * 20, "cannot be read as a video"),
-        (
-            b"#EXTM3U\n#EXTINF:1,\n/etc/passwd\n#EXT-X-ENDLIST\n",
-            "cannot be read as a video|no video stream",
-        ),
+        (b"#EXTM3U\n#EXTINF:1,\n/etc/passwd\n#EXT-X-ENDLIST\n", "cannot be read as a video|no video stream"),
     ],
 )
 def test_what_is_no_video(tmp_path, content, message):
@@ -224,9 +213,7 @@ def test_no_permission(make_video, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "open", refuse)
-    with pytest.raises(
-        InputError, match=r"cannot be opened \(Permission denied\); check its permissions"
-    ):
+    with pytest.raises(InputError, match=r"cannot be opened \(Permission denied\); check its permissions"):
         open_frames(path)
 
 

@@ -10,7 +10,7 @@ import av
 import numpy as np
 import pytest
 
-from clipvis_core.errors import InputError
+from clipvis_core.foundation.errors import InputError
 from clipvis_core.media import VideoWriter, open_frames
 
 
@@ -44,12 +44,7 @@ def test_file_says_its_colour_space_and_pixel_format(tmp_path):
     write(tmp_path / "out.mp4")
     with av.open(str(tmp_path / "out.mp4")) as container:
         codec = container.streams.video[0].codec_context
-        assert (codec.name, codec.pix_fmt, codec.colorspace, codec.color_range) == (
-            "h264",
-            "yuv420p",
-            1,
-            1,
-        )
+        assert (codec.name, codec.pix_fmt, codec.colorspace, codec.color_range) == ("h264", "yuv420p", 1, 1)
 
 
 def test_error_leaves_the_old_file_and_no_other(tmp_path):
@@ -83,10 +78,7 @@ def test_folder_at_the_path(tmp_path):
 
 
 def test_folder_that_is_not_there(tmp_path):
-    with (
-        pytest.raises(InputError, match="cannot be written"),
-        VideoWriter(tmp_path / "no" / "x.mp4", 25, 48, 64),
-    ):
+    with pytest.raises(InputError, match="cannot be written"), VideoWriter(tmp_path / "no" / "x.mp4", 25, 48, 64):
         pass
 
 

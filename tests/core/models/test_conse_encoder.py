@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from mmdet.registry import MODELS
 
 from clipvis_core.checkpoints import write_weights
-from clipvis_core.errors import InputError
+from clipvis_core.foundation.errors import InputError
 from clipvis_core.models import ConSEEncoder
 from clipvis_core.models.efficientnet_trunk import DENSE_CHANNELS
 
@@ -19,9 +19,7 @@ from clipvis_core.models.efficientnet_trunk import DENSE_CHANNELS
 def encoder() -> ConSEEncoder:
     """Random weights, with BatchNorm statistics that are not the neutral ones."""
     torch.manual_seed(0)
-    encoder = MODELS.build(
-        dict(type="ConSEEncoder", num_labels=30, embed_dim=8, likeliest=4, _scope_="mmdet")
-    )
+    encoder = MODELS.build(dict(type="ConSEEncoder", num_labels=30, embed_dim=8, likeliest=4, _scope_="mmdet"))
     for name, buffer in encoder.trunk.named_buffers():
         if name.endswith("running_mean"):
             buffer.normal_(std=0.1)

@@ -9,12 +9,7 @@ from hypothesis import strategies as st
 from mmcv.ops import MultiScaleDeformableAttention, multi_scale_deform_attn
 
 from clipvis_core.models import deformable_attention
-from clipvis_core.models.deformable_attention import (
-    deformable_self_attention,
-    grid_for,
-    mmcv_grid,
-    sampling_grid,
-)
+from clipvis_core.models.deformable_attention import deformable_self_attention, grid_for, mmcv_grid, sampling_grid
 
 sides = st.integers(1, 7)
 sizes = st.lists(st.tuples(sides, sides), min_size=1, max_size=3).map(tuple)
@@ -110,9 +105,7 @@ def test_points_on_the_border_and_far_outside():
     sizes = ((3, 4), (5, 2))
     attention = random_attention(len(sizes), 2, 4, 0.0, torch.float32)
     attention.sampling_offsets.weight.zero_()
-    attention.sampling_offsets.bias.copy_(
-        torch.tensor([-1e6, -3.0, -1.0, -0.5, 0.0, 0.5, 1.0, 1e6]).repeat(4)
-    )
+    attention.sampling_offsets.bias.copy_(torch.tensor([-1e6, -3.0, -1.0, -0.5, 0.0, 0.5, 1.0, 1e6]).repeat(4))
     tokens, query = torch.randn(2, 1, 22, 16)
     torch.testing.assert_close(
         on_this_device(attention, tokens, query, sizes),
@@ -128,8 +121,7 @@ def test_published_sizes_in_float32():
     attention = random_attention(3, 8, 4, 2.0, torch.float32)
     tokens, query = torch.randn(2, 1, 5040, 64)
     fast, plain = (
-        outputs_and_gradients(form, attention, tokens, query, sizes)
-        for form in (on_this_device, mmcv_self_attention)
+        outputs_and_gradients(form, attention, tokens, query, sizes) for form in (on_this_device, mmcv_self_attention)
     )
     torch.testing.assert_close(fast["output"], plain["output"], atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(fast["tokens"], plain["tokens"], atol=2e-3, rtol=1e-3)

@@ -8,11 +8,7 @@ from open_clip.modified_resnet import ModifiedResNet
 from open_clip.timm_model import TimmModel
 from torch import nn
 
-from clipvis_core.models.frozen_trunks import (
-    TrunkCopy,
-    folded_resnet,
-    run_stages,
-)
+from clipvis_core.models.frozen_trunks import TrunkCopy, folded_resnet, run_stages
 from clipvis_core.models.visual_towers import ConvNeXtTower, ResNetTower
 
 

@@ -21,20 +21,10 @@ from clipvis_core.models.visual_towers import build_tower
 RELEASED = sorted(
     f"{mode}/clipvis_{backbone}_{data}.py"
     for backbone in ("r50", "convnext-b")
-    for mode, data in (
-        ("image", "lvis"),
-        ("image", "coco"),
-        ("video", "lvis"),
-        ("video", "ytvis2019"),
-    )
+    for mode, data in (("image", "lvis"), ("image", "coco"), ("video", "lvis"), ("video", "ytvis2019"))
 )
 LAYERS = {"lvis": 6, "coco": 9, "ytvis2019": 9}
-PARAMETERS = {
-    ("r50", 6): 118029348,
-    ("r50", 9): 122765604,
-    ("convnext-b", 6): 194916036,
-    ("convnext-b", 9): 199652292,
-}
+PARAMETERS = {("r50", 6): 118029348, ("r50", 9): 122765604, ("convnext-b", 6): 194916036, ("convnext-b", 9): 199652292}
 
 
 @pytest.mark.parametrize("name", RELEASED)
@@ -44,20 +34,13 @@ def test_released_configs_build(repo_root, name):
     model = MODELS.build(config.model)
     assert type(model) is (CLIPVISVideo if name.startswith("video") else CLIPVISImage)
     assert model.head.num_layers == LAYERS[data]
-    assert (
-        sum(parameter.numel() for parameter in model.parameters())
-        == PARAMETERS[backbone, LAYERS[data]]
-    )
+    assert sum(parameter.numel() for parameter in model.parameters()) == PARAMETERS[backbone, LAYERS[data]]
     assert not any("vocabulary" in key for key in config.model)
 
 
 def test_every_config_runs_a_released_model(repo_root):
     released = [Config.fromfile(repo_root / "configs" / name).model for name in RELEASED]
-    others = [
-        path
-        for mode in ("image", "video")
-        for path in sorted((repo_root / "configs" / mode).glob("*.py"))
-    ]
+    others = [path for mode in ("image", "video") for path in sorted((repo_root / "configs" / mode).glob("*.py"))]
     assert len(others) >= 24
     for path in others:
         assert Config.fromfile(path).model in released, path
@@ -124,10 +107,7 @@ def test_windows_do_not_change_results(video_model, clip):
 
 
 def test_default_window_is_small_on_a_cpu(repo_root):
-    assert (
-        MODELS.build(Config.fromfile(repo_root / "configs/video/clipvis_r50_lvis.py").model).window
-        == 1
-    )
+    assert MODELS.build(Config.fromfile(repo_root / "configs/video/clipvis_r50_lvis.py").model).window == 1
 
 
 def video_sample(num_frames: int) -> TrackDataSample:
@@ -196,9 +176,7 @@ def test_a_video_without_any_mask(video_model, clip, monkeypatch):
     monkeypatch.setattr(video_model, "segment", empty)
     (sample,) = video_model(clip.unsqueeze(0), [video_sample(5)], mode="predict")
     assert sample.pred_tracks.scores.eq(0).all()
-    assert all(
-        segment is None for segments in sample.pred_tracks.segmentations for segment in segments
-    )
+    assert all(segment is None for segments in sample.pred_tracks.segmentations for segment in segments)
 
 
 def test_frames_of_two_sizes_are_refused(video_model, clip):
@@ -209,9 +187,7 @@ def test_frames_of_two_sizes_are_refused(video_model, clip):
 
 
 def test_image_predict(image_model, clip):
-    samples = [
-        DetDataSample(metainfo={"img_shape": (60, 90), "ori_shape": (30, 45)}) for _ in range(2)
-    ]
+    samples = [DetDataSample(metainfo={"img_shape": (60, 90), "ori_shape": (30, 45)}) for _ in range(2)]
     for sample in image_model(clip[:2], samples, mode="predict"):
         found = sample.pred_instances
         assert found.masks.shape == (60, 30, 45)
@@ -219,11 +195,7 @@ def test_image_predict(image_model, clip):
         assert (found.scores[:-1] >= found.scores[1:]).all()
         for mask, box in zip(found.masks, found.bboxes, strict=True):
             rows, columns = np.nonzero(mask.numpy())
-            expected = (
-                [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
-                if len(rows)
-                else [0] * 4
-            )
+            expected = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1] if len(rows) else [0] * 4
             assert box.tolist() == expected
 
 
@@ -249,9 +221,7 @@ def test_video_loss_reaches_every_trainable_parameter(video_model, clip, ids):
         assert len(losses) == 4 * (video_model.head.num_layers + 1)
         assert all(loss.isfinite() for loss in losses.values())
         sum(losses.values()).backward()
-        missing = [
-            n for n, p in video_model.named_parameters() if p.requires_grad and p.grad is None
-        ]
+        missing = [n for n, p in video_model.named_parameters() if p.requires_grad and p.grad is None]
         assert missing == []
     finally:
         video_model.zero_grad(set_to_none=True)
@@ -272,11 +242,7 @@ def test_image_and_video_losses_are_one(image_model, video_model, clip):
 
 
 def test_a_model_without_words_says_so(repo_root, video_model, clip):
-    vocabulary, video_model._vocabulary, video_model._embedding = (
-        video_model._vocabulary,
-        None,
-        None,
-    )
+    vocabulary, video_model._vocabulary, video_model._embedding = (video_model._vocabulary, None, None)
     try:
         with pytest.raises(InputError, match="set_vocabulary"):
             video_model(clip.unsqueeze(0), [video_sample(5)], mode="predict")

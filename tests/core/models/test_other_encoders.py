@@ -106,9 +106,7 @@ def test_the_head_trains_on_it(workplace, mode):
     model = build_model(colour_config(workplace, mode), checkpoint=None).train()
     masks = torch.zeros(1, 64, 96, dtype=torch.bool)
     masks[:, :, :32] = True
-    losses = model.compute_losses(
-        striped(model), [FrameTarget(masks, torch.zeros(1, dtype=torch.long))]
-    )
+    losses = model.compute_losses(striped(model), [FrameTarget(masks, torch.zeros(1, dtype=torch.long))])
     sum(losses.values()).backward()
     assert model.head.query_feat.weight.grad.abs().sum() > 0
     assert not any(True for _ in model.backbone.parameters())
@@ -119,9 +117,7 @@ def test_inference_from_its_own_checkpoint(workplace, tmp_path, mode, frames):
     config = colour_config(workplace, mode)
     model = build_model(config, checkpoint=None)
     torch.save({"state_dict": model.state_dict()}, tmp_path / "colours.pth")
-    inferencer = CLIPVISInferencer(
-        config, tmp_path / "colours.pth", vocabulary=["red", "blue"], device="cpu"
-    )
+    inferencer = CLIPVISInferencer(config, tmp_path / "colours.pth", vocabulary=["red", "blue"], device="cpu")
     picture = np.zeros((64, 96, 3), np.uint8)
     picture[:, :48], picture[:, 48:] = RED, BLUE
     records = list(inferencer([picture] * frames, progress=False).records())
@@ -162,10 +158,8 @@ BROKEN = {
     "super().region_embeddings(dense, masks) / masks.flatten(2).sum(-1, keepdim=True)",
     "region_embeddings has shape": "embed_dim = 4",
     "not unit vectors": "def encode_text(self, words): return 2 * super().encode_text(words)",
-    "depends on the other words": "def encode_text(self, words): return "
-    "super().encode_text(sorted(words))",
-    "depends on its batch": "def forward(self, images): return "
-    "super().forward(images - images.mean(dim=0))",
+    "depends on the other words": "def encode_text(self, words): return super().encode_text(sorted(words))",
+    "depends on its batch": "def forward(self, images): return super().forward(images - images.mean(dim=0))",
     "logit_scale is": "def __init__(self): super().__init__(-1.0)",
     "text_fingerprint": "def text_fingerprint(self): return 'a/b'",
 }

@@ -20,8 +20,7 @@ def decoders(repo_root):
     for name in ("MSDeformAttnPixelDecoder", CLIPVISPixelDecoder.__name__):
         torch.manual_seed(0)
         decoder = MODELS.build(
-            {**config, "type": name},
-            default_args=dict(in_channels=CHANNELS, feat_channels=64, out_channels=64),
+            {**config, "type": name}, default_args=dict(in_channels=CHANNELS, feat_channels=64, out_channels=64)
         )
         decoder.init_weights()
         built.append(decoder)
@@ -55,9 +54,7 @@ def test_same_gradients_as_mmdet(decoders):
         decoder.zero_grad()
         masks, scales = decoder.double()([feature.double() for feature in features(2)])
         (masks.square().mean() + sum(scale.square().mean() for scale in scales)).backward()
-    for (name, stock), (_, ours) in zip(
-        *(decoder.named_parameters() for decoder in decoders), strict=True
-    ):
+    for (name, stock), (_, ours) in zip(*(decoder.named_parameters() for decoder in decoders), strict=True):
         torch.testing.assert_close(ours.grad, stock.grad, atol=1e-6, rtol=1e-3, msg=name)
     for decoder in decoders:
         decoder.float()

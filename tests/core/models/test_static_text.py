@@ -10,13 +10,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clipvis_core.errors import InputError
-from clipvis_core.models.static_text import (
-    StaticTextEncoder,
-    piece_rows,
-    quantise_rows,
-    word_pieces,
-)
+from clipvis_core.foundation.errors import InputError
+from clipvis_core.models.static_text import StaticTextEncoder, piece_rows, quantise_rows, word_pieces
 
 
 def spelled(name: str) -> list[str]:

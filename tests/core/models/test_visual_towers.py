@@ -14,9 +14,7 @@ from clipvis_core.models.visual_towers import attention_pool_masks, resize_posit
 QUIET = settings(max_examples=25, deadline=None, derandomize=True)
 
 
-def plain_attention_pool(
-    pool: AttentionPool2d, dense: torch.Tensor, masks: torch.Tensor
-) -> torch.Tensor:
+def plain_attention_pool(pool: AttentionPool2d, dense: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
     """One full attention call a frame, each query a copy of the mean token, as CLIP's own pool would do it."""
     tokens = dense.flatten(2).permute(2, 0, 1)
     query = (tokens.mean(dim=0) + pool.positional_embedding[0]).expand(masks.shape[1], -1, -1)
@@ -48,12 +46,7 @@ def plain_attention_pool(
 
 
 @QUIET
-@given(
-    seed=st.integers(0, 2**16),
-    height=st.integers(1, 6),
-    width=st.integers(1, 6),
-    queries=st.integers(1, 5),
-)
+@given(seed=st.integers(0, 2**16), height=st.integers(1, 6), width=st.integers(1, 6), queries=st.integers(1, 5))
 @torch.no_grad()
 def test_attention_pool(seed, height, width, queries):
     torch.manual_seed(seed)
@@ -62,9 +55,7 @@ def test_attention_pool(seed, height, width, queries):
     masks = torch.rand(2, queries, height, width) > 0.6
     pooled = attention_pool_masks(pool, dense, masks)
     filled = masks.flatten(2).any(dim=-1)
-    torch.testing.assert_close(
-        pooled[filled], plain_attention_pool(pool, dense, masks)[filled], atol=1e-5, rtol=1e-4
-    )
+    torch.testing.assert_close(pooled[filled], plain_attention_pool(pool, dense, masks)[filled], atol=1e-5, rtol=1e-4)
     assert not pooled[~filled].any()
 
 

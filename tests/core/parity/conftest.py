@@ -18,12 +18,7 @@ from clipvis_core.inference import build_model
 from clipvis_core.models.base import CLIPVISModel
 
 BACKBONES = {"rn50": "r50", "convnextb": "convnext-b"}
-EXPERIMENTS = {
-    ("video", 7): "lvis",
-    ("video", 10): "ytvis2019",
-    ("image", 7): "lvis",
-    ("image", 10): "coco",
-}
+EXPERIMENTS = {("video", 7): "lvis", ("video", 10): "ytvis2019", ("image", 7): "lvis", ("image", 10): "coco"}
 
 
 class Reference:
@@ -74,12 +69,8 @@ class Reference:
 
     def clip(self, letter: str, kind: str, model: CLIPVISModel) -> torch.Tensor:
         """Frames of a reference clip as the network takes them, `(T, 3, H, W)`."""
-        frames = torch.from_numpy(self.arrays(f"clip_{letter}_{kind}")["frames"]).permute(
-            0, 3, 1, 2
-        )
-        return model.data_preprocessor({"inputs": [frames], "data_samples": None}, False)["inputs"][
-            0
-        ]
+        frames = torch.from_numpy(self.arrays(f"clip_{letter}_{kind}")["frames"]).permute(0, 3, 1, 2)
+        return model.data_preprocessor({"inputs": [frames], "data_samples": None}, False)["inputs"][0]
 
 
 @pytest.fixture(scope="session")

@@ -50,9 +50,7 @@ class StoredPoints(PointSampler):
 
 def our_name(published: str) -> str:
     """`loss_object_ce_3` -> `d3.loss_object`."""
-    kind, depth = re.fullmatch(
-        r"loss_(object|mask|dice|iou)(?:_ce)?(?:_(\d+))?", published
-    ).groups()
+    kind, depth = re.fullmatch(r"loss_(object|mask|dice|iou)(?:_ce)?(?:_(\d+))?", published).groups()
     return f"loss_{kind}" if depth is None else f"d{depth}.loss_{kind}"
 
 
@@ -63,13 +61,8 @@ def criterion_config(repo_root):
 
 def read_predictions(arrays: dict) -> list[QueryPrediction]:
     def prediction(prefix: str) -> QueryPrediction:
-        tensors = [
-            torch.from_numpy(arrays[f"{prefix}pred_{name}"])
-            for name in ("object_logits", "ious", "masks")
-        ]
-        return QueryPrediction(
-            tensors[0], tensors[1][..., 0], tensors[2], embeddings=torch.empty(0)
-        )
+        tensors = [torch.from_numpy(arrays[f"{prefix}pred_{name}"]) for name in ("object_logits", "ious", "masks")]
+        return QueryPrediction(tensors[0], tensors[1][..., 0], tensors[2], embeddings=torch.empty(0))
 
     return [prediction(prefix) for prefix in ("aux0_", "aux1_", "aux2_", "")]
 
@@ -82,8 +75,7 @@ def read_targets(arrays: dict, golden: dict, batch: int) -> list[FrameTarget]:
     for video, ids in enumerate(golden["gt_ids"]):
         sample = TrackDataSample()
         sample.video_data_samples = [
-            frame_sample(arrays[f"gt_masks_v{video}_f{frame}"], frame_ids)
-            for frame, frame_ids in enumerate(ids)
+            frame_sample(arrays[f"gt_masks_v{video}_f{frame}"], frame_ids) for frame, frame_ids in enumerate(ids)
         ]
         targets += clip_targets(sample, torch.device("cpu"))
     return targets
@@ -91,8 +83,7 @@ def read_targets(arrays: dict, golden: dict, batch: int) -> list[FrameTarget]:
 
 def frame_sample(masks: np.ndarray, ids: list[int]) -> DetDataSample:
     instances = InstanceData(
-        masks=BitmapMasks(masks.astype(np.uint8), *masks.shape[-2:]),
-        instances_ids=torch.tensor(ids, dtype=torch.long),
+        masks=BitmapMasks(masks.astype(np.uint8), *masks.shape[-2:]), instances_ids=torch.tensor(ids, dtype=torch.long)
     )
     return DetDataSample(gt_instances=instances)
 
@@ -123,9 +114,7 @@ def test_losses_and_matches(reference, criterion_config, case, mode, monkeypatch
     monkeypatch.setattr(criterion, "match", recording)
     losses = criterion(predictions, targets)
 
-    found = [
-        [[queries.tolist(), instances.tolist()] for queries, instances in call] for call in matches
-    ]
+    found = [[[queries.tolist(), instances.tolist()] for queries, instances in call] for call in matches]
     assert found == golden[mode]["indices"]
     for name, value in golden[mode]["losses"].items():
         ours = losses[our_name(name)].item() / WEIGHTS[our_name(name).rsplit("_", 1)[1]]
@@ -143,9 +132,7 @@ def test_gradients(reference, name):
     model.train()
     try:
         frames = torch.from_numpy(arrays["frames"]).permute(0, 3, 1, 2).float()
-        mean, std = (
-            getattr(model.data_preprocessor, part).view(1, 3, 1, 1) for part in ("mean", "std")
-        )
+        mean, std = (getattr(model.data_preprocessor, part).view(1, 3, 1, 1) for part in ("mean", "std"))
         losses = model.compute_losses((frames - mean) / std, gradient_targets(arrays, mode))
         for published, value in golden["weighted_losses"].items():
             assert losses[our_name(published)].item() == pytest.approx(value, rel=1e-4), published
@@ -154,19 +141,13 @@ def test_gradients(reference, name):
         total.backward()
         assert all(parameter.grad is None for parameter in model.backbone.parameters())
         gradients = to_official(
-            {
-                key: parameter.grad
-                for key, parameter in model.named_parameters()
-                if parameter.grad is not None
-            }
+            {key: parameter.grad for key, parameter in model.named_parameters() if parameter.grad is not None}
         )
         for key, norm in golden["grad_norm"].items():
             assert gradients[key].norm().item() == pytest.approx(norm, rel=0.01), key
         if name == "rn50_dec10":
             for key, values in reference.arrays("grad_values_rn50_dec10").items():
-                np.testing.assert_allclose(
-                    gradients[key].numpy(), values, atol=0.01 * np.abs(values).max(), rtol=0
-                )
+                np.testing.assert_allclose(gradients[key].numpy(), values, atol=0.01 * np.abs(values).max(), rtol=0)
     finally:
         model.zero_grad(set_to_none=True)
         model.eval()

@@ -7,9 +7,7 @@ import pytest
 import torch
 
 CASES = ["A_rn50_dec7", "A_rn50_dec10", "A_convnextb_dec10", "B_rn50_dec10", "B_convnextb_dec10"]
-NEAR_ZERO = (
-    2e-4  # an attention logit below this may fall on either side: float noise is about 1e-4 at most
-)
+NEAR_ZERO = 2e-4  # an attention logit below this may fall on either side: float noise is about 1e-4 at most
 
 
 def parts(case: str) -> tuple[str, str, int]:
@@ -23,12 +21,8 @@ def assert_stage(expected: dict, name: str, actual: torch.Tensor, atol: float) -
     step = int(key.rsplit("_ch", 1)[1])
     stored = actual[expected["frames"]][:, ::step].numpy()
     np.testing.assert_allclose(stored, expected[key], atol=atol, rtol=0, err_msg=name)
-    moments = torch.stack(
-        [actual.flatten(1).mean(dim=1), actual.flatten(1).std(dim=1)], dim=1
-    ).numpy()
-    np.testing.assert_allclose(
-        moments, expected[f"{name}_mean_std"], atol=atol, rtol=0, err_msg=name
-    )
+    moments = torch.stack([actual.flatten(1).mean(dim=1), actual.flatten(1).std(dim=1)], dim=1).numpy()
+    np.testing.assert_allclose(moments, expected[f"{name}_mean_std"], atol=atol, rtol=0, err_msg=name)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -54,22 +48,15 @@ def test_query_decoder(reference, case, monkeypatch, record_property):
     model = reference.model("video", kind, depth)
     expected = reference.arrays(f"infer_{case}_decoder")
     margins = attention_margins(model.head, monkeypatch)
-    predictions = [
-        model.segment(window)[0] for window in reference.clip(letter, kind, model).split(10)
-    ]
+    predictions = [model.segment(window)[0] for window in reference.clip(letter, kind, model).split(10)]
 
     errors = {}
-    for name, key, atol in (
-        ("embeddings", "pred_embds", 5e-4),
-        ("object_logits", "pred_object_logits", 2e-3),
-    ):
+    for name, key, atol in (("embeddings", "pred_embds", 5e-4), ("object_logits", "pred_object_logits", 2e-3)):
         actual = torch.cat([getattr(prediction, name) for prediction in predictions]).numpy()
         errors[name] = np.abs(actual - expected[key]).max(axis=-1) / atol
     ious = torch.cat([prediction.ious for prediction in predictions]).numpy()
     errors["ious"] = np.abs(ious - expected["pred_ious"][..., 0]) / 5e-4
-    masks = torch.cat([prediction.mask_logits for prediction in predictions])[
-        expected["pred_masks_frames"]
-    ].numpy()
+    masks = torch.cat([prediction.mask_logits for prediction in predictions])[expected["pred_masks_frames"]].numpy()
     mask_error = np.abs(masks - expected["pred_masks"]).max(axis=(-1, -2)) / 2e-3
 
     outside = np.max(list(errors.values()), axis=0) > 1  # (T, Q)
@@ -78,9 +65,7 @@ def test_query_decoder(reference, case, monkeypatch, record_property):
     assert outside.mean() <= 0.01
     smallest = torch.cat(margins).numpy()
     for frame in np.flatnonzero(outside.any(axis=1)):
-        assert smallest[frame] < NEAR_ZERO, (
-            f"frame {frame} differs and no attention cell of it was near zero"
-        )
+        assert smallest[frame] < NEAR_ZERO, f"frame {frame} differs and no attention cell of it was near zero"
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -21,8 +21,6 @@ def test_tokens_embeddings_and_rows(reference, kind, depth):
     np.testing.assert_allclose(raw.numpy(), expected["encode_text_first4_raw"], atol=1e-4, rtol=0)
 
     embedding = model.vocabulary_embedding()
-    np.testing.assert_allclose(
-        embedding.rows.numpy(), expected["text_classifier"], atol=1e-6, rtol=0
-    )
+    np.testing.assert_allclose(embedding.rows.numpy(), expected["text_classifier"], atol=1e-6, rtol=0)
     counts = np.bincount(embedding.category_of_row.numpy())
     np.testing.assert_array_equal(counts, expected["num_templates"])

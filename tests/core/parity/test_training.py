@@ -64,8 +64,7 @@ def video_json(names: list[str], masks: np.ndarray) -> dict:
     pairs = [(0, 0), (0, 1), (0, 2), (1, 0), (1, 2)]
     return {
         "videos": [
-            {"id": v + 1, "file_names": [name], "height": 64, "width": 64, "length": 1}
-            for v, name in enumerate(names)
+            {"id": v + 1, "file_names": [name], "height": 64, "width": 64, "length": 1} for v, name in enumerate(names)
         ],
         "annotations": [
             {
@@ -89,10 +88,7 @@ def image_json(names: list[str], masks: np.ndarray) -> dict:
     shapes = [[encode(mask) for mask in image] for image in masks]
     shapes[1][1] = speck
     return {
-        "images": [
-            {"id": i + 1, "file_name": name, "height": 64, "width": 64}
-            for i, name in enumerate(names)
-        ],
+        "images": [{"id": i + 1, "file_name": name, "height": 64, "width": 64} for i, name in enumerate(names)],
         "annotations": [
             {
                 "id": 3 * image + slot + 1,
@@ -121,13 +117,9 @@ def video_config(root) -> Config:
 def image_config(root) -> Config:
     config = Config.fromfile(root / "configs/image/clipvis_r50_lvis.py")
     config.train_dataloader.dataset = dict(
-        type="CocoInstanceDataset",
-        data_prefix=dict(img="pictures"),
-        pipeline=config.train_dataloader.dataset.pipeline,
+        type="CocoInstanceDataset", data_prefix=dict(img="pictures"), pipeline=config.train_dataloader.dataset.pipeline
     )
-    config.train_dataloader.dataset.pipeline[1].update(
-        size=(64, 64), scale_range=(1.0, 1.0), flip_prob=0.0
-    )
+    config.train_dataloader.dataset.pipeline[1].update(size=(64, 64), scale_range=(1.0, 1.0), flip_prob=0.0)
     return config
 
 
@@ -158,9 +150,7 @@ def test_the_runner_gives_the_published_losses_and_gradients(reference, repo_roo
     golden = reference.json("grad_goldens")[name]
     arrays = reference.arrays("grad_input")
     names = write_pictures(tmp_path, arrays)
-    make_json, make_config = (
-        (image_json, image_config) if mode == "image" else (video_json, video_config)
-    )
+    make_json, make_config = (image_json, image_config) if mode == "image" else (video_json, video_config)
     (tmp_path / "set.json").write_text(json.dumps(make_json(names, arrays["gt_masks"])))
 
     state = to_ours(reference.official_state("rn50", int(name.rsplit("dec", 1)[1])))

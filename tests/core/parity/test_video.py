@@ -61,9 +61,7 @@ def test_classification(reference, clip_run):
     frames = reference.clip(letter, kind, model)
     with torch.no_grad():
         outputs = [model.segment(window) for window in frames.split(10)]
-        logits = torch.cat(
-            [model.classify(prediction.mask_logits, dense) for prediction, dense in outputs]
-        )
+        logits = torch.cat([model.classify(prediction.mask_logits, dense) for prediction, dense in outputs])
     aligned = logits.gather(1, rows.unsqueeze(-1).expand_as(logits)).transpose(0, 1)
     np.testing.assert_allclose(aligned.numpy(), expected["cls_logits"], atol=1e-3, rtol=0)
 
@@ -73,22 +71,12 @@ def test_scores_and_pairs(reference, clip_run, record_property):
     flipped = mask_pixel_flips(reference.arrays(f"infer_{case}_decoder"), sessions["t9k5"])
     for tag, session in sessions.items():
         scores = session.tracker.scores.scores().numpy()
-        np.testing.assert_allclose(
-            scores, expected[f"final_scores_{tag}"], atol=2e-5, rtol=0, err_msg=tag
-        )
+        np.testing.assert_allclose(scores, expected[f"final_scores_{tag}"], atol=2e-5, rtol=0, err_msg=tag)
         tracks = session.tracker.scores.top(session.model.topk)
         ours = dict(
-            zip(
-                zip(tracks.queries.tolist(), tracks.labels.tolist(), strict=True),
-                tracks.scores.tolist(),
-                strict=True,
-            )
+            zip(zip(tracks.queries.tolist(), tracks.labels.tolist(), strict=True), tracks.scores.tolist(), strict=True)
         )
-        pairs = zip(
-            expected[f"inst_query_{tag}"].tolist(),
-            expected[f"inst_labels_{tag}"].tolist(),
-            strict=True,
-        )
+        pairs = zip(expected[f"inst_query_{tag}"].tolist(), expected[f"inst_labels_{tag}"].tolist(), strict=True)
         theirs = dict(zip(pairs, expected[f"inst_scores_{tag}"].tolist(), strict=True))
         assert ours.keys() == theirs.keys(), tag
         permutations = session.tracker.permutations
@@ -107,9 +95,7 @@ def test_hidden_frames(clip_run):
         top = session.tracker.scores.top(session.model.topk)
         ours = {
             (query, label): hidden
-            for query, label, hidden in zip(
-                top.queries.tolist(), top.labels.tolist(), top.hidden.numpy(), strict=True
-            )
+            for query, label, hidden in zip(top.queries.tolist(), top.labels.tolist(), top.hidden.numpy(), strict=True)
         }
         cells = session.tracker.scores.mask_cells()
         for query, label, hidden in zip(
@@ -142,18 +128,14 @@ def mask_pixels(session, query: int) -> int:
 def test_masks(reference, clip_run):
     case, expected, sessions = clip_run
     tracks = sessions["t9k5"].finish()
-    pairs = zip(
-        expected["inst_query_t9k5"].tolist(), expected["inst_labels_t9k5"].tolist(), strict=True
-    )
+    pairs = zip(expected["inst_query_t9k5"].tolist(), expected["inst_labels_t9k5"].tolist(), strict=True)
     records = dict(zip(pairs, reference.results(case), strict=True))
     for query, label, segments in zip(
         tracks.queries.tolist(), tracks.labels.tolist(), tracks.segmentations, strict=True
     ):
         record = records[query, label]
         assert record["category_id"] == label + 1
-        overlap = np.array(
-            [frame_overlap(a, b) for a, b in zip(segments, record["segmentations"], strict=True)]
-        )
+        overlap = np.array([frame_overlap(a, b) for a, b in zip(segments, record["segmentations"], strict=True)])
         intersection, union = overlap.T
         shown = union > 0
         assert (intersection[shown] / union[shown] >= 0.995).all(), (query, label)

@@ -26,9 +26,7 @@ class HashedWords:
         if any(len(word) > 30 for word in words):
             raise InputError("a name is too long")
         seeds = (zlib.crc32(f"{self.fingerprint} {word}".encode()) for word in words)
-        return F.normalize(
-            torch.stack([torch.randn(8, generator=torch.Generator().manual_seed(s)) for s in seeds])
-        )
+        return F.normalize(torch.stack([torch.randn(8, generator=torch.Generator().manual_seed(s)) for s in seeds]))
 
     def text_fingerprint(self):
         return self.fingerprint
@@ -127,9 +125,7 @@ def test_logits_take_the_best_synonym():
     features = torch.randn(2, 7, 8, generator=torch.Generator().manual_seed(0))
     logits = embedding.logits(features, scale=10.0)
     cosine = F.cosine_similarity(features.unsqueeze(-2), embedding.rows, dim=-1) * 10
-    expected = torch.stack(
-        [cosine[..., :3].amax(-1), cosine[..., 3], cosine[..., 4:].amax(-1)], dim=-1
-    )
+    expected = torch.stack([cosine[..., :3].amax(-1), cosine[..., 3], cosine[..., 4:].amax(-1)], dim=-1)
     torch.testing.assert_close(logits, expected, atol=1e-4, rtol=0)
 
 

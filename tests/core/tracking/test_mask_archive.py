@@ -11,12 +11,7 @@ from pycocotools import mask as coco_mask
 
 from clipvis_core import InputError
 from clipvis_core.tracking import MaskSizes, encode_masks, resize_mask_logits
-from clipvis_core.tracking.mask_archive import (
-    FRAMES_IN_WAITING,
-    MaskArchive,
-    MaskRecorder,
-    TrackSegments,
-)
+from clipvis_core.tracking.mask_archive import FRAMES_IN_WAITING, MaskArchive, MaskRecorder, TrackSegments
 from clipvis_core.tracking.spill_file import SpillFile
 
 SIZES = MaskSizes((32, 48), (30, 45), (50, 70))
@@ -109,9 +104,7 @@ def test_only_waiting_tracks_of_the_end_are_encoded():
     recorder, _, _ = recorded(3, leading=[0])
     archive = recorder.finish([1])
     codes = [[archive.code(t, q) is not None for q in range(QUERIES)] for t in range(3)]
-    assert codes == [
-        [any_mask and q in (0, 1) for q, any_mask in enumerate(row)] for row in filled_rows(3)
-    ]
+    assert codes == [[any_mask and q in (0, 1) for q, any_mask in enumerate(row)] for row in filled_rows(3)]
 
 
 def filled_rows(num_frames: int) -> list[list[bool]]:
@@ -129,8 +122,6 @@ def test_without_keeping_there_is_no_archive():
 
 def test_what_goes_wrong_in_the_worker_is_raised():
     recorder, _, _ = recorded(1, leading=[0])
-    recorder.add(
-        torch.zeros(QUERIES, 8, 12), torch.arange(QUERIES) + 99, np.ones(QUERIES, bool), []
-    )
+    recorder.add(torch.zeros(QUERIES, 8, 12), torch.arange(QUERIES) + 99, np.ones(QUERIES, bool), [])
     with pytest.raises(IndexError):
         recorder.finish([0])

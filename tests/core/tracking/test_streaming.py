@@ -48,9 +48,7 @@ def part(outputs: WindowOutputs, window: slice) -> WindowOutputs:
 
 def run(outputs: WindowOutputs, window: int = 3, **options):
     """A tracker that has seen the clip, and what it said of each frame."""
-    tracker = StreamingTracker(
-        **{"sizes": SIZES, "num_memory": 4, "num_match": 3, "topk": 12, **options}
-    )
+    tracker = StreamingTracker(**{"sizes": SIZES, "num_memory": 4, "num_match": 3, "topk": 12, **options})
     found = []
     for start in range(0, len(outputs.ious), window):
         found += tracker.add(part(outputs, slice(start, start + window)))
@@ -166,20 +164,12 @@ def test_frames_tell_what_is_known_so_far():
         so_far, _ = run(part(outputs, slice(0, t + 1)), topk=42)
         best = {}
         for (query, label), (_, masks) in sorted(
-            table(so_far.finish()).items(),
-            key=lambda entry: -float(so_far.scores.scores()[entry[0]]),
+            table(so_far.finish()).items(), key=lambda entry: -float(so_far.scores.scores()[entry[0]])
         ):
             best.setdefault(query + 1, (label, masks[t]))
         assert frame.frame == t
         assert (
-            dict(
-                zip(
-                    frame.ids.tolist(),
-                    zip(frame.labels.tolist(), frame.masks(), strict=True),
-                    strict=True,
-                )
-            )
-            == best
+            dict(zip(frame.ids.tolist(), zip(frame.labels.tolist(), frame.masks(), strict=True), strict=True)) == best
         )
         assert (np.diff(frame.scores) <= 0).all()
 
@@ -202,9 +192,7 @@ def test_live_tracks_start_and_end():
     alive = [frame.ids.tolist() for frame in found]
     assert alive == [[]] * 5 + [[1]] * 7 + [[]] * 8
     assert found[5].labels.tolist() == [3]
-    assert found[5].scores[0] == pytest.approx(
-        (0.94 * 0.9) ** 0.25 * float(torch.tensor(4.0).sigmoid()), rel=1e-3
-    )
+    assert found[5].scores[0] == pytest.approx((0.94 * 0.9) ** 0.25 * float(torch.tensor(4.0).sigmoid()), rel=1e-3)
     assert [frame.masks() != [None] for frame in found[5:12]] == [True] * 4 + [False] * 3
 
 

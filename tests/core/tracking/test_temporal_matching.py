@@ -7,17 +7,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clipvis_core import TemporalMatcher
+from clipvis_core.tracking import TemporalMatcher
 
 QUIET = settings(max_examples=40, deadline=None, derandomize=True)
 
 
 @QUIET
 @given(
-    seed=st.integers(0, 2**16),
-    queries=st.integers(1, 12),
-    num_memory=st.integers(1, 6),
-    num_match=st.integers(1, 7),
+    seed=st.integers(0, 2**16), queries=st.integers(1, 12), num_memory=st.integers(1, 6), num_match=st.integers(1, 7)
 )
 def test_follows_shuffled_queries(seed, queries, num_memory, num_match):
     """Embeddings that only drift a little are put back in order, whatever the setting."""

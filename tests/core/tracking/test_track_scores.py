@@ -20,9 +20,7 @@ class Frame:
     mask_logits: torch.Tensor
 
 
-def random_frames(
-    num_frames: int, queries: int = 6, classes: int = 5, seed: int = 0
-) -> list[Frame]:
+def random_frames(num_frames: int, queries: int = 6, classes: int = 5, seed: int = 0) -> list[Frame]:
     generator = torch.Generator().manual_seed(seed)
     return [
         Frame(
@@ -39,12 +37,7 @@ def scored(frames: list[Frame], **options) -> TrackScores:
     scores = TrackScores(**options)
     for frame in frames:
         scores.update(
-            FrameOutputs(
-                frame.class_probs,
-                frame.ious,
-                frame.object_logits,
-                *mask_statistics(frame.mask_logits),
-            )
+            FrameOutputs(frame.class_probs, frame.ious, frame.object_logits, *mask_statistics(frame.mask_logits))
         )
     return scores
 
@@ -75,17 +68,12 @@ def test_top_pairs_gate_and_quality():
     for query, label, class_score, score, hidden in rows:
         inside, weight = 0.0, 0
         for t, frame in enumerate(frames):
-            presence = (
-                frame.class_probs[query, label].sigmoid()
-                * frame.object_logits[query].softmax(-1)[0]
-            ).sqrt()
+            presence = (frame.class_probs[query, label].sigmoid() * frame.object_logits[query].softmax(-1)[0]).sqrt()
             assert bool(hidden[t]) == bool(presence < 0.1 * class_score)
             logits = torch.full((4, 6), -1.0) if hidden[t] else frame.mask_logits[query]
             inside += float(logits[logits > 0].sigmoid().sum())
             weight += int((logits > 0).sum())
-        assert float(score) == pytest.approx(
-            float(class_score) * inside / (weight + 1e-6), rel=1e-5
-        )
+        assert float(score) == pytest.approx(float(class_score) * inside / (weight + 1e-6), rel=1e-5)
 
 
 def test_fewer_pairs_than_asked():

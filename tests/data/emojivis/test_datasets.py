@@ -47,21 +47,14 @@ def test_a_clip_goes_through_the_video_pipeline():
         rows = frame.gt_instances
         seen = rows.instances_ids >= 0
         assert seen.any()
-        assert {clip.labels[i - 1] for i in rows.instances_ids[seen]} == set(
-            rows.labels[seen].tolist()
-        )
+        assert {clip.labels[i - 1] for i in rows.instances_ids[seen]} == set(rows.labels[seen].tolist())
         assert rows.masks.masks[seen.numpy()].any(axis=(1, 2)).all()
     assert dataset.metainfo["classes"] == VOCABULARY.names
 
 
 def test_an_image_goes_through_the_image_pipeline():
     pipeline = [
-        {
-            "type": "LargeScaleJitter",
-            "size": (96, 128),
-            "scale_range": (1.0, 1.0),
-            "flip_prob": 0.0,
-        },
+        {"type": "LargeScaleJitter", "size": (96, 128), "scale_range": (1.0, 1.0), "flip_prob": 0.0},
         {"type": "PackDetInputs", "meta_keys": ("img_id", "img_path", "ori_shape", "img_shape")},
     ]
     dataset = build("EmojiImageDataset", pipeline=pipeline)
@@ -70,15 +63,11 @@ def test_an_image_goes_through_the_image_pipeline():
     np.testing.assert_array_equal(item["inputs"].numpy(), clip.frames[0].transpose(2, 0, 1))
     instances = item["data_samples"].gt_instances
     assert len(instances) == len(clip.masks(0))
-    for label, mask, track in zip(
-        instances.labels, instances.masks.masks, clip.masks(0), strict=True
-    ):
+    for label, mask, track in zip(instances.labels, instances.masks.masks, clip.masks(0), strict=True):
         assert label == clip.labels[track]
         np.testing.assert_array_equal(mask, clip.owners[0] == track + 1)
     base = set(VOCABULARY.group("base"))
-    assert all(
-        VOCABULARY.ids[label] in base for i in range(50) for label in dataset.world.clip(i).labels
-    )
+    assert all(VOCABULARY.ids[label] in base for i in range(50) for label in dataset.world.clip(i).labels)
 
 
 def test_augmentation_depends_on_the_place_in_the_stream_only():
@@ -120,17 +109,12 @@ def test_an_object_that_is_hardly_seen_is_not_mentioned():
                 assert VOCABULARY.names[label] in caption
             elif share == 0 and list(clip.labels).count(label) == 1:
                 hidden += 1
-                assert f" {VOCABULARY.names[label]}" not in f" {caption}".replace(",", "").split(
-                    " and "
-                )
+                assert f" {VOCABULARY.names[label]}" not in f" {caption}".replace(",", "").split(" and ")
     assert hidden > 0
 
 
 @settings(max_examples=30, deadline=None, derandomize=True)
-@given(
-    st.integers(0, 10**6),
-    st.lists(st.sampled_from(VOCABULARY.names), min_size=1, max_size=4, unique=True),
-)
+@given(st.integers(0, 10**6), st.lists(st.sampled_from(VOCABULARY.names), min_size=1, max_size=4, unique=True))
 def test_a_caption_names_all_objects(seed, names):
     caption = write_caption(np.random.default_rng(seed), names, [0.1] * len(names))
     assert all(name in caption for name in names)

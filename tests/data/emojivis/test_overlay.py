@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from clipvis_data import InputError, load_vocabulary
+from clipvis_core.foundation.errors import InputError
+from clipvis_data import load_vocabulary
 from clipvis_data.emojivis import emoji_over
 
 FRAMES = np.random.default_rng(0).integers(0, 255, (4, 120, 200, 3), np.uint8)

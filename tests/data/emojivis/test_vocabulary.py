@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 import clipvis_data
-from clipvis_data import InputError, load_vocabulary
+from clipvis_core.foundation.errors import InputError
+from clipvis_data import load_vocabulary
 from clipvis_data.emojivis.sprites import CELL, load_sprites
 
 PACKAGE = resources.files(clipvis_data)

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from pycocotools import mask as mask_api
 
-from clipvis_data import InputError, load_vocabulary
+from clipvis_core.foundation.errors import InputError
+from clipvis_data import load_vocabulary
 from clipvis_data.emojivis import SPLITS, EmojiWorld, SceneOptions, load_sprites
 from clipvis_data.emojivis.backgrounds import FAMILIES, TEST_FAMILIES, TRAIN_FAMILIES, paint
 from clipvis_data.emojivis.painting import paint_scene
@@ -44,9 +45,7 @@ def test_another_process_paints_the_same():
         "import hashlib; from clipvis_data.emojivis import *; clip = EmojiWorld('val', seed=3).clip(7);"
         "print(hashlib.sha256(clip.frames.tobytes() + clip.owners.tobytes()).hexdigest())"
     )
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == digest(EmojiWorld("val", seed=3).clip(7))
 
 
@@ -80,11 +79,7 @@ def test_masks_are_disjoint_and_large_enough(split, index):
 @few
 @given(numbers)
 def test_novel_categories_are_never_in_training(index):
-    novel = {
-        label
-        for label, c in enumerate(load_vocabulary("emojivis").categories)
-        if c.split == "novel"
-    }
+    novel = {label for label, c in enumerate(load_vocabulary("emojivis").categories) if c.split == "novel"}
     assert not novel & set(EmojiWorld("train", options=SMALL).clip(index).labels)
 
 
@@ -106,17 +101,7 @@ def test_training_and_test_backgrounds_are_of_different_families():
 
 
 def still(place, size):
-    return Motion(
-        centre=place,
-        drift=(0, 0),
-        sway=(0, 0),
-        rate=0,
-        phase=(0, 0),
-        size=size,
-        swell=0,
-        angle=0,
-        turn=0,
-    )
+    return Motion(centre=place, drift=(0, 0), sway=(0, 0), rate=0, phase=(0, 0), size=size, swell=0, angle=0, turn=0)
 
 
 def actor(track, label, place, size=96.0):

@@ -12,7 +12,8 @@ import pytest
 from mmdet.registry import DATASETS
 from pycocotools import mask as mask_api
 
-from clipvis_data import InputError, load_vocabulary
+from clipvis_core.foundation.errors import InputError
+from clipvis_data import load_vocabulary
 from clipvis_data.emojivis import EmojiWorld, SceneOptions
 from clipvis_data.preparation import check_root, write_emojivis
 
@@ -54,9 +55,7 @@ def test_the_json_holds_the_clips(root):
 def test_training_has_base_categories_only_and_partitions_are_marked(root):
     data = json.loads((root / "train.json").read_text())
     partitions = {c["id"]: c["partition"] for c in data["categories"]}
-    assert {a["category_id"] for a in data["annotations"]} <= {
-        i for i, p in partitions.items() if p == 0
-    }
+    assert {a["category_id"] for a in data["annotations"]} <= {i for i, p in partitions.items() if p == 0}
     novel = {i for i, partition in partitions.items() if partition == 2}
     assert novel == set(load_vocabulary("emojivis").group("novel"))
 
@@ -115,12 +114,7 @@ def test_nothing_half_written_and_nothing_overwritten(root, tmp_path, monkeypatc
 
 
 def test_the_command(tmp_path, repo_root):
-    command = [
-        sys.executable,
-        str(repo_root / "tools/prepare_data.py"),
-        "emojivis",
-        str(tmp_path / "e"),
-    ]
+    command = [sys.executable, str(repo_root / "tools/prepare_data.py"), "emojivis", str(tmp_path / "e")]
     run = [*command, "--split", "test", "--videos", "1", "--length", "2", "--processes", "1"]
     result = subprocess.run(run, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr

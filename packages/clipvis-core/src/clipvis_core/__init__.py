@@ -1,6 +1,7 @@
 """CLIP-VIS as mmdet components: open-vocabulary video instance segmentation from a list of words.
 
-Importing this package registers its models with mmdet, so that configs can name them.
+Importing `clipvis_core.models` registers its parts with mmdet, so that configs can name them; this package itself
+imports neither torch nor mmdet.
 
 Letters for shapes, used everywhere in the package:
 
@@ -12,10 +13,8 @@ Reference: Zhu, Cao, Xie, Yang, Pang, "CLIP-VIS: Adapting CLIP for Open-Vocabula
 Segmentation", IEEE TCSVT 2024.
 """
 
-from clipvis_core import models
-from clipvis_core.errors import InputError
-from clipvis_core.tracking import TemporalMatcher
-from clipvis_core.vocabulary import Vocabulary
+from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.vocabulary import Vocabulary
 
 __version__ = "0.1.0"
-__all__ = ["InputError", "TemporalMatcher", "Vocabulary", "models"]
+__all__ = ["InputError", "Vocabulary"]

@@ -7,15 +7,9 @@ import mmdet: vocabularies and mask checks are there for programs without torch.
 from importlib import import_module
 from typing import Any
 
-from .errors import InputError
 from .registration import register_with_mmdet
 from .rle import RleError, validate_rle, validate_rles
-from .vocabularies import (
-    Category,
-    DatasetVocabulary,
-    available_vocabularies,
-    load_vocabulary,
-)
+from .vocabularies import Category, DatasetVocabulary, available_vocabularies, load_vocabulary
 
 __version__ = "0.1.0"
 
@@ -23,7 +17,6 @@ __all__ = [
     "Category",
     "CocoInstanceDataset",
     "DatasetVocabulary",
-    "InputError",
     "LVISInstanceDataset",
     "RleError",
     "VideoInstanceDataset",
@@ -45,11 +38,7 @@ _NEED_MMDET = {
 
 register_with_mmdet(
     {
-        "DATASETS": [
-            f"{__name__}.image_datasets",
-            f"{__name__}.video_datasets",
-            f"{__name__}.emojivis.datasets",
-        ],
+        "DATASETS": [f"{__name__}.image_datasets", f"{__name__}.video_datasets", f"{__name__}.emojivis.datasets"],
         "DATA_SAMPLERS": [f"{__name__}.samplers"],
         "TRANSFORMS": [f"{__name__}.transforms"],
     }

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .errors import InputError
+from clipvis_core.foundation.errors import InputError
+
 from .vocabularies import DatasetVocabulary, load_vocabulary, vocabulary_from_records
 
 MAX_IMAGE_PIXELS = 178_956_970
@@ -112,9 +113,7 @@ class Records:
     def where(self, index: int) -> str:
         """How messages name a record: file, list, position and id."""
         name = self.records[index].get("id")
-        return f"{self.path}: {self.key}[{index}]" + (
-            "" if name is None else f" (id {str(name)[:40]})"
-        )
+        return f"{self.path}: {self.key}[{index}]" + ("" if name is None else f" (id {str(name)[:40]})")
 
     def get(self, index: int, field: str, kind: type) -> object:
         """Value of a field that must be there.
@@ -131,9 +130,7 @@ class Records:
         fits = type(value) is int or type(value) is kind if kind is float else type(value) is kind
         if not fits:
             state = "is missing" if value is None else f"is {str(value)[:40]!r}"
-            raise InputError(
-                f"{self.where(index)}: field '{field}' {state}; it must be {_KINDS[kind]}"
-            )
+            raise InputError(f"{self.where(index)}: field '{field}' {state}; it must be {_KINDS[kind]}")
         return value
 
     def ascending(self) -> list[int]:
@@ -164,9 +161,7 @@ class Records:
         return height, width
 
 
-def dataset_vocabulary(
-    path: str | Path, data: dict, vocabulary: str | Path | None
-) -> DatasetVocabulary:
+def dataset_vocabulary(path: str | Path, data: dict, vocabulary: str | Path | None) -> DatasetVocabulary:
     """Categories of an annotation file, checked against a vocabulary if one is asked for.
 
     Args:
@@ -182,9 +177,7 @@ def dataset_vocabulary(
     records = data.get("categories")
     if vocabulary is None:
         if not isinstance(records, list):
-            raise InputError(
-                f"{path} has no list 'categories'; name a vocabulary in the dataset's config"
-            )
+            raise InputError(f"{path} has no list 'categories'; name a vocabulary in the dataset's config")
         return vocabulary_from_records(Path(path).stem, records, source=str(path))
     expected = load_vocabulary(vocabulary)
     if not records:
@@ -201,10 +194,7 @@ def dataset_vocabulary(
             )
     if names:
         missing = min(names)
-        raise InputError(
-            f"{path}: category id {missing} ({names[missing]!r}) of vocabulary {expected.name} "
-            "is missing"
-        )
+        raise InputError(f"{path}: category id {missing} ({names[missing]!r}) of vocabulary {expected.name} is missing")
     return expected
 
 
@@ -225,23 +215,17 @@ def check_polygons(polygons: list, where: str) -> list[list[float]]:
     for polygon in polygons:
         try:
             values = np.asarray(polygon, dtype=np.float64)
-            sound = (
-                values.ndim == 1 and isinstance(polygon, list) and bool(np.isfinite(values).all())
-            )
+            sound = values.ndim == 1 and isinstance(polygon, list) and bool(np.isfinite(values).all())
         except (TypeError, ValueError):
             sound = False
         if not sound:
-            raise InputError(
-                f"{where}: 'segmentation' holds {str(polygon)[:40]!r}, not a list of numbers"
-            )
+            raise InputError(f"{where}: 'segmentation' holds {str(polygon)[:40]!r}, not a list of numbers")
         if len(polygon) >= 6 and len(polygon) % 2 == 0:
             good.append(polygon)
     return good
 
 
-def group_by(
-    records: Records, field: str, known: Iterable[int], owner: str
-) -> dict[int, list[int]]:
+def group_by(records: Records, field: str, known: Iterable[int], owner: str) -> dict[int, list[int]]:
     """Positions of annotations by the image or video they belong to.
 
     Args:
@@ -257,8 +241,6 @@ def group_by(
     for i in range(len(records.records)):
         key = records.get(i, field, int)
         if key not in groups:
-            raise InputError(
-                f"{records.where(i)}: field '{field}' is {key}, but there is no such {owner}"
-            )
+            raise InputError(f"{records.where(i)}: field '{field}' is {key}, but there is no such {owner}")
         groups[key].append(i)
     return groups

@@ -23,10 +23,7 @@ def draw_sample(sample: dict, names: Sequence[str]) -> list[np.ndarray]:
     inputs = sample["inputs"].numpy()
     if inputs.ndim == 3:
         return [draw_frame(inputs, sample["data_samples"], names)]
-    return [
-        draw_frame(image, frame, names)
-        for image, frame in zip(inputs, sample["data_samples"], strict=True)
-    ]
+    return [draw_frame(image, frame, names) for image, frame in zip(inputs, sample["data_samples"], strict=True)]
 
 
 def draw_frame(image: np.ndarray, frame: DetDataSample, names: Sequence[str]) -> np.ndarray:

@@ -8,6 +8,8 @@ from pathlib import Path
 from mmdet.datasets.base_det_dataset import BaseDetDataset
 from mmdet.registry import DATASETS
 
+from clipvis_core.foundation.errors import InputError
+
 from .annotation_files import (
     Records,
     check_polygons,
@@ -16,7 +18,6 @@ from .annotation_files import (
     group_by,
     read_annotation_file,
 )
-from .errors import InputError
 from .paths import relative_name, require_files
 from .rle import check_rles
 from .seeding import SeededItems
@@ -107,8 +108,7 @@ class CocoInstanceDataset(SeededItems, BaseDetDataset):
                     "img_path": str(Path(folder) / name),
                     "height": sizes[img_id][0],
                     "width": sizes[img_id][1],
-                    "exhaustive": self.exhaustive
-                    and not any(instance["ignore_flag"] for instance in instances),
+                    "exhaustive": self.exhaustive and not any(instance["ignore_flag"] for instance in instances),
                     "instances": instances,
                 }
             )
@@ -118,9 +118,7 @@ class CocoInstanceDataset(SeededItems, BaseDetDataset):
         """Path of an image relative to the image folder, as its record has it."""
         return images.get(index, "file_name", str)
 
-    def parse_annotation(
-        self, annotations: Records, index: int, masks: dict[int, dict]
-    ) -> dict | None:
+    def parse_annotation(self, annotations: Records, index: int, masks: dict[int, dict]) -> dict | None:
         """One instance in mmdet's form.
 
         Args:
@@ -134,9 +132,7 @@ class CocoInstanceDataset(SeededItems, BaseDetDataset):
         """
         annotation = annotations.records[index]
         if annotation.get("ignore"):
-            raise InputError(
-                f"{annotations.where(index)}: field 'ignore' is set, which is not supported"
-            )
+            raise InputError(f"{annotations.where(index)}: field 'ignore' is set, which is not supported")
         category_id = annotations.get(index, "category_id", int)
         label = self.vocabulary.id_to_label.get(category_id)
         if label is None:
@@ -165,9 +161,7 @@ class CocoInstanceDataset(SeededItems, BaseDetDataset):
             return self.data_list
         kept = [r for r in self.data_list if any(not i["ignore_flag"] for i in r["instances"])]
         if not kept:
-            raise InputError(
-                f"{self.ann_file}: no image has an instance, so there is nothing to train on"
-            )
+            raise InputError(f"{self.ann_file}: no image has an instance, so there is nothing to train on")
         return kept
 
     def get_cat_ids(self, idx: int) -> list[int]:
@@ -178,20 +172,14 @@ class CocoInstanceDataset(SeededItems, BaseDetDataset):
     def _box(self, annotations: Records, index: int) -> list[float]:
         box = annotations.get(index, "bbox", list)
         if len(box) != 4 or not all(isinstance(value, int | float) for value in box):
-            raise InputError(
-                f"{annotations.where(index)}: field 'bbox' must be [x, y, width, height]"
-            )
+            raise InputError(f"{annotations.where(index)}: field 'bbox' must be [x, y, width, height]")
         return box
 
     def _checked_rles(self, annotations: Records, sizes: dict[int, tuple]) -> dict[int, dict]:
         """The RLE masks of a file, checked together, by position of their annotation."""
-        positions = [
-            i for i, a in enumerate(annotations.records) if isinstance(a.get("segmentation"), dict)
-        ]
+        positions = [i for i, a in enumerate(annotations.records) if isinstance(a.get("segmentation"), dict)]
         records = [annotations.records[i] for i in positions]
-        heights, widths = (
-            zip(*(sizes[r["image_id"]] for r in records), strict=True) if records else ((), ())
-        )
+        heights, widths = zip(*(sizes[r["image_id"]] for r in records), strict=True) if records else ((), ())
         masks, faults = check_rles([r["segmentation"] for r in records], heights, widths)
         if faults:
             first = min(faults)
@@ -226,9 +214,7 @@ class LVISInstanceDataset(CocoInstanceDataset):
         `coco_url`."""
         return lvis_file_name(images, index)
 
-    def parse_annotation(
-        self, annotations: Records, index: int, masks: dict[int, dict]
-    ) -> dict | None:
+    def parse_annotation(self, annotations: Records, index: int, masks: dict[int, dict]) -> dict | None:
         """See `CocoInstanceDataset`; None for crowds and for categories of a dropped frequency."""
         instance = super().parse_annotation(annotations, index, masks)
         if instance["ignore_flag"]:
@@ -241,9 +227,7 @@ class LVISInstanceDataset(CocoInstanceDataset):
         polygons = annotations.get(index, "segmentation", list)
         good = check_polygons(polygons, annotations.where(index))
         if not good or len(good) < len(polygons):
-            raise InputError(
-                f"{annotations.where(index)}: 'segmentation' has a polygon of under 3 points"
-            )
+            raise InputError(f"{annotations.where(index)}: 'segmentation' has a polygon of under 3 points")
         return good
 
 

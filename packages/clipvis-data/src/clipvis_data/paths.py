@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from .errors import InputError
+from clipvis_core.foundation.errors import InputError
 
 
 def relative_name(name: str, where: str) -> str:
@@ -47,8 +47,7 @@ def require_files(root: str | Path, names: Iterable[str], source: str) -> None:
     if missing:
         others = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
         raise InputError(
-            f"{Path(root) / missing[0]}{others}, named in {source}, does not exist; "
-            "check data_root and data_prefix"
+            f"{Path(root) / missing[0]}{others}, named in {source}, does not exist; check data_root and data_prefix"
         )
 
 

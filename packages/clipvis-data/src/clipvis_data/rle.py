@@ -16,7 +16,7 @@ from itertools import pairwise
 import numpy as np
 from pycocotools import mask as mask_api
 
-from .errors import InputError
+from clipvis_core.foundation.errors import InputError
 
 MAX_PIXELS = 2**28
 """Largest mask accepted (16,384 x 16,384): its codes fit the 32-bit shifts of pycocotools."""
@@ -150,9 +150,7 @@ def _shape_fault(rle: object, height: int, width: int) -> str | None:
     if missing:
         return f"has no '{missing[0]}'"
     size = rle["size"]
-    if not (
-        isinstance(size, list | tuple) and len(size) == 2 and all(type(s) is int for s in size)
-    ):
+    if not (isinstance(size, list | tuple) and len(size) == 2 and all(type(s) is int for s in size)):
         return f"has a size of {str(size)[:40]!r}; it must be [height, width]"
     if list(size) != [height, width]:
         return f"is {size[0]} x {size[1]} (height x width), but must be {height} x {width}"
@@ -171,9 +169,7 @@ def _list_fault(counts: list, pixels: int) -> str | None:
         if run < 0:
             return f"has the negative run {run} at position {position}"
     total = sum(counts)
-    return (
-        None if total == pixels else f"has runs of {total} pixels in all, but its size has {pixels}"
-    )
+    return None if total == pixels else f"has runs of {total} pixels in all, but its size has {pixels}"
 
 
 def _chunks(texts: list[tuple[int, bytes]]) -> list[list[tuple[int, bytes]]]:
@@ -213,15 +209,11 @@ def _check_texts(
     new_faults = {}
     for i in np.flatnonzero(bad_length | bad_sign | (sums != pixels)):
         if bad_length[i]:
-            new_faults[int(index[i])] = (
-                "has counts with a run too long for any mask; they are corrupt"
-            )
+            new_faults[int(index[i])] = "has counts with a run too long for any mask; they are corrupt"
         elif bad_sign[i]:
             new_faults[int(index[i])] = "has counts with a negative run; they are corrupt"
         else:
-            new_faults[int(index[i])] = (
-                f"has runs of {sums[i]} pixels in all, but its size has {pixels[i]}"
-            )
+            new_faults[int(index[i])] = f"has runs of {sums[i]} pixels in all, but its size has {pixels[i]}"
     _record(new_faults, checked, faults)
     empty_run = runs == 0
     empty_run[first] = False
@@ -257,9 +249,7 @@ def _alphabet_faults(texts: list[tuple[int, bytes]]) -> dict[int, str]:
     return faults
 
 
-def _decode_codes(
-    digits: np.ndarray, text_bounds: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _decode_codes(digits: np.ndarray, text_bounds: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Numbers of concatenated texts.
 
     Args:

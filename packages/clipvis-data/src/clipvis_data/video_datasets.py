@@ -11,6 +11,8 @@ from PIL import Image
 from pycocotools import mask as mask_api
 from tqdm import tqdm
 
+from clipvis_core.foundation.errors import InputError
+
 from .annotation_files import (
     Records,
     check_polygons,
@@ -19,7 +21,6 @@ from .annotation_files import (
     group_by,
     read_annotation_file,
 )
-from .errors import InputError
 from .paths import relative_name, require_files
 from .rle import check_rles
 from .seeding import SeededItems
@@ -104,20 +105,14 @@ class VideoInstanceDataset(SeededItems, BaseVideoDataset):
             bar = tqdm(names.items(), desc=f"sizes of {source}", unit="video", delay=2)
             names = {key: frames_of_size(folder, own, sizes[key]) for key, own in bar}
         annotations = Records(source, data, "annotations", optional=True)
-        tracks = read_tracks(
-            annotations, sizes, names, self.vocabulary.id_to_label, self.require_boxes
-        )
-        return [
-            self._record(video_id, names[video_id], sizes[video_id], tracks) for video_id in names
-        ]
+        tracks = read_tracks(annotations, sizes, names, self.vocabulary.id_to_label, self.require_boxes)
+        return [self._record(video_id, names[video_id], sizes[video_id], tracks) for video_id in names]
 
     def filter_data(self) -> list[dict]:
         """Keeps every video: the published loaders leave none out, with or without annotations."""
         return self.data_list
 
-    def _record(
-        self, video_id: int, names: list[str], size: tuple[int, int], tracks: dict[int, list]
-    ) -> dict:
+    def _record(self, video_id: int, names: list[str], size: tuple[int, int], tracks: dict[int, list]) -> dict:
         folder = Path(self.data_prefix.get("img_path", ""))
         frames = tracks.get(video_id) or [[] for _ in names]
         return {
@@ -150,15 +145,10 @@ def frame_names(videos: Records, index: int) -> list[str]:
     names = videos.get(index, "file_names", list)
     length = videos.records[index].get("length", len(names))
     if type(length) is not int or not 0 < length <= len(names):
-        raise InputError(
-            f"{videos.where(index)}: field 'length' is {length!r}, but there are {len(names)} "
-            "file_names"
-        )
+        raise InputError(f"{videos.where(index)}: field 'length' is {length!r}, but there are {len(names)} file_names")
     for name in names[:length]:
         if not isinstance(name, str):
-            raise InputError(
-                f"{videos.where(index)}: file_names holds {str(name)[:40]!r}, not text"
-            )
+            raise InputError(f"{videos.where(index)}: file_names holds {str(name)[:40]!r}, not text")
     return [relative_name(name, videos.where(index)) for name in names[:length]]
 
 
@@ -227,20 +217,14 @@ def read_tracks(
                 "ignore_flag": int(bool(annotations.records[i].get("iscrowd"))),
                 "instance_id": annotations.records[i]["id"],
             }
-            masks = track_masks(
-                annotations, i, sizes[video_id], len(names[video_id]), require_boxes
-            )
+            masks = track_masks(annotations, i, sizes[video_id], len(names[video_id]), require_boxes)
             for frame, mask in masks.items():
                 frames[video_id][frame].append({**track, "bbox": mask_box(mask), "mask": mask})
     return frames
 
 
 def track_masks(
-    annotations: Records,
-    index: int,
-    size: tuple[int, int],
-    length: int,
-    require_boxes: bool,
+    annotations: Records, index: int, size: tuple[int, int], length: int, require_boxes: bool
 ) -> dict[int, dict | list]:
     """The masks of one track by frame, checked; frames without one are left out.
 
@@ -252,12 +236,9 @@ def track_masks(
     for field, values in (("segmentations", segmentations), ("bboxes", boxes)):
         if values is not None and (not isinstance(values, list) or len(values) < length):
             raise InputError(
-                f"{annotations.where(index)}: field '{field}' must be a list of {length} entries, "
-                "one a frame"
+                f"{annotations.where(index)}: field '{field}' must be a list of {length} entries, one a frame"
             )
-    has_box = (
-        [True] * length if boxes is None or not require_boxes else [bool(box) for box in boxes]
-    )
+    has_box = [True] * length if boxes is None or not require_boxes else [bool(box) for box in boxes]
     present = [t for t in range(length) if segmentations[t] and has_box[t]]
     masks: dict[int, dict | list] = {}
     rles = [segmentations[t] for t in present if not isinstance(segmentations[t], list)]

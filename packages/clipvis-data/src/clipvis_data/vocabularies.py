@@ -14,7 +14,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Literal
 
-from .errors import InputError
+from clipvis_core.foundation.errors import InputError
 
 _LISTS = resources.files(__package__) / "vocabulary_lists"
 _GROUPS = ("base", "novel", "common", "uncommon", "frequent", "rare", "distractor")
@@ -56,11 +56,7 @@ class Category:
             return self.common == (group == "common")
         if group == "distractor":
             return self.distractor
-        return self.frequency is not None and self.frequency == {
-            "frequent": "f",
-            "common": "c",
-            "rare": "r",
-        }.get(group)
+        return self.frequency is not None and self.frequency == {"frequent": "f", "common": "c", "rare": "r"}.get(group)
 
 
 @dataclass(frozen=True)
@@ -98,9 +94,7 @@ class DatasetVocabulary:
     @property
     def groups(self) -> dict[str, tuple[int, ...]]:
         """Category ids of each evaluation group the list has."""
-        members = {
-            group: tuple(c.id for c in self.categories if c.belongs_to(group)) for group in _GROUPS
-        }
+        members = {group: tuple(c.id for c in self.categories if c.belongs_to(group)) for group in _GROUPS}
         return {group: ids for group, ids in members.items() if ids}
 
     def group(self, name: str) -> tuple[int, ...]:
@@ -151,9 +145,7 @@ class DatasetVocabulary:
 
 def available_vocabularies() -> tuple[str, ...]:
     """Names of the lists that come with the package."""
-    return tuple(
-        sorted(Path(item.name).stem for item in _LISTS.iterdir() if item.name.endswith(".json"))
-    )
+    return tuple(sorted(Path(item.name).stem for item in _LISTS.iterdir() if item.name.endswith(".json")))
 
 
 def load_vocabulary(name_or_path: str | Path) -> DatasetVocabulary:
@@ -197,9 +189,7 @@ def load_vocabulary(name_or_path: str | Path) -> DatasetVocabulary:
     return vocabulary_from_records(path.stem, records, source=str(path))
 
 
-def vocabulary_from_records(
-    name: str, records: Sequence[dict], *, source: str
-) -> DatasetVocabulary:
+def vocabulary_from_records(name: str, records: Sequence[dict], *, source: str) -> DatasetVocabulary:
     """Builds a vocabulary from the `categories` of a json.
 
     Args:
@@ -220,8 +210,7 @@ def vocabulary_from_records(
             value = getattr(category, key)
             if seen.setdefault(value, position) != position:
                 raise InputError(
-                    f"{source}: categories[{seen[value]}] and categories[{position}] have the same "
-                    f"{key} {value!r}"
+                    f"{source}: categories[{seen[value]}] and categories[{position}] have the same {key} {value!r}"
                 )
     return DatasetVocabulary(name, source, tuple(sorted(categories, key=lambda c: c.id)))
 
@@ -236,9 +225,7 @@ def _from_word_list(path: Path, text: str) -> DatasetVocabulary:
     for line in text.splitlines():
         words = split_synonyms(line.split("#", 1)[0])
         if words:
-            records.append(
-                {"name": words[0], "prompt_name": ",".join(words), "synonyms": list(words)}
-            )
+            records.append({"name": words[0], "prompt_name": ",".join(words), "synonyms": list(words)})
     return vocabulary_from_records(path.stem, records, source=str(path))
 
 

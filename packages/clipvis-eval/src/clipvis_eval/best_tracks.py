@@ -50,9 +50,7 @@ class BestTrack:
         return self.named == self.category
 
 
-def best_tracks(
-    truth: GroundTruth, predictions: Iterable[Prediction], *, num_tracks: int = 20
-) -> list[BestTrack]:
+def best_tracks(truth: GroundTruth, predictions: Iterable[Prediction], *, num_tracks: int = 20) -> list[BestTrack]:
     """Compares each object, crowds left out, with the best-scored distinct tracks of its video.
 
     Args:
@@ -113,11 +111,7 @@ def numbers(found: Sequence[BestTrack]) -> dict[str, float]:
 
 
 def _best(
-    truth: GroundTruth,
-    video: int,
-    category: str,
-    object_: GroundTruthTrack,
-    tracks: Sequence[tuple[Prediction, Track]],
+    truth: GroundTruth, video: int, category: str, object_: GroundTruthTrack, tracks: Sequence[tuple[Prediction, Track]]
 ) -> BestTrack:
     ious = [track_iou(object_.track, track) for _, track in tracks]
     if not any(ious):

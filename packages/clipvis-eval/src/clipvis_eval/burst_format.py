@@ -6,7 +6,7 @@ from pathlib import Path
 
 import orjson
 
-from clipvis_data.errors import InputError
+from clipvis_core.foundation.errors import InputError
 
 from .faults import Faults, is_whole
 from .ground_truth import GroundTruth, Video
@@ -75,10 +75,7 @@ def write_burst_results(results: str | Path, annotations: str | Path, path: str 
     burst_ids = [category["id"] for category in data["categories"]]
     made = {
         sequence["id"]: {key: sequence[key] for key in _COPIED if key in sequence}
-        | {
-            "track_category_ids": {},
-            "segmentations": [{} for _ in sequence["annotated_image_paths"]],
-        }
+        | {"track_category_ids": {}, "segmentations": [{} for _ in sequence["annotated_image_paths"]]}
         for sequence in data["sequences"]
     }
     faults = Faults(str(results), f"are the results of the sequences of {annotations}?")
@@ -122,8 +119,4 @@ def _add_track(sequence: dict, record: dict, masks: list, burst_ids: list[int]) 
     sequence["track_category_ids"][track] = burst_ids[record["category_id"] - 1]
     for i in filled:
         counts = masks[i].to_dict()["counts"].decode("ascii")
-        sequence["segmentations"][i][track] = {
-            "rle": counts,
-            "is_gt": False,
-            "score": record["score"],
-        }
+        sequence["segmentations"][i][track] = {"rle": counts, "is_gt": False, "score": record["score"]}

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import orjson
 
-from clipvis_data.errors import InputError
+from clipvis_core.foundation.errors import InputError
 from clipvis_data.vocabularies import load_vocabulary
 
 from .burst_format import read_burst_annotations, write_burst_results
@@ -43,9 +43,7 @@ def evaluate_burst(ground_truth: str | Path, results: str | Path) -> dict[str, F
     try:
         import trackeval  # noqa: F401
     except ImportError:
-        raise InputError(
-            "BURST's metrics need trackeval: pip install 'clipvis-eval[burst]'"
-        ) from None
+        raise InputError("BURST's metrics need trackeval: pip install 'clipvis-eval[burst]'") from None
     annotations = read_burst_annotations(ground_truth)
     with tempfile.TemporaryDirectory() as scratch:
         tracker = Path(scratch, "trackers", _TRACKER, "data")
@@ -107,10 +105,7 @@ def _only_classes(annotations: dict, members: set[int]) -> dict:
     sequences = []
     for sequence in annotations["sequences"]:
         tracks = {t: c for t, c in sequence["track_category_ids"].items() if c in members}
-        frames = [
-            {t: mask for t, mask in frame.items() if t in tracks}
-            for frame in sequence["segmentations"]
-        ]
+        frames = [{t: mask for t, mask in frame.items() if t in tracks} for frame in sequence["segmentations"]]
         sequences.append({**sequence, "track_category_ids": tracks, "segmentations": frames})
     return {**annotations, "sequences": sequences}
 

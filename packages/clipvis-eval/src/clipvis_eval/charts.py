@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
-from clipvis_data.errors import InputError
+from clipvis_core.foundation.errors import InputError
 
 from .matching import IOU_THRESHOLDS
 from .summary import EvaluationResult
@@ -31,10 +31,7 @@ def draw_charts(result: EvaluationResult, folder: str | Path) -> tuple[Path, Pat
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{folder}: cannot be made: {error.strerror}") from None
-    charts = {
-        "precision_recall.png": _precision_recall(result),
-        "per_category.png": _per_category(result),
-    }
+    charts = {"precision_recall.png": _precision_recall(result), "per_category.png": _per_category(result)}
     for name, figure in charts.items():
         figure.savefig(folder / name, dpi=150)
     return folder / "precision_recall.png", folder / "per_category.png"
@@ -50,13 +47,7 @@ def _precision_recall(result: EvaluationResult) -> Figure:
     axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
     axes.set_title(f"{_title(result)}: mean over categories", fontsize=10)
     axes.grid(alpha=0.3)
-    axes.legend(
-        title="IoU at least",
-        fontsize=8,
-        title_fontsize=8,
-        loc="center left",
-        bbox_to_anchor=(1.01, 0.5),
-    )
+    axes.legend(title="IoU at least", fontsize=8, title_fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5))
     return figure
 
 

@@ -42,12 +42,7 @@ class Predictions:
 
     @classmethod
     def ranked(
-        cls,
-        video: np.ndarray,
-        category: np.ndarray,
-        score: np.ndarray,
-        area: np.ndarray,
-        area_ranges: np.ndarray,
+        cls, video: np.ndarray, category: np.ndarray, score: np.ndarray, area: np.ndarray, area_ranges: np.ndarray
     ) -> Predictions:
         """Puts predictions in order.
 
@@ -115,9 +110,7 @@ def accumulate(predictions: Predictions, matches: Matches, truths: Truths) -> Cu
     edges = np.searchsorted(predictions.category, [*category, np.iinfo(np.int64).max])
     for begin, end in _batches(edges[:-1]):
         chosen = slice(edges[begin], edges[end])
-        hits, misses = _outcomes(
-            matches, where[predictions.row[chosen]], predictions.is_outside[chosen]
-        )
+        hits, misses = _outcomes(matches, where[predictions.row[chosen]], predictions.is_outside[chosen])
         part = slice(begin, end)
         bounds = edges[begin : end + 1] - edges[begin]
         _fill(curves, part, bounds, num_targets[part], hits, misses, predictions.rank[chosen])
@@ -130,9 +123,7 @@ def _batches(begins: np.ndarray) -> Iterable[tuple[int, int]]:
     return pairwise([0, *cuts.tolist(), len(begins)])
 
 
-def _outcomes(
-    matches: Matches, where: np.ndarray, is_outside: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _outcomes(matches: Matches, where: np.ndarray, is_outside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """True and false positives, each (n, A, T) bool, of n predictions.
 
     Args:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clipvis_data.errors import InputError
+from clipvis_core.foundation.errors import InputError
 
 
 class Faults:

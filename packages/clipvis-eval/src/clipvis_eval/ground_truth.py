@@ -226,8 +226,7 @@ def read_masks(segmentations: object, video: Video) -> list:
         raise _BadRecordError("segmentations", "is not a list with one entry a frame")
     if len(segmentations) != video.length:
         raise _BadRecordError(
-            "segmentations",
-            f"has {len(segmentations)} entries, but video {video.id} has {video.length} frames",
+            "segmentations", f"has {len(segmentations)} entries, but video {video.id} has {video.length} frames"
         )
     height, width = video.height, video.width
     masks = decode_masks_fast(segmentations, height, width)

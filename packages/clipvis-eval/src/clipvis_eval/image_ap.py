@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 from faster_coco_eval import COCO, COCOeval_faster
 
-from clipvis_data.errors import InputError
+from clipvis_core.foundation.errors import InputError
 from clipvis_data.rle import validate_rle
 
 from .faults import Faults, is_number, is_whole, shown
@@ -76,9 +76,7 @@ def evaluate_images(
     kept = [_only(record, iou_type, name) for record in records]
     evaluation = _evaluator(truth, kept, benchmark, iou_type)
     evaluation.params.useCats = int(not class_agnostic)
-    evaluation.params.areaRng = [
-        [max(low, min_area), high] for low, high in evaluation.params.areaRng
-    ]
+    evaluation.params.areaRng = [[max(low, min_area), high] for low, high in evaluation.params.areaRng]
     evaluation.evaluate()
     evaluation.accumulate()
     # Precision (T, R, K, A, M) and recall (T, K, A, M); -1 without ground truth.
@@ -125,11 +123,7 @@ def _load_ground_truth(path: str | Path, benchmark: str) -> dict:
     }
     for key, fields in required.items():
         for index, record in enumerate(data[key]):
-            bad = [
-                field
-                for field in fields
-                if not isinstance(record, dict) or not is_whole(record.get(field))
-            ]
+            bad = [field for field in fields if not isinstance(record, dict) or not is_whole(record.get(field))]
             if bad:
                 faults.add(f"{key}[{index}]", f"{bad[0]} is not a whole number")
             elif key == "annotations" and "area" not in record:
@@ -170,9 +164,7 @@ def _check_record(record: object, sizes: dict, categories: set[int]) -> dict:
         except ValueError as error:
             raise ValueError(f"segmentation {error}") from None
     box = record.get("bbox")
-    if mask is None and not (
-        isinstance(box, list) and len(box) == 4 and all(is_number(value) for value in box)
-    ):
+    if mask is None and not (isinstance(box, list) and len(box) == 4 and all(is_number(value) for value in box)):
         raise ValueError("bbox is not [x, y, width, height], and there is no segmentation")
     return record
 
@@ -185,9 +177,7 @@ def _only(record: dict, iou_type: IouType, source: str) -> dict:
     return {key: value for key, value in record.items() if key != other}
 
 
-def _evaluator(
-    truth: dict, records: list[dict], benchmark: str, iou_type: IouType
-) -> COCOeval_faster:
+def _evaluator(truth: dict, records: list[dict], benchmark: str, iou_type: IouType) -> COCOeval_faster:
     """The library's evaluator with the benchmark's rules."""
     data = COCO(truth)
     evaluation = COCOeval_faster(
@@ -203,9 +193,7 @@ def _evaluator(
     return evaluation
 
 
-def _summarize(
-    categories: list[dict], precision: np.ndarray, recall: np.ndarray, benchmark: str
-) -> EvaluationResult:
+def _summarize(categories: list[dict], precision: np.ndarray, recall: np.ndarray, benchmark: str) -> EvaluationResult:
     ordered = sorted(categories, key=lambda category: category["id"])
 
     def numbers(members: list[int]) -> Numbers:

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from clipvis_data.errors import InputError
+from clipvis_core.foundation.errors import InputError
 
 from .collector import collector_paused
 

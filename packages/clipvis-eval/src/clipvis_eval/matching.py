@@ -43,12 +43,7 @@ class Bin:
         return score is not None and self.occlusion[0] <= score <= self.occlusion[1]
 
 
-AREA_BINS = (
-    Bin(""),
-    Bin("s", (0, 128**2)),
-    Bin("m", (128**2, 256**2)),
-    Bin("l", (256**2, 1e10)),
-)
+AREA_BINS = (Bin(""), Bin("s", (0, 128**2)), Bin("m", (128**2, 256**2)), Bin("l", (256**2, 1e10)))
 OCCLUSION_BINS = (
     Bin("_light", occlusion=(0, 0.25)),
     Bin("_medium", occlusion=(0.25, 0.5)),
@@ -144,9 +139,7 @@ def match(overlaps: Overlaps, scores: np.ndarray, truths: Truths) -> Matches:
     """
     order = np.lexsort((overlaps.truth, overlaps.prediction, -scores[overlaps.prediction]))
     overlaps = overlaps[order]  # by falling score; one prediction's pairs lie together
-    prediction, member, uses = np.unique(
-        overlaps.prediction, return_inverse=True, return_counts=True
-    )
+    prediction, member, uses = np.unique(overlaps.prediction, return_inverse=True, return_counts=True)
     shape = (len(prediction), truths.is_ignored.shape[1], len(IOU_THRESHOLDS))
     matches = Matches(prediction, np.zeros(shape, bool), np.zeros(shape, bool))
     pairing = truths.pairing[overlaps.truth]

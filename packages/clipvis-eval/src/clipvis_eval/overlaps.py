@@ -84,9 +84,7 @@ class OverlapFinder:
         self._waiting.clear()
         self._frames_waiting = 0
 
-    def _compare(
-        self, waiting: list[_Waiting], truths: list[GroundTruthTrack], first_truth: int
-    ) -> None:
+    def _compare(self, waiting: list[_Waiting], truths: list[GroundTruthTrack], first_truth: int) -> None:
         """Compares predictions with the ground truths of the same video and category."""
         waiting.sort(key=lambda prediction: -prediction.score)  # stable: equal scores keep order
         # The lowest threshold at which each ground truth can still be free.

@@ -45,9 +45,7 @@ def _iou(one: PlainTrack, other: PlainTrack) -> float:
     return plain_track_iou(one.masks, other.masks)
 
 
-def plain_metrics(
-    predictions: Sequence[PlainTrack], truths: Sequence[PlainTrack]
-) -> dict[str, float | None]:
+def plain_metrics(predictions: Sequence[PlainTrack], truths: Sequence[PlainTrack]) -> dict[str, float | None]:
     """The 12 numbers over all categories; None where there is no ground truth."""
     cells: dict[str, list[float]] = {name: [] for name in ("AP", "AP50", "AP75", "AR1", "AR10")}
     for category in sorted({truth.category_id for truth in truths}):
@@ -93,10 +91,7 @@ def _rows(
 
 
 def _match_video(
-    predictions: list[PlainTrack],
-    truths: list[PlainTrack],
-    threshold: float,
-    area: tuple[float, float],
+    predictions: list[PlainTrack], truths: list[PlainTrack], threshold: float, area: tuple[float, float]
 ) -> tuple[list[Row], int]:
     ignored = [t.iscrowd or not area[0] <= t.mean_area <= area[1] for t in truths]
     order = sorted(range(len(truths)), key=lambda g: ignored[g])
@@ -127,6 +122,4 @@ def _curve(rows: Iterable[Row], targets: int) -> tuple[list[float], float]:
         if not is_ignored:
             hits, misses = hits + is_hit, misses + (not is_hit)
         points.append((hits / targets, hits / (hits + misses + np.spacing(1))))
-    return [
-        max((p for r, p in points if r >= level), default=0.0) for level in RECALLS
-    ], hits / targets
+    return [max((p for r, p in points if r >= level), default=0.0) for level in RECALLS], hits / targets

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from clipvis_data.errors import InputError
+from clipvis_core.foundation.errors import InputError
 
 from .json_stream import read_json
 from .summary import EvaluationResult, Numbers
@@ -49,9 +49,7 @@ def read_metrics(path: str | Path) -> dict:
     return content
 
 
-def print_comparison(
-    old: dict, new: dict, *, top: int = 20, console: Console | None = None
-) -> None:
+def print_comparison(old: dict, new: dict, *, top: int = 20, console: Console | None = None) -> None:
     """Prints two METRICS.json side by side, and the categories whose AP changed most.
 
     Args:
@@ -90,9 +88,7 @@ def print_comparison(
     console.print(changed)
 
 
-def category_changes(
-    old: dict[str, Numbers], new: dict[str, Numbers]
-) -> list[tuple[str, float, float]]:
+def category_changes(old: dict[str, Numbers], new: dict[str, Numbers]) -> list[tuple[str, float, float]]:
     """(category, old AP, new AP) of categories that both have, the largest change first."""
     both = [
         (name, old[name]["AP"], new[name]["AP"])

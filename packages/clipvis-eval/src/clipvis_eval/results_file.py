@@ -31,9 +31,7 @@ class Prediction:
     masks: Sequence[RLEMask | None]
 
 
-def iterate_predictions(
-    path: str | Path, truth: GroundTruth, *, progress: bool = False
-) -> Iterator[Prediction]:
+def iterate_predictions(path: str | Path, truth: GroundTruth, *, progress: bool = False) -> Iterator[Prediction]:
     """Yields the predictions of a result file.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from clipvis_data.errors import InputError
+from clipvis_core.foundation.errors import InputError
 
 Benchmark = Literal["lvvis", "ytvis2019", "ytvis2021", "ovis", "burst"]
 Protocol = Literal["published", "corrected"]
@@ -40,9 +40,7 @@ _PUBLISHED = {
     "ytvis2019": Rules(id_zero_is_no_match=True),
     "ytvis2021": Rules(id_zero_is_no_match=True),
     "ovis": Rules(id_zero_is_no_match=True),
-    "lvvis": Rules(
-        id_zero_is_no_match=True, ignore_crowds=False, ground_truth_area="annotation_int"
-    ),
+    "lvvis": Rules(id_zero_is_no_match=True, ignore_crowds=False, ground_truth_area="annotation_int"),
     "burst": Rules(
         id_zero_is_no_match=True,
         ignore_crowds=False,
@@ -54,8 +52,7 @@ _PUBLISHED = {
 _NAMES = {
     "ignore_crowds": "a crowd ground truth is not ignored: it counts in the recall and each of its "
     "matches is a true positive",
-    "match_many": "several predictions may match one ground truth, each a true positive, which "
-    "inflates AP",
+    "match_many": "several predictions may match one ground truth, each a true positive, which inflates AP",
     "id_zero_is_no_match": "a prediction matched to the ground truth with id 0 counts as unmatched",
     "ground_truth_area": {
         "annotation_int": "annotated areas are cut to whole pixels before the mean",

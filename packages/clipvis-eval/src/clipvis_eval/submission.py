@@ -12,7 +12,7 @@ from typing import Literal
 
 import orjson
 
-from clipvis_data.errors import InputError
+from clipvis_core.foundation.errors import InputError
 from clipvis_data.vocabularies import load_vocabulary
 
 from .faults import Faults
@@ -90,10 +90,7 @@ def write_submission(
 
 
 def _write_results(
-    archive: zipfile.ZipFile,
-    results: str | Path,
-    truth: GroundTruth,
-    is_kept: Callable[[dict], bool],
+    archive: zipfile.ZipFile, results: str | Path, truth: GroundTruth, is_kept: Callable[[dict], bool]
 ) -> int:
     """Streams the checked records into the archive; returns how many were kept."""
     faults = Faults(str(results), f"are the results of the videos of {truth.source}?")

@@ -137,7 +137,4 @@ def _mean(values: np.ndarray) -> float | None:
 def category_labels(categories: Mapping[int, str]) -> dict[int, str]:
     """Unique names by category id: the name, with the id after it where two share one."""
     uses = Counter(categories.values())
-    return {
-        category: name if uses[name] == 1 else f"{name} (id {category})"
-        for category, name in categories.items()
-    }
+    return {category: name if uses[name] == 1 else f"{name} (id {category})" for category, name in categories.items()}

@@ -24,14 +24,7 @@ from .matching import Truths, match
 from .overlaps import OverlapFinder
 from .results_file import Prediction, iterate_predictions
 from .rules import Benchmark, Protocol, default_protocol, published_faults, rules_for
-from .summary import (
-    EvaluationResult,
-    bins_of,
-    category_labels,
-    metric_names,
-    summarize,
-    summarize_each,
-)
+from .summary import EvaluationResult, bins_of, category_labels, metric_names, summarize, summarize_each
 from .tracks import Track
 
 
@@ -168,9 +161,7 @@ def evaluate_files(
     rules = rules_for(benchmark, protocol or default_protocol(benchmark))
     with collector_paused():
         truth = load_ground_truth(ground_truth, benchmark, rules)
-        evaluator = TrackEvaluator(
-            truth, benchmark=benchmark, protocol=protocol, class_agnostic=class_agnostic
-        )
+        evaluator = TrackEvaluator(truth, benchmark=benchmark, protocol=protocol, class_agnostic=class_agnostic)
         for prediction in iterate_predictions(results, truth, progress=progress):
             evaluator.add(prediction)
         return evaluator.evaluate()

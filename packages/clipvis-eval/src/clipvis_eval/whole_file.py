@@ -7,7 +7,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from clipvis_data.errors import InputError
+from clipvis_core.foundation.errors import InputError
 
 
 def write_json(content: object, path: str | Path) -> None:

@@ -12,7 +12,7 @@ from mmengine.fileio import BaseStorageBackend, LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
-from clipvis_core.whole_file import remove_unfinished, whole_file
+from clipvis_core.foundation.whole_file import remove_unfinished, whole_file
 from clipvis_train.errors import TrainingError
 
 
@@ -53,14 +53,10 @@ class SafeCheckpointHook(CheckpointHook):
         TrainingError: A file cannot be written.
     """
 
-    def __init__(
-        self, *, backend_args: dict | None = None, by_epoch: bool = False, **kwargs: Any
-    ) -> None:
+    def __init__(self, *, backend_args: dict | None = None, by_epoch: bool = False, **kwargs: Any) -> None:
         if by_epoch:
             raise ValueError("SafeCheckpointHook counts in iterations: by_epoch must be False")
-        super().__init__(
-            by_epoch=False, backend_args=backend_args or {"backend": "whole_file"}, **kwargs
-        )
+        super().__init__(by_epoch=False, backend_args=backend_args or {"backend": "whole_file"}, **kwargs)
         self._saved: int | None = None
 
     def before_train(self, runner: Runner) -> None:
@@ -78,9 +74,7 @@ class SafeCheckpointHook(CheckpointHook):
             iteration: Number of finished iterations.
         """
         if self._saved != iteration:
-            self._save_checkpoint_with_step(
-                runner, iteration, meta={"epoch": runner.epoch, "iter": iteration}
-            )
+            self._save_checkpoint_with_step(runner, iteration, meta={"epoch": runner.epoch, "iter": iteration})
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
         """As mmengine's, but nothing is removed or pointed at before the new file is on the disk."""
@@ -109,8 +103,7 @@ class SafeCheckpointHook(CheckpointHook):
             pointer = Path(runner.work_dir) / "last_checkpoint"
             WholeFileBackend().put(self.last_ckpt.encode(), pointer)
             self._remove(
-                self.file_backend.join_path(self.out_dir, self.filename_tmpl.format(other))
-                for other in outdated
+                self.file_backend.join_path(self.out_dir, self.filename_tmpl.format(other)) for other in outdated
             )
 
     def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:

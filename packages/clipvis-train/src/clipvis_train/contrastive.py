@@ -47,20 +47,11 @@ class ContrastiveCLIP(BaseModel):
     ) -> None:
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         self.clip = build_clip(model_name)
-        self.clip.visual.to(
-            memory_format=torch.channels_last
-        )  # half as long again on a CPU otherwise
+        self.clip.visual.to(memory_format=torch.channels_last)  # half as long again on a CPU otherwise
         self.tower = build_tower(self.clip.visual)
         self.tokenizer = build_tokenizer(model_name)
-        self.contrast = ClipLoss(
-            local_loss=True,
-            gather_with_grad=True,
-            rank=get_rank(),
-            world_size=get_world_size(),
-        )
-        self.words = TextClassifier(
-            CLIPWords(self.clip, self.tokenizer, templates), cache_dir=False
-        )
+        self.contrast = ClipLoss(local_loss=True, gather_with_grad=True, rank=get_rank(), world_size=get_world_size())
+        self.words = TextClassifier(CLIPWords(self.clip, self.tokenizer, templates), cache_dir=False)
         self._vocabulary: Vocabulary | None = None
 
     def set_vocabulary(self, vocabulary: Vocabulary) -> None:

@@ -31,9 +31,5 @@ class ExportCLIPHook(Hook):
     def after_train(self, runner: Runner) -> None:
         """Writes the file; one of that name is replaced whole."""
         path = Path(runner.work_dir) / self.filename
-        write_weights(
-            inner_model(runner).clip.state_dict(),
-            path,
-            dtype=torch.float16 if self.half else torch.float32,
-        )
+        write_weights(inner_model(runner).clip.state_dict(), path, dtype=torch.float16 if self.half else torch.float32)
         runner.logger.info(f"wrote {path}: {path.stat().st_size / 1e6:.1f} MB")

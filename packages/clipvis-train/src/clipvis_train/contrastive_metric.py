@@ -39,9 +39,7 @@ class ZeroShotAccuracy(BaseMetric):
             called = sample["pred_instances"]["labels"].cpu().numpy()
             self.results.append((right, called, sample["image_label"]))
 
-    def compute_metrics(
-        self, results: list[tuple[np.ndarray, np.ndarray, int]]
-    ) -> dict[str, float]:
+    def compute_metrics(self, results: list[tuple[np.ndarray, np.ndarray, int]]) -> dict[str, float]:
         """Accuracies over all categories and each group; those without a case are left out."""
         right = np.concatenate([labels for labels, _, _ in results])
         called = np.concatenate([labels for _, labels, _ in results])

@@ -46,9 +46,7 @@ class FiniteLossHook(Hook):
         values = torch.stack([*losses.values()])
         if torch.isfinite(values).all():
             return
-        shown = ", ".join(
-            f"{name}={value:.4g}" for name, value in zip(losses, values.tolist(), strict=True)
-        )
+        shown = ", ".join(f"{name}={value:.4g}" for name, value in zip(losses, values.tolist(), strict=True))
         images = ", ".join(image_names(self._batch)) or "unnamed images"
         raise TrainingError(
             f"iteration {self._iteration}: a loss is not finite ({shown}) for {images}; no step was taken. "
@@ -59,9 +57,7 @@ class FiniteLossHook(Hook):
 def image_names(batch: object) -> list[str]:
     """Paths (or ids) of the images of a batch in mmdet's form, frame by frame for clips."""
     samples = batch.get("data_samples", []) if isinstance(batch, dict) else []
-    frames = [
-        frame for sample in samples for frame in getattr(sample, "video_data_samples", [sample])
-    ]
+    frames = [frame for sample in samples for frame in getattr(sample, "video_data_samples", [sample])]
     return [str(frame.get("img_path", frame.get("img_id"))) for frame in frames]
 
 

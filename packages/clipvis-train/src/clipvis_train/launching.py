@@ -24,17 +24,9 @@ _NAMES = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
 _SOURCES = {
     "pytorch": _NAMES,
     "slurm": ("SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID"),
-    "mpi": (
-        "OMPI_COMM_WORLD_RANK",
-        "OMPI_COMM_WORLD_SIZE",
-        "OMPI_COMM_WORLD_LOCAL_RANK",
-    ),
+    "mpi": ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK"),
 }
-_STARTERS = {
-    "pytorch": "torchrun or tools/dist_train.sh",
-    "slurm": "srun or tools/slurm_train.sh",
-    "mpi": "mpirun",
-}
+_STARTERS = {"pytorch": "torchrun or tools/dist_train.sh", "slurm": "srun or tools/slurm_train.sh", "mpi": "mpirun"}
 
 
 @contextmanager
@@ -77,9 +69,7 @@ def _join(config: Config) -> None:
         return
     options = dict(config.get("env_cfg", {}).get("dist_cfg", {}))
     seconds = options.get("timeout")
-    distributed.init_process_group(
-        "gloo", timeout=None if seconds is None else timedelta(seconds=seconds)
-    )
+    distributed.init_process_group("gloo", timeout=None if seconds is None else timedelta(seconds=seconds))
     if config.get("model_wrapper_cfg") is None:
         config.model_wrapper_cfg = dict(
             type="MMDistributedDataParallel",
@@ -111,9 +101,7 @@ def torch_environment(launcher: str, environment: Mapping[str, str]) -> dict[str
     found = {}
     for name, source in zip(_NAMES, _SOURCES[launcher], strict=True):
         if source not in environment:
-            raise InputError(
-                f"--launcher {launcher}: {source} is not set; start through {_STARTERS[launcher]}"
-            )
+            raise InputError(f"--launcher {launcher}: {source} is not set; start through {_STARTERS[launcher]}")
         found[name] = environment[source]
     found["MASTER_ADDR"] = environment.get("MASTER_ADDR") or _first_machine(launcher, environment)
     found["MASTER_PORT"] = environment.get("MASTER_PORT", DEFAULT_PORT)
@@ -129,11 +117,7 @@ def _first_machine(launcher: str, environment: Mapping[str, str]) -> str:
         except (OSError, subprocess.CalledProcessError) as error:
             raise InputError(f"scontrol cannot name this job's machines ({error})") from None
         return names.split()[0]
-    all_here = environment.get("OMPI_COMM_WORLD_LOCAL_SIZE") == environment.get(
-        "OMPI_COMM_WORLD_SIZE"
-    )
+    all_here = environment.get("OMPI_COMM_WORLD_LOCAL_SIZE") == environment.get("OMPI_COMM_WORLD_SIZE")
     if launcher == "mpi" and all_here:
         return "127.0.0.1"
-    raise InputError(
-        f"--launcher {launcher}: MASTER_ADDR is not set; name the machine of the first process"
-    )
+    raise InputError(f"--launcher {launcher}: MASTER_ADDR is not set; name the machine of the first process")

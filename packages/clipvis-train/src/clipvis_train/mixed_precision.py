@@ -47,9 +47,7 @@ def use_mixed_precision(config: Config, dtype: Literal["float16", "bfloat16"]) -
         config.optim_wrapper.pop("loss_scale", None)
         return
     if not torch.cuda.is_available():
-        raise InputError(
-            "float16 with loss scaling needs a GPU; here take --amp-dtype bfloat16, or no --amp"
-        )
+        raise InputError("float16 with loss scaling needs a GPU; here take --amp-dtype bfloat16, or no --amp")
     config.optim_wrapper.type = "AmpOptimWrapper"
     config.optim_wrapper.dtype = "float16"
     config.optim_wrapper.setdefault("loss_scale", "dynamic")

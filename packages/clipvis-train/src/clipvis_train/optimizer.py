@@ -31,19 +31,14 @@ class CLIPVISOptimWrapperConstructor:
 
     def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: dict | None = None) -> None:
         if paramwise_cfg is not None:
-            raise ValueError(
-                f"the groups are fixed by the published rule; paramwise_cfg is not used: {paramwise_cfg}"
-            )
+            raise ValueError(f"the groups are fixed by the published rule; paramwise_cfg is not used: {paramwise_cfg}")
         self.optim_wrapper_cfg = dict(optim_wrapper_cfg)
         self.optimizer_cfg = self.optim_wrapper_cfg.pop("optimizer")
 
     def __call__(self, model: nn.Module) -> OptimWrapper:
         """The wrapped optimizer of a model (or of the model inside a distributed wrapper)."""
         decayed, undecayed = parameter_groups(model.module if hasattr(model, "module") else model)
-        groups = [
-            {"params": list(decayed.values())},
-            {"params": list(undecayed.values()), "weight_decay": 0.0},
-        ]
+        groups = [{"params": list(decayed.values())}, {"params": list(undecayed.values()), "weight_decay": 0.0}]
         optimizer = OPTIMIZERS.build({**self.optimizer_cfg, "params": groups})
         return OPTIM_WRAPPERS.build(
             self.optim_wrapper_cfg, default_args={"type": "OptimWrapper", "optimizer": optimizer}

@@ -56,9 +56,7 @@ class ResumeHook(Hook):
         if runner._resume == "auto" or runner._load_from is None:
             found = _newest_for_all_ranks(runner)
             if found is None:
-                runner.logger.info(
-                    f"no checkpoint to resume from in {runner.work_dir}: starting from the beginning"
-                )
+                runner.logger.info(f"no checkpoint to resume from in {runner.work_dir}: starting from the beginning")
                 runner._resume = False
                 return
         else:
@@ -69,9 +67,7 @@ class ResumeHook(Hook):
         runner.logger.info(f"resuming from {found.path} at iteration {found.iteration}")
 
 
-def newest_run_checkpoint(
-    work_dir: str | Path, warn: Callable[[str], None]
-) -> RunCheckpoint | None:
+def newest_run_checkpoint(work_dir: str | Path, warn: Callable[[str], None]) -> RunCheckpoint | None:
     """The newest checkpoint of a run that loads.
 
     The names do not matter, nor what `last_checkpoint` says (but its folder is looked at too).

@@ -9,7 +9,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
-from clipvis_data.errors import InputError
+from clipvis_core.foundation.errors import InputError
 from clipvis_data.samplers import EndlessSampler, seek
 
 STATE_KEY = "train_sampler"
@@ -67,8 +67,7 @@ class SamplerStateHook(Hook):
         state = self._state
         if state is None:
             runner.logger.warning(
-                "the checkpoint has no sampler state; the samples go on from iteration "
-                f"{done} of this run's own stream"
+                f"the checkpoint has no sampler state; the samples go on from iteration {done} of this run's own stream"
             )
             return done
         current = describe(loader)

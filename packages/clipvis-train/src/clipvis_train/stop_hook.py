@@ -13,7 +13,7 @@ from mmengine.dist import all_reduce, barrier, get_world_size
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from clipvis_data.errors import InputError
+from clipvis_core.foundation.errors import InputError
 from clipvis_train.checkpoint_hook import SafeCheckpointHook
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -50,9 +50,7 @@ class StopHook(Hook):
 
     def after_train_iter(self, runner: Runner, batch_idx: int, **kwargs: object) -> None:
         received = self._received_anywhere()
-        if (
-            received and runner.optim_wrapper.should_update()
-        ):  # gradients that are adding up are not saved
+        if received and runner.optim_wrapper.should_update():  # gradients that are adding up are not saved
             self._save_and_leave(runner, received, batch_idx + 1)
 
     def after_val_iter(self, runner: Runner, **kwargs: object) -> None:
@@ -75,9 +73,7 @@ class StopHook(Hook):
             return
         self._received, self._since = number, now
         # Not the logger: it may be the very thing that was interrupted.
-        os.write(
-            2, f"{_name(number)}: saving after this iteration; again to leave at once\n".encode()
-        )
+        os.write(2, f"{_name(number)}: saving after this iteration; again to leave at once\n".encode())
 
     def _received_anywhere(self) -> int:
         if get_world_size() == 1:
@@ -89,9 +85,7 @@ class StopHook(Hook):
     def _save_and_leave(self, runner: Runner, number: int, iteration: int) -> None:
         hook = _checkpoint_hook(runner)
         hook.save_now(runner, iteration)
-        runner.logger.info(
-            f"{_name(number)}: saved {hook.last_ckpt} at iteration {iteration}; go on with --resume"
-        )
+        runner.logger.info(f"{_name(number)}: saved {hook.last_ckpt} at iteration {iteration}; go on with --resume")
         runner.visualizer.close()
         barrier()  # a launcher ends the other ranks when the first one has gone
         raise SystemExit(128 + number)

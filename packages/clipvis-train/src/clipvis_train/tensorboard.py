@@ -11,9 +11,7 @@ BACKEND = "TensorboardVisBackend"
 
 def add_tensorboard(config: Config) -> None:
     """Adds mmengine's TensorBoard backend to a config, beside those it has."""
-    visualizer = config.setdefault(
-        "visualizer", dict(type="Visualizer", vis_backends=[dict(type="LocalVisBackend")])
-    )
+    visualizer = config.setdefault("visualizer", dict(type="Visualizer", vis_backends=[dict(type="LocalVisBackend")]))
     if not any(backend["type"] == BACKEND for backend in visualizer["vis_backends"]):
         visualizer["vis_backends"] = [*visualizer["vis_backends"], dict(type=BACKEND)]
 

@@ -16,11 +16,11 @@ from mmengine.visualization import LocalVisBackend
 from PIL import Image
 
 from clipvis_core import Vocabulary
+from clipvis_core.foundation.whole_file import whole_file
 from clipvis_core.inference.result import SegmentationResult
 from clipvis_core.media import draw_tracks
 from clipvis_core.media.images import load_image
 from clipvis_core.models.video_model import VideoTracks
-from clipvis_core.whole_file import whole_file
 from clipvis_eval.metrics.image_metrics import encode_masks
 from clipvis_train.clip_hooks import inner_model
 
@@ -44,12 +44,7 @@ class PredictionVisualizationHook(Hook):
     priority = "LOW"
 
     def __init__(
-        self,
-        *,
-        num_samples: int = 4,
-        frames_per_clip: int = 3,
-        score_thr: float = 0.1,
-        max_objects: int = 10,
+        self, *, num_samples: int = 4, frames_per_clip: int = 3, score_thr: float = 0.1, max_objects: int = 10
     ) -> None:
         self.num_samples = num_samples
         self.frames_per_clip = frames_per_clip
@@ -99,9 +94,7 @@ class PredictionVisualizationHook(Hook):
         scores = [float(result.tracks.scores[index]) for index in tracks]
         for t in spread(len(frames), self.frames_per_clip):
             path = Path(frames[t].img_path)
-            picture = draw_tracks(
-                load_image(path), result.masks(t, tracks), [i + 1 for i in tracks], names, scores
-            )
+            picture = draw_tracks(load_image(path), result.masks(t, tracks), [i + 1 for i in tracks], names, scores)
             yield f"{path.parent.name}_{path.stem}" if is_clip else path.stem, picture
 
 
@@ -116,9 +109,7 @@ def spread(count: int, chosen: int) -> list[int]:
     return [i * count // chosen for i in range(chosen)]
 
 
-def as_result(
-    sample: DetDataSample | TrackDataSample, vocabulary: Vocabulary
-) -> SegmentationResult:
+def as_result(sample: DetDataSample | TrackDataSample, vocabulary: Vocabulary) -> SegmentationResult:
     """A model's output as the inference API gives it; an image is a clip of one frame."""
     if isinstance(sample, TrackDataSample):
         found, first = sample.pred_tracks, sample[0]
@@ -128,9 +119,7 @@ def as_result(
         num_frames = 1
         segmentations = [
             [mask if filled else None]
-            for mask, filled in zip(
-                encode_masks(found.masks), found.masks.flatten(1).any(dim=1).tolist(), strict=True
-            )
+            for mask, filled in zip(encode_masks(found.masks), found.masks.flatten(1).any(dim=1).tolist(), strict=True)
         ]
     height, width = first.ori_shape[:2]
     return SegmentationResult(

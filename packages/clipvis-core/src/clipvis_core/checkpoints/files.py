@@ -15,18 +15,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from clipvis_core.errors import InputError
-from clipvis_core.whole_file import whole_file
+from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.whole_file import whole_file
 
 
 def _history_statistic(owner: Any, name: str) -> Any:
     """What `getattr` may do while a checkpoint is read: name a statistic of mmengine's logging history."""
-    if (isinstance(owner, HistoryBuffer) or owner is HistoryBuffer) and name in (
-        "max",
-        "min",
-        "mean",
-        "current",
-    ):
+    if (isinstance(owner, HistoryBuffer) or owner is HistoryBuffer) and name in ("max", "min", "mean", "current"):
         return getattr(owner, name)
     raise pickle.UnpicklingError(f"attribute '{name}' of {owner!r} is not plain data")
 
@@ -37,9 +32,7 @@ HARMLESS_TYPES = [
     (_history_statistic, "builtins.getattr"),
     np.ndarray,
     np.dtype,
-    np.array(0).__reduce__()[
-        0
-    ],  # the array and scalar constructors, whose home differs between numpy versions
+    np.array(0).__reduce__()[0],  # the array and scalar constructors, whose home differs between numpy versions
     np.float64(0).__reduce__()[0],
     *(type(np.dtype(code)) for code in ("float64", "float32", "int64", "int32", "uint64", "bool")),
 ]
@@ -67,31 +60,23 @@ def _read_weights(path: Path) -> dict[str, Any]:
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
             return {"state_dict": state, "meta": file.metadata() or {}}
     except (SafetensorError, OSError, ValueError) as error:
-        raise InputError(
-            f"{path} is damaged or no safetensors file ({_first_line(error)}): fetch it again"
-        ) from None
+        raise InputError(f"{path} is damaged or no safetensors file ({_first_line(error)}): fetch it again") from None
 
 
 def _read_pickled(path: Path) -> dict[str, Any]:
     try:
         # Not the context manager: it would take them away again from a runner that resumes later.
         torch.serialization.add_safe_globals(HARMLESS_TYPES)
-        content = torch.load(
-            path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
-        )
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except pickle.UnpicklingError as error:
         blocked = str(error).split("WeightsUnpickler error:")[-1].strip().splitlines()[0]
         raise InputError(
             f"{path} is no checkpoint of tensors and plain data, nothing else is loaded: {blocked}"
         ) from None
     except (RuntimeError, ValueError, EOFError, OSError, KeyError, AttributeError) as error:
-        raise InputError(
-            f"{path} is damaged or no PyTorch checkpoint ({_first_line(error)}): fetch it again"
-        ) from None
+        raise InputError(f"{path} is damaged or no PyTorch checkpoint ({_first_line(error)}): fetch it again") from None
     if not isinstance(content, dict):
-        raise InputError(
-            f"{path} holds a {type(content).__name__} and a checkpoint is a dict of tensors"
-        )
+        raise InputError(f"{path} holds a {type(content).__name__} and a checkpoint is a dict of tensors")
     return content
 
 
@@ -131,9 +116,7 @@ def write_weights(
     """
     path = Path(path)
     if path.suffix != WEIGHTS_SUFFIX:
-        raise InputError(
-            f"{path}: weights are written as safetensors; end the name in {WEIGHTS_SUFFIX}"
-        )
+        raise InputError(f"{path}: weights are written as safetensors; end the name in {WEIGHTS_SUFFIX}")
     tensors = {
         name: (tensor.to(dtype) if tensor.is_floating_point() else tensor).cpu().contiguous()
         for name, tensor in state.items()
@@ -169,9 +152,7 @@ def _check_file(path: Path) -> None:
     if not head:
         raise InputError(f"{path} is empty: fetch it again")
     if head.lstrip()[:1] == b"<":
-        raise InputError(
-            f"{path} is a web page, not a checkpoint: download the file itself, not its page"
-        )
+        raise InputError(f"{path} is a web page, not a checkpoint: download the file itself, not its page")
 
 
 def _first_line(error: Exception) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from clipvis_core.errors import InputError
+from clipvis_core.foundation.errors import InputError
 
 #: A buffer of the published criterion that always holds the class weights (object, nothing); ours is a config value.
 CLASS_WEIGHT_KEY = "criterion.empty_object_weight"
@@ -39,10 +39,7 @@ _PREFIXES: tuple[tuple[str, str], ...] = (
     (_PIXEL[0] + "layer_1.norm.", _PIXEL[1] + "output_convs.0.gn."),
     (_PIXEL[0] + "layer_1.", _PIXEL[1] + "output_convs.0.conv."),
     (_PIXEL[0] + "mask_features.", _PIXEL[1] + "mask_feature."),
-    (
-        _PREDICTOR[0] + "transformer_cross_attention_layers.#.multihead_attn.",
-        _LAYER + "cross_attn.attn.",
-    ),
+    (_PREDICTOR[0] + "transformer_cross_attention_layers.#.multihead_attn.", _LAYER + "cross_attn.attn."),
     (_PREDICTOR[0] + "transformer_cross_attention_layers.#.norm.", _LAYER + "norms.0."),
     (_PREDICTOR[0] + "transformer_self_attention_layers.#.self_attn.", _LAYER + "self_attn.attn."),
     (_PREDICTOR[0] + "transformer_self_attention_layers.#.norm.", _LAYER + "norms.1."),
@@ -115,9 +112,7 @@ def describe_layout(names: Iterable[str]) -> Layout:
     encoder = [name for name in names if name.startswith("backbone.")]
     if not layers or not encoder:
         examples = ", ".join(names[:3]) or "none"
-        raise InputError(
-            f"these are not the weights of a CLIP-VIS model (names such as {examples})"
-        )
+        raise InputError(f"these are not the weights of a CLIP-VIS model (names such as {examples})")
     return Layout(_family(encoder), len(layers))
 
 
@@ -138,9 +133,7 @@ def to_ours(state: dict[str, Tensor]) -> dict[str, Tensor]:
     state = dict(state)
     weight = state.pop(CLASS_WEIGHT_KEY, CLASS_WEIGHT)
     if weight.shape != CLASS_WEIGHT.shape or not torch.equal(weight.float().cpu(), CLASS_WEIGHT):
-        raise InputError(
-            f"{CLASS_WEIGHT_KEY} is {weight.tolist()} and should be {CLASS_WEIGHT.tolist()}"
-        )
+        raise InputError(f"{CLASS_WEIGHT_KEY} is {weight.tolist()} and should be {CLASS_WEIGHT.tolist()}")
     return _rename(state, _TO_OURS)
 
 
@@ -160,9 +153,7 @@ def _rename(state: dict[str, Tensor], rules: list[tuple[re.Pattern, str]]) -> di
         else:
             unknown.append(name)
     if unknown:
-        raise InputError(
-            f"{len(unknown)} names do not belong to a CLIP-VIS model: {list_names(unknown)}"
-        )
+        raise InputError(f"{len(unknown)} names do not belong to a CLIP-VIS model: {list_names(unknown)}")
     return renamed
 
 

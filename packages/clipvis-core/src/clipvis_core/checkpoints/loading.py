@@ -9,15 +9,8 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from clipvis_core.checkpoints.files import read_checkpoint
-from clipvis_core.checkpoints.keys import (
-    Layout,
-    describe_layout,
-    is_official,
-    list_names,
-    to_official,
-    to_ours,
-)
-from clipvis_core.errors import InputError
+from clipvis_core.checkpoints.keys import Layout, describe_layout, is_official, list_names, to_official, to_ours
+from clipvis_core.foundation.errors import InputError
 
 if TYPE_CHECKING:
     from clipvis_core.models.base import CLIPVISModel
@@ -38,11 +31,7 @@ def model_state(content: dict[str, Any], path: str | Path = "the checkpoint") ->
         InputError: There is no dict of tensors in it.
     """
     state = content.get("model", content.get("state_dict", content))
-    if (
-        not isinstance(state, dict)
-        or not state
-        or not all(isinstance(value, Tensor) for value in state.values())
-    ):
+    if not isinstance(state, dict) or not state or not all(isinstance(value, Tensor) for value in state.values()):
         raise InputError(
             f"{path} has no weights: a dict of tensors is expected, or one as entry 'model' or 'state_dict'"
         )
@@ -67,9 +56,7 @@ def load_checkpoint(model: CLIPVISModel, path: str | Path) -> Layout:
     built = describe_layout(expected)
     named = replace(built, family=model.backbone.family)
     if built != layout:
-        fitting = FITTING_CONFIGS.get(
-            layout, "one with that encoder and head.transformer_decoder.num_layers"
-        )
+        fitting = FITTING_CONFIGS.get(layout, "one with that encoder and head.transformer_decoder.num_layers")
         raise InputError(f"{path} holds {layout}, but the config builds {named}: use {fitting}")
     check_shapes(state, expected, path)
     model.load_state_dict(state, strict=True)
@@ -90,11 +77,7 @@ def check_shapes(state: dict[str, Tensor], expected: dict[str, Tensor], path: st
         for name in expected
         if name in state and state[name].shape != expected[name].shape
     ]
-    for what, names in (
-        ("missing", missing),
-        ("unexpected", unexpected),
-        ("of another shape", reshaped),
-    ):
+    for what, names in (("missing", missing), ("unexpected", unexpected), ("of another shape", reshaped)):
         if names:
             faults.append(f"{len(names)} {what}: {list_names(names)}")
     if faults:
@@ -104,16 +87,8 @@ def check_shapes(state: dict[str, Tensor], expected: dict[str, Tensor], path: st
 def our_file(content: dict[str, Any], path: str | Path) -> dict[str, Any]:
     """Content of an official file as content of one of ours; what is beside the weights is kept for the way back."""
     state = model_state(content, path)
-    beside = (
-        {key: value for key, value in content.items() if key != "model"}
-        if "model" in content
-        else {}
-    )
-    return {
-        "meta": {"converted_from": "official"},
-        "state_dict": to_ours(state),
-        "official_entries": beside,
-    }
+    beside = {key: value for key, value in content.items() if key != "model"} if "model" in content else {}
+    return {"meta": {"converted_from": "official"}, "state_dict": to_ours(state), "official_entries": beside}
 
 
 def official_file(content: dict[str, Any], path: str | Path) -> dict[str, Any]:

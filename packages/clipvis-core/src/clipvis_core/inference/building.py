@@ -10,15 +10,13 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from clipvis_core.checkpoints import load_checkpoint
-from clipvis_core.errors import InputError
+from clipvis_core.foundation.errors import InputError
 from clipvis_core.models.base import CLIPVISModel
 
 RANDOM_SEED = 0
 
 
-def read_config(
-    config: str | Path | Config, *, models: str | tuple[str, ...] = "CLIPVIS"
-) -> Config:
+def read_config(config: str | Path | Config, *, models: str | tuple[str, ...] = "CLIPVIS") -> Config:
     """A config file, read.
 
     Args:
@@ -34,9 +32,7 @@ def read_config(
             raise InputError(f"config {path} not found")
         try:
             config = Config.fromfile(path)
-        except (
-            Exception
-        ) as error:  # a config is a program: whatever it raises is a fault in that file
+        except Exception as error:  # a config is a program: whatever it raises is a fault in that file
             raise InputError(f"config {path} cannot be read: {error}") from None
     if not str(config.get("model", {}).get("type", "")).startswith(models):
         raise InputError("the config has no `model` of type CLIPVISVideo or CLIPVISImage")

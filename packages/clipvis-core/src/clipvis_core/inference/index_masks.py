@@ -10,14 +10,12 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from clipvis_core.errors import InputError
+from clipvis_core.foundation.errors import InputError
 from clipvis_core.inference.result import SegmentationResult
 from clipvis_core.media.palette import track_color
 
 MOST = 255  # tracks in pictures of 8 bits, of which 0 is the background
-_PALETTE = bytes((0, 0, 0)) + bytes(
-    value for number in range(1, MOST + 1) for value in track_color(number)
-)
+_PALETTE = bytes((0, 0, 0)) + bytes(value for number in range(1, MOST + 1) for value in track_color(number))
 _OWN_NAME = re.compile(r"\d{5,}\.png")
 
 

@@ -12,7 +12,8 @@ from mmdet.structures import DetDataSample
 from mmengine.config import Config
 from torch import Tensor
 
-from clipvis_core.errors import InputError
+from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.vocabulary import Vocabulary
 from clipvis_core.inference.building import build_model, read_config
 from clipvis_core.inference.preprocessing import resized_size, to_input
 from clipvis_core.inference.result import SegmentationResult
@@ -20,7 +21,6 @@ from clipvis_core.inference.streaming import FrameStream
 from clipvis_core.media import FrameSource, open_frames
 from clipvis_core.models import Arithmetic, CLIPVISVideo, VideoSession
 from clipvis_core.tracking import FrameTracks, LiveRule, VideoTracks, encode_masks
-from clipvis_core.vocabulary import Vocabulary
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -81,9 +81,7 @@ class CLIPVISInferencer:
             self.model.num_memory = _at_least("num_memory", 0, num_memory, self.model.num_memory)
             self.model.num_match = _at_least("num_match", 1, num_match, self.model.num_match)
         elif num_memory is not None or num_match is not None:
-            raise InputError(
-                "num_memory and num_match belong to video models: use a config of configs/video"
-            )
+            raise InputError("num_memory and num_match belong to video models: use a config of configs/video")
         self.set_vocabulary(vocabulary)
 
     def set_vocabulary(self, vocabulary: Vocabulary | Sequence[str | Sequence[str]]) -> None:
@@ -148,9 +146,7 @@ class CLIPVISInferencer:
             raise InputError("the config builds an image model: use one of configs/video")
         frames = _as_source(source, allow_truncated)
         size = self._network_size(frames)
-        session = self.model.start_video(
-            size, (frames.height, frames.width), live=live, keep=keep, folder=temp_dir
-        )
+        session = self.model.start_video(size, (frames.height, frames.width), live=live, keep=keep, folder=temp_dir)
         return FrameStream(
             source=frames,
             session=session,
@@ -176,17 +172,14 @@ class CLIPVISInferencer:
                 f"{frames.name} has several frames and the config builds an image model: use configs/video"
             )
         size = self._network_size(frames)
-        sample = DetDataSample(
-            metainfo={"img_shape": size, "ori_shape": (frames.height, frames.width)}
-        )
+        sample = DetDataSample(metainfo={"img_shape": size, "ori_shape": (frames.height, frames.width)})
         inputs = {"inputs": [to_input(images, size)[0].to(self.device)], "data_samples": [sample]}
         with self.arithmetic.running(self.device), torch.no_grad():
             (sample,) = self.model(**self.model.data_preprocessor(inputs, False), mode="predict")
         found = sample.pred_instances
         filled = found.masks.flatten(1).any(dim=1).tolist()
         segmentations = [
-            [rle if any_pixel else None]
-            for rle, any_pixel in zip(encode_masks(found.masks), filled, strict=True)
+            [rle if any_pixel else None] for rle, any_pixel in zip(encode_masks(found.masks), filled, strict=True)
         ]
         return SegmentationResult(
             name=frames.name,
@@ -195,15 +188,11 @@ class CLIPVISInferencer:
             frame_rate=frames.frame_rate,
             num_frames=1,
             vocabulary=self.model.vocabulary,
-            tracks=VideoTracks(
-                found.scores.cpu(), found.labels.cpu(), found.queries.cpu(), segmentations
-            ),
+            tracks=VideoTracks(found.scores.cpu(), found.labels.cpu(), found.queries.cpu(), segmentations),
         )
 
 
-def _as_source(
-    source: str | Path | FrameSource | Iterable[np.ndarray], allow_truncated: bool
-) -> FrameSource:
+def _as_source(source: str | Path | FrameSource | Iterable[np.ndarray], allow_truncated: bool) -> FrameSource:
     if isinstance(source, FrameSource):
         return source
     return open_frames(source, allow_truncated=allow_truncated)

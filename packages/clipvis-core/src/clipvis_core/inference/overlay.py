@@ -48,9 +48,7 @@ def write_overlay(
             bar.update(1)
 
 
-def overlay_frames(
-    result: SegmentationResult, source: FrameSource, *, score_thr: float
-) -> Iterator[np.ndarray]:
+def overlay_frames(result: SegmentationResult, source: FrameSource, *, score_thr: float) -> Iterator[np.ndarray]:
     """The source's frames, RGB uint8 `(H, W, 3)`, with the visible tracks drawn."""
     tracks = result.visible(score_thr)
     names = [result.vocabulary.names[int(result.tracks.labels[index])] for index in tracks]

@@ -26,9 +26,7 @@ def resized_size(height: int, width: int, short_side: int, max_long_side: int) -
 
 def to_input(frames: Sequence[np.ndarray], size: tuple[int, int]) -> Tensor:
     """RGB frames uint8 `(h, w, 3)` to uint8 `(T, 3, *size)`, antialiased bilinear."""
-    resized = [
-        frame if frame.shape[:2] == size else resize_bilinear(frame, size) for frame in frames
-    ]
+    resized = [frame if frame.shape[:2] == size else resize_bilinear(frame, size) for frame in frames]
     return torch.from_numpy(np.stack(resized)).permute(0, 3, 1, 2).contiguous()
 
 

@@ -11,9 +11,9 @@ from typing import BinaryIO
 import numpy as np
 from pycocotools import mask as coco_mask
 
+from clipvis_core.foundation.vocabulary import Vocabulary
 from clipvis_core.inference.duplicates import distinct
 from clipvis_core.tracking import VideoTracks
-from clipvis_core.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)
@@ -64,17 +64,9 @@ class SegmentationResult:
     def iter_records(self, video_id: int = 1) -> Iterator[dict]:
         """The same one record at a time, so that no more than one track's masks are in memory."""
         for score, label, segmentations in zip(
-            self.tracks.scores.tolist(),
-            self.tracks.labels.tolist(),
-            self.tracks.segmentations,
-            strict=True,
+            self.tracks.scores.tolist(), self.tracks.labels.tolist(), self.tracks.segmentations, strict=True
         ):
-            yield {
-                "video_id": video_id,
-                "score": score,
-                "category_id": label + 1,
-                "segmentations": list(segmentations),
-            }
+            yield {"video_id": video_id, "score": score, "category_id": label + 1, "segmentations": list(segmentations)}
 
     def write_json(self, file: BinaryIO) -> None:
         """Writes the result list as JSON."""
@@ -104,11 +96,7 @@ class SegmentationResult:
         """Lines for the tracks that `visible` names."""
         lines = []
         for index in self.visible(score_thr):
-            frames = [
-                t
-                for t, segment in enumerate(self.tracks.segmentations[index])
-                if segment is not None
-            ]
+            frames = [t for t, segment in enumerate(self.tracks.segmentations[index]) if segment is not None]
             lines.append(
                 TrackSummary(
                     track=index + 1,

@@ -11,13 +11,13 @@ from pycocotools import mask as coco_mask
 from torch import Tensor
 from tqdm import tqdm
 
+from clipvis_core.foundation.vocabulary import Vocabulary
 from clipvis_core.inference.preprocessing import to_input
 from clipvis_core.inference.result import SegmentationResult
 from clipvis_core.media import FrameSource
 from clipvis_core.models import VideoSession
 from clipvis_core.pipelining import ahead
 from clipvis_core.tracking import FrameTracks
-from clipvis_core.vocabulary import Vocabulary
 
 WINDOWS_AHEAD = 2  # windows of frames decoded and resized before the network asks for them
 
@@ -144,12 +144,7 @@ class FrameStream:
 
     def _run(self) -> Iterator[LiveFrame]:
         windows = ahead(self._inputs(), depth=WINDOWS_AHEAD)
-        bar = tqdm(
-            total=self._source.num_frames,
-            desc=self._source.name,
-            unit="frame",
-            disable=not self._progress,
-        )
+        bar = tqdm(total=self._source.num_frames, desc=self._source.name, unit="frame", disable=not self._progress)
         with bar:
             try:
                 for images, inputs in windows:

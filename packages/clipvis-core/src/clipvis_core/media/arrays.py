@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sized
 
 import numpy as np
 
-from clipvis_core.errors import InputError
+from clipvis_core.foundation.errors import InputError
 from clipvis_core.media.frames import FrameSource, check_pixels
 
 
@@ -39,9 +39,7 @@ class ArraySource(FrameSource):
 
     def _decode(self) -> Iterator[np.ndarray]:
         if self._spent:
-            raise InputError(
-                f"{self.name}: an iterator can be read only once; give a list to read it again"
-            )
+            raise InputError(f"{self.name}: an iterator can be read only once; give a list to read it again")
         self._spent = self._rest is not None
         for index, frame in enumerate(self._frames if self._rest is None else self._rest):
             yield _as_rgb(frame, index)
@@ -52,8 +50,7 @@ def _as_rgb(frame: object, index: int) -> np.ndarray:
     array = np.asarray(frame)
     if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or array.size == 0:
         raise InputError(
-            f"frame {index} is {array.dtype} of shape {array.shape}; "
-            "give RGB uint8 arrays of shape (H, W, 3)"
+            f"frame {index} is {array.dtype} of shape {array.shape}; give RGB uint8 arrays of shape (H, W, 3)"
         )
     check_pixels(f"frame {index}", *array.shape[:2])
     return array

@@ -32,9 +32,7 @@ class ContactSheet:
 
     def __init__(self, *, most: int = 8, columns: int = 4, width: int = 1920) -> None:
         if most < 1 or columns < 1 or width < columns * (_GAP + 1):
-            raise ValueError(
-                f"most {most}, columns {columns} and width {width} leave no room for a picture"
-            )
+            raise ValueError(f"most {most}, columns {columns} and width {width} leave no room for a picture")
         self.most = most
         self.columns = columns
         self.cell_width = (width - _GAP * (columns - 1)) // columns
@@ -49,9 +47,7 @@ class ContactSheet:
             shrinking = frame.shape[1] > self.cell_width
             self._kept.append(
                 cv2.resize(
-                    frame,
-                    (self.cell_width, height),
-                    interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR,
+                    frame, (self.cell_width, height), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
                 )
             )
             if len(self._kept) > 2 * self.most:
@@ -72,15 +68,7 @@ class ContactSheet:
         height = self._kept[0].shape[0]
         columns = min(self.columns, count)
         rows = -(-count // columns)
-        sheet = np.full(
-            (
-                rows * (height + _GAP) - _GAP,
-                columns * (self.cell_width + _GAP) - _GAP,
-                3,
-            ),
-            255,
-            np.uint8,
-        )
+        sheet = np.full((rows * (height + _GAP) - _GAP, columns * (self.cell_width + _GAP) - _GAP, 3), 255, np.uint8)
         for place, index in enumerate(chosen):
             top = place // columns * (height + _GAP)
             left = place % columns * (self.cell_width + _GAP)

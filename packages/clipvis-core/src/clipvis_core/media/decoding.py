@@ -10,7 +10,7 @@ import av
 import numpy as np
 from av.stream import Disposition
 
-from clipvis_core.errors import InputError
+from clipvis_core.foundation.errors import InputError
 from clipvis_core.media.frames import DEFAULT_FRAME_RATE, check_pixels
 
 _FASTEST_RATE = 1000  # frames a second; what claims more has a clock for a frame rate
@@ -47,9 +47,7 @@ def first_frame(name: object, stream: av.VideoStream) -> av.VideoFrame:
     raise InputError(f"{name}: not one frame can be decoded ({reason}); copy or download it again")
 
 
-def decoded_frames(
-    stream: av.VideoStream, *, from_key_frame: bool = True
-) -> Iterator[av.VideoFrame]:
+def decoded_frames(stream: av.VideoStream, *, from_key_frame: bool = True) -> Iterator[av.VideoFrame]:
     """Decoded frames, up to the first damaged one.
 
     FFmpeg hides damage: it patches broken pictures with pieces of their neighbours and only sets a

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from clipvis_core.errors import InputError
+from clipvis_core.foundation.errors import InputError
 
 DEFAULT_FRAME_RATE = Fraction(10)
 """Frames a second of sources that do not say: folders, images, arrays."""
@@ -97,6 +97,5 @@ def check_pixels(what: object, height: int, width: int) -> None:
     """Refuses frames larger than `MAX_PIXELS`, before they are decoded."""
     if height * width > MAX_PIXELS:
         raise InputError(
-            f"{what} is {width}x{height}, over the limit of {MAX_PIXELS} pixels a frame; "
-            "scale it down first"
+            f"{what} is {width}x{height}, over the limit of {MAX_PIXELS} pixels a frame; scale it down first"
         )

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from clipvis_core.errors import InputError
+from clipvis_core.foundation.errors import InputError
 from clipvis_core.media.frames import FrameSource, TruncatedError, check_pixels
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp"})
@@ -19,13 +19,7 @@ IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp"})
 
 _EXIF_ORIENTATION = 0x0112
 _TURNED = (5, 6, 7, 8)  # EXIF orientations that swap height and width
-_DAMAGE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    struct.error,
-)  # what Pillow raises on broken data
+_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error)  # what Pillow raises on broken data
 
 
 class ImageFolder(FrameSource):
@@ -46,8 +40,7 @@ class ImageFolder(FrameSource):
             size = image_size(path)
             if size != (height, width):
                 raise InputError(
-                    f"{path} is {size[1]}x{size[0]}, the frames before it {width}x{height}; "
-                    "give frames of one size"
+                    f"{path} is {size[1]}x{size[0]}, the frames before it {width}x{height}; give frames of one size"
                 )
         super().__init__(
             name=folder.resolve().name,
@@ -62,9 +55,7 @@ class ImageFolder(FrameSource):
             try:
                 yield load_image(path)
             except InputError as error:
-                raise TruncatedError(
-                    f"{error} (decoded {index} of {len(self._paths)} frames)"
-                ) from error
+                raise TruncatedError(f"{error} (decoded {index} of {len(self._paths)} frames)") from error
 
 
 class ImageFile(FrameSource):
@@ -92,9 +83,7 @@ def list_images(folder: Path) -> list[Path]:
     try:
         files = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
     except OSError as error:
-        raise InputError(
-            f"{folder} cannot be read ({error.strerror}); check its permissions"
-        ) from None
+        raise InputError(f"{folder} cannot be read ({error.strerror}); check its permissions") from None
     paths = sorted((path for path in files if not path.name.startswith(".")), key=natural_key)
     if not paths:
         raise InputError(f"{folder} holds no frames; put PNG or JPEG images into it")
@@ -102,9 +91,7 @@ def list_images(folder: Path) -> list[Path]:
     for path in paths:
         twin = by_stem.setdefault(path.stem, path)
         if twin is not path:
-            raise InputError(
-                f"{folder} holds both {twin.name} and {path.name}; keep one of the two formats"
-            )
+            raise InputError(f"{folder} holds both {twin.name} and {path.name}; keep one of the two formats")
     return paths
 
 
@@ -157,15 +144,11 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     except InputError:
         raise
     except PermissionError as error:
-        raise InputError(
-            f"{path} cannot be read ({error.strerror}); check its permissions"
-        ) from None
+        raise InputError(f"{path} cannot be read ({error.strerror}); check its permissions") from None
     except Image.DecompressionBombError:
         raise InputError(f"{path} is far too large for a frame; scale it down first") from None
     except _DAMAGE as error:
-        raise InputError(
-            f"{path} cannot be read as an image ({_reason(error)}); replace it"
-        ) from None
+        raise InputError(f"{path} cannot be read as an image ({_reason(error)}); replace it") from None
 
 
 def _reason(error: Exception) -> str:

@@ -52,23 +52,13 @@ class Plate:
             for corner_y in (top + radius, bottom - radius):
                 cv2.circle(image, (corner_x, corner_y), radius, color, cv2.FILLED, cv2.LINE_AA)
         baseline = top + round(0.78 * self.height)
-        cv2.putText(
-            image,
-            self.text,
-            (left + self.padding, baseline),
-            ink_on(color),
-            _font(),
-            self.font_size,
-            _WEIGHT,
-        )
+        cv2.putText(image, self.text, (left + self.padding, baseline), ink_on(color), _font(), self.font_size, _WEIGHT)
 
 
 @lru_cache(maxsize=1024)
 def make_plate(text: str, font_size: int, max_width: int) -> Plate | None:
     """The plate for a text, the text shortened to fit; `None` where not even one letter fits."""
-    text = (
-        " ".join(text.split()).encode("utf-8", "replace").decode()
-    )  # OpenCV dies of lone surrogates
+    text = " ".join(text.split()).encode("utf-8", "replace").decode()  # OpenCV dies of lone surrogates
     padding = max(1, font_size // 3)
     if _text_width(text, font_size) + 2 * padding > max_width:
         for length in range(min(len(text) - 1, max_width), 0, -1):

@@ -22,11 +22,7 @@ _SMALLEST_FONT = 11  # pixels; below that, letters run together
 
 
 def draw_tracks(
-    frame: np.ndarray,
-    masks: np.ndarray,
-    track_ids: Sequence[int],
-    labels: Sequence[str],
-    scores: Sequence[float],
+    frame: np.ndarray, masks: np.ndarray, track_ids: Sequence[int], labels: Sequence[str], scores: Sequence[float]
 ) -> np.ndarray:
     """Draws the tracks that are visible in a frame.
 
@@ -69,11 +65,7 @@ def draw_tracks(
 
 
 def _check(
-    frame: np.ndarray,
-    masks: np.ndarray,
-    track_ids: Sequence[int],
-    labels: Sequence[str],
-    scores: Sequence[float],
+    frame: np.ndarray, masks: np.ndarray, track_ids: Sequence[int], labels: Sequence[str], scores: Sequence[float]
 ) -> None:
     if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
         raise ValueError(f"frame is {frame.dtype} {frame.shape}, not uint8 (H, W, 3)")

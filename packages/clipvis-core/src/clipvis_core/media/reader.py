@@ -8,23 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from clipvis_core.errors import InputError
+from clipvis_core.foundation.errors import InputError
 from clipvis_core.media.arrays import ArraySource
 from clipvis_core.media.frames import FrameSource
 from clipvis_core.media.images import IMAGE_SUFFIXES, ImageFile, ImageFolder
-from clipvis_core.media.stream import (
-    STANDARD_INPUT,
-    camera_path,
-    open_camera,
-    open_pipe,
-    open_standard_input,
-)
+from clipvis_core.media.stream import STANDARD_INPUT, camera_path, open_camera, open_pipe, open_standard_input
 from clipvis_core.media.video import VideoFile
 
 
-def open_frames(
-    source: str | os.PathLike[str] | Iterable[np.ndarray], *, allow_truncated: bool = False
-) -> FrameSource:
+def open_frames(source: str | os.PathLike[str] | Iterable[np.ndarray], *, allow_truncated: bool = False) -> FrameSource:
     """Opens a video file or stream, a folder of images, an image or arrays as a source of RGB frames.
 
     Args:
@@ -50,9 +42,7 @@ def open_frames(
     if isinstance(source, np.ndarray) and source.ndim == 3:
         return ArraySource([source])
     if not isinstance(source, Iterable):
-        raise InputError(
-            f"cannot read frames from {type(source).__name__}; give a path or RGB uint8 arrays"
-        )
+        raise InputError(f"cannot read frames from {type(source).__name__}; give a path or RGB uint8 arrays")
     return ArraySource(source)
 
 
@@ -69,9 +59,7 @@ def _open_path(path: Path, *, allow_truncated: bool) -> FrameSource:
     except ValueError as error:  # a null character in the name
         raise InputError(f"{str(path)!r} is no path ({error}); check the path") from None
     if not regular:
-        raise InputError(
-            f"{path} is no regular file; give a video file, a folder of frames or an image"
-        )
+        raise InputError(f"{path} is no regular file; give a video file, a folder of frames or an image")
     if size == 0:
         raise InputError(f"{path} is empty (0 bytes); copy or download it again")
     if path.suffix.lower() in IMAGE_SUFFIXES:

@@ -12,21 +12,12 @@ from typing import BinaryIO
 import av
 import numpy as np
 
-from clipvis_core.errors import InputError
-from clipvis_core.media.decoding import (
-    DamageError,
-    average_rate,
-    decoded_frames,
-    upright,
-    video_stream,
-)
+from clipvis_core.foundation.errors import InputError
+from clipvis_core.media.decoding import DamageError, average_rate, decoded_frames, upright, video_stream
 from clipvis_core.media.frames import FrameSource, TruncatedError, check_pixels
 
 STANDARD_INPUT = "-"
-_CAMERA_FORMATS = {
-    "linux": "v4l2",
-    "darwin": "avfoundation",
-}  # FFmpeg's names of the capture devices
+_CAMERA_FORMATS = {"linux": "v4l2", "darwin": "avfoundation"}  # FFmpeg's names of the capture devices
 
 
 class VideoStream(FrameSource):
@@ -59,9 +50,7 @@ class VideoStream(FrameSource):
         # FFmpeg gets an open file and may open nothing else; a device it has to open itself.
         guard = {} if isinstance(source, str) else {"protocol_whitelist": "none"}
         try:
-            self._container = av.open(
-                source, format=container_format, options={**guard, **(options or {})}
-            )
+            self._container = av.open(source, format=container_format, options={**guard, **(options or {})})
         except (av.error.FFmpegError, OSError) as error:
             raise InputError(
                 f"{name} cannot be read as a video stream ({error.strerror}); "
@@ -73,11 +62,7 @@ class VideoStream(FrameSource):
         first = self._first(name)
         height, width = upright(first).shape[:2]
         super().__init__(
-            name=name,
-            height=height,
-            width=width,
-            frame_rate=average_rate(stream),
-            allow_truncated=allow_truncated,
+            name=name, height=height, width=width, frame_rate=average_rate(stream), allow_truncated=allow_truncated
         )
         self._rest: Iterator[av.VideoFrame] | None = itertools.chain([first], self._frames)
 
@@ -100,8 +85,7 @@ class VideoStream(FrameSource):
                 yield upright(frame)
         except DamageError as damage:
             raise TruncatedError(
-                f"{self.name} breaks off at frame {self.num_read}: {damage}; "
-                "send it again, or allow truncated input"
+                f"{self.name} breaks off at frame {self.num_read}: {damage}; send it again, or allow truncated input"
             ) from None
         finally:
             self._frames.close()

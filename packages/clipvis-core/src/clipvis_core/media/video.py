@@ -10,15 +10,8 @@ from pathlib import Path
 import av
 import numpy as np
 
-from clipvis_core.errors import InputError
-from clipvis_core.media.decoding import (
-    DamageError,
-    average_rate,
-    decoded_frames,
-    first_frame,
-    upright,
-    video_stream,
-)
+from clipvis_core.foundation.errors import InputError
+from clipvis_core.media.decoding import DamageError, average_rate, decoded_frames, first_frame, upright, video_stream
 from clipvis_core.media.frames import FrameSource, TruncatedError, check_pixels
 
 _TIME_GAP = 0.5  # seconds missing at the end that mean "broken off" where frames are not counted
@@ -81,16 +74,12 @@ def _opened(path: Path) -> Iterator[av.VideoStream]:
     try:
         file = path.open("rb")
     except OSError as error:
-        raise InputError(
-            f"{path} cannot be opened ({error.strerror}); check its permissions"
-        ) from None
+        raise InputError(f"{path} cannot be opened ({error.strerror}); check its permissions") from None
     with file:
         _refuse_web_page(path, file.read(512))
         file.seek(0)
         try:
-            container = av.open(
-                file, options={"protocol_whitelist": "none"}, metadata_errors="ignore"
-            )
+            container = av.open(file, options={"protocol_whitelist": "none"}, metadata_errors="ignore")
         except (av.error.FFmpegError, OSError) as error:
             raise InputError(
                 f"{path} cannot be read as a video ({error.strerror}); if it should be one, it is "
@@ -144,9 +133,7 @@ def _later(first: float | None, second: float | None) -> float | None:
     return max((time for time in (first, second) if time is not None), default=None)
 
 
-def _ends_early(
-    stream: av.VideoStream, count: int, end: float | None, frame_rate: Fraction
-) -> bool:
+def _ends_early(stream: av.VideoStream, count: int, end: float | None, frame_rate: Fraction) -> bool:
     """Whether clearly more was promised than came.
 
     A count alone would accuse files with an edit list, whose index keeps the frames that were cut

@@ -10,7 +10,7 @@ from types import TracebackType
 import av
 import numpy as np
 
-from clipvis_core.errors import InputError
+from clipvis_core.foundation.errors import InputError
 
 _OPTIONS = {"crf": "20", "preset": "veryfast"}  # visually clean; 3 to 4 times the speed of "medium"
 _BT709, _LIMITED_RANGE = 1, 1  # numbers of ITU-T H.273, the same for matrix, primaries and transfer
@@ -44,9 +44,7 @@ class VideoWriter:
     ['black.mp4']
     """
 
-    def __init__(
-        self, path: str | os.PathLike[str], frame_rate: Fraction | int, height: int, width: int
-    ) -> None:
+    def __init__(self, path: str | os.PathLike[str], frame_rate: Fraction | int, height: int, width: int) -> None:
         self.path = Path(path)
         self.frame_rate = Fraction(frame_rate).limit_denominator(100_000)
         self.height = height
@@ -60,13 +58,9 @@ class VideoWriter:
         try:
             self._partial.touch()
         except OSError as error:
-            raise InputError(
-                f"{self.path} cannot be written ({error.strerror}); choose another folder"
-            ) from None
+            raise InputError(f"{self.path} cannot be written ({error.strerror}); choose another folder") from None
         # Faststart: the index in front, so that a browser plays the file while it loads.
-        self._container = av.open(
-            str(self._partial), "w", format="mp4", options={"movflags": "+faststart"}
-        )
+        self._container = av.open(str(self._partial), "w", format="mp4", options={"movflags": "+faststart"})
         self._stream = self._add_stream()
         return self
 
@@ -89,9 +83,7 @@ class VideoWriter:
             InputError: The disk is full, or is gone.
         """
         if frame.shape != (self.height, self.width, 3) or frame.dtype != np.uint8:
-            raise ValueError(
-                f"frame is {frame.dtype} {frame.shape}, not uint8 {(self.height, self.width, 3)}"
-            )
+            raise ValueError(f"frame is {frame.dtype} {frame.shape}, not uint8 {(self.height, self.width, 3)}")
         padding = ((0, self.height % 2), (0, self.width % 2), (0, 0))
         even = np.pad(frame, padding, mode="edge") if any(map(any, padding)) else frame
         picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(even), format="rgb24")
@@ -103,15 +95,10 @@ class VideoWriter:
         try:
             self._container.mux(self._stream.encode(picture))
         except OSError as error:  # FFmpeg's errors of the file system are OSErrors as well
-            raise InputError(
-                f"{self.path} cannot be written ({error.strerror}); is the disk full?"
-            ) from None
+            raise InputError(f"{self.path} cannot be written ({error.strerror}); is the disk full?") from None
 
     def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
             if kind is None:

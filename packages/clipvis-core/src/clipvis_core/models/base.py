@@ -13,12 +13,12 @@ from mmengine.config import ConfigDict
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from clipvis_core.errors import InputError
+from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.vocabulary import Vocabulary
 from clipvis_core.models.criterion import FrameTarget
 from clipvis_core.models.encoder import EncoderFeatures, ImageTextEncoder
 from clipvis_core.models.query_head import QueryPrediction
 from clipvis_core.text import TextClassifier, VocabularyEmbedding
-from clipvis_core.vocabulary import Vocabulary
 
 
 class CLIPVISModel(BaseDetector):
@@ -76,9 +76,7 @@ class CLIPVISModel(BaseDetector):
         """
         if self._embedding is None:
             if self._vocabulary is None:
-                raise InputError(
-                    "the model has no vocabulary: call set_vocabulary with the categories to look for"
-                )
+                raise InputError("the model has no vocabulary: call set_vocabulary with the categories to look for")
             self._embedding = self.text_classifier.embed(self._vocabulary)
         device = self.backbone.logit_scale.device
         if self._embedding.rows.device != device:
@@ -108,10 +106,7 @@ class CLIPVISModel(BaseDetector):
         Returns:
             `(B, Q, K)`, scaled cosines, maximum over synonyms; zeros for a mask that cannot be named.
         """
-        masks = (
-            F.interpolate(mask_logits, size=dense.shape[-2:], mode="bilinear", align_corners=False)
-            > 0
-        )
+        masks = F.interpolate(mask_logits, size=dense.shape[-2:], mode="bilinear", align_corners=False) > 0
         regions = self.backbone.region_embeddings(dense, masks)
         return self.vocabulary_embedding().logits(regions, self.backbone.logit_scale)
 
@@ -122,9 +117,7 @@ class CLIPVISModel(BaseDetector):
         predictions = self.head(self.extract_feat(images).levels, all_layers=True)
         return self.criterion(predictions, targets)
 
-    def _forward(
-        self, batch_inputs: Tensor, batch_data_samples: list | None = None
-    ) -> QueryPrediction:
+    def _forward(self, batch_inputs: Tensor, batch_data_samples: list | None = None) -> QueryPrediction:
         """The network without post-processing (mmengine's `tensor` mode)."""
         return self.segment(batch_inputs)[0]
 

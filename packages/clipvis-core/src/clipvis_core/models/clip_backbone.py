@@ -14,7 +14,7 @@ from mmengine.logging import print_log
 from mmengine.model import BaseModule
 from torch import Tensor
 
-from clipvis_core.errors import InputError
+from clipvis_core.foundation.errors import InputError
 from clipvis_core.models.clip_text import CLIPWords
 from clipvis_core.models.encoder import EncoderFeatures
 from clipvis_core.models.tokenizer import build_tokenizer
@@ -53,9 +53,7 @@ class FrozenCLIP(BaseModule):
         super().__init__(init_cfg=init_cfg)
         self.model_name = model_name
         self.pretrained = pretrained
-        self.clip = build_clip(
-            model_name, pretrained == "openai" if quick_gelu is None else quick_gelu
-        )
+        self.clip = build_clip(model_name, pretrained == "openai" if quick_gelu is None else quick_gelu)
         self.clip.requires_grad_(False)
         self.tower = build_tower(self.clip.visual)
         self.words = CLIPWords(self.clip, build_tokenizer(model_name), templates)
@@ -92,9 +90,7 @@ class FrozenCLIP(BaseModule):
             return
         source = self.pretrained
         if os.sep in source and not Path(source).is_file():
-            raise InputError(
-                f"CLIP weights {source} not found: give a file, or an open_clip tag such as 'openai'"
-            )
+            raise InputError(f"CLIP weights {source} not found: give a file, or an open_clip tag such as 'openai'")
         print_log(f"loading CLIP weights {self.model_name}/{source}", logger="current")
         try:
             loaded = open_clip.create_model(self.model_name, pretrained=source)
@@ -139,11 +135,7 @@ def build_clip(model_name: str, quick_gelu: bool = False) -> open_clip.CLIP:
     root.setLevel(logging.ERROR)  # open_clip warns there that weights are random: on purpose here
     try:
         return open_clip.create_model(
-            model_name,
-            pretrained=None,
-            force_quick_gelu=quick_gelu,
-            pretrained_image=False,
-            pretrained_text=False,
+            model_name, pretrained=None, force_quick_gelu=quick_gelu, pretrained_image=False, pretrained_text=False
         )
     finally:
         root.setLevel(level)

@@ -12,7 +12,7 @@ from open_clip import CLIP
 from open_clip.tokenizer import HFTokenizer, SimpleTokenizer
 from torch import Tensor
 
-from clipvis_core.errors import InputError
+from clipvis_core.foundation.errors import InputError
 from clipvis_core.text.templates import TEMPLATES, fill_templates
 
 
@@ -26,10 +26,7 @@ class CLIPWords:
     """
 
     def __init__(
-        self,
-        clip: CLIP,
-        tokenizer: SimpleTokenizer | HFTokenizer,
-        templates: Sequence[str] = TEMPLATES,
+        self, clip: CLIP, tokenizer: SimpleTokenizer | HFTokenizer, templates: Sequence[str] = TEMPLATES
     ) -> None:
         self.clip = clip
         self.tokenizer = tokenizer
@@ -63,15 +60,11 @@ class CLIPWords:
         for name, tensor in self.clip.state_dict().items():
             if not name.startswith("visual."):
                 digest.update(name.encode())
-                digest.update(
-                    tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy()
-                )
+                digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
         return digest.hexdigest()
 
 
-def tokenize(
-    tokenizer: SimpleTokenizer, prompts: Sequence[str], context_length: int = 77
-) -> Tensor:
+def tokenize(tokenizer: SimpleTokenizer, prompts: Sequence[str], context_length: int = 77) -> Tensor:
     """Token ids, int64 `(P, context_length)`, zeros behind the end token.
 
     Raises:

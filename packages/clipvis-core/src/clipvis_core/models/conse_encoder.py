@@ -17,13 +17,8 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from clipvis_core.checkpoints.files import read_checkpoint
-from clipvis_core.errors import InputError
-from clipvis_core.models.efficientnet_trunk import (
-    DENSE_CHANNELS,
-    LEVEL_CHANNELS,
-    build_trunk,
-    folded_stages,
-)
+from clipvis_core.foundation.errors import InputError
+from clipvis_core.models.efficientnet_trunk import DENSE_CHANNELS, LEVEL_CHANNELS, build_trunk, folded_stages
 from clipvis_core.models.encoder import EncoderFeatures, average_pool_masks
 from clipvis_core.models.frozen_trunks import TrunkCopy
 from clipvis_core.models.static_text import StaticTextEncoder
@@ -77,9 +72,7 @@ class ConSEEncoder(BaseModule):
             super().init_weights()
             return
         if not Path(self.pretrained).is_file():
-            raise InputError(
-                f"encoder weights {self.pretrained} not found: make them with tools/build_photo_mini.py"
-            )
+            raise InputError(f"encoder weights {self.pretrained} not found: make them with tools/build_photo_mini.py")
         print_log(f"loading encoder weights {self.pretrained}", logger="current")
         state = read_checkpoint(self.pretrained)["state_dict"]
         try:

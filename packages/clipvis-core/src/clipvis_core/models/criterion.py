@@ -42,9 +42,7 @@ class PointSampler:
         importance_sample_ratio: Share of points kept for their uncertainty; the rest is uniform.
     """
 
-    def __init__(
-        self, num_points: int, oversample_ratio: float = 3.0, importance_sample_ratio: float = 0.75
-    ) -> None:
+    def __init__(self, num_points: int, oversample_ratio: float = 3.0, importance_sample_ratio: float = 0.75) -> None:
         self.num_points = num_points
         self.oversample_ratio = oversample_ratio
         self.importance_sample_ratio = importance_sample_ratio
@@ -56,11 +54,7 @@ class PointSampler:
     def uncertain(self, mask_logits: Tensor) -> Tensor:
         """Points for the losses of matched masks `(N, h, w)`: `(N, S, 2)`, most where the logit is near 0."""
         return get_uncertain_point_coords_with_randomness(
-            mask_logits.unsqueeze(1),
-            None,
-            self.num_points,
-            self.oversample_ratio,
-            self.importance_sample_ratio,
+            mask_logits.unsqueeze(1), None, self.num_points, self.oversample_ratio, self.importance_sample_ratio
         )
 
 
@@ -99,9 +93,7 @@ class ClassAgnosticMaskCriterion(nn.Module):
         self.loss_iou_weight = loss_iou_weight
         self.points = PointSampler(num_points, oversample_ratio, importance_sample_ratio)
 
-    def forward(
-        self, predictions: list[QueryPrediction], targets: list[FrameTarget]
-    ) -> dict[str, Tensor]:
+    def forward(self, predictions: list[QueryPrediction], targets: list[FrameTarget]) -> dict[str, Tensor]:
         """Weighted losses.
 
         Args:
@@ -113,9 +105,7 @@ class ClassAgnosticMaskCriterion(nn.Module):
             `d{i}.` for the i-th before it.
         """
         count = sum(len(target.labels) for target in targets)
-        num_masks = reduce_mean(predictions[0].object_logits.new_tensor(float(count))).clamp(
-            min=1.0
-        )
+        num_masks = reduce_mean(predictions[0].object_logits.new_tensor(float(count))).clamp(min=1.0)
         losses = self._layer_losses(predictions[-1], targets, num_masks)
         for depth, prediction in enumerate(predictions[:-1]):
             layer = self._layer_losses(prediction, targets, num_masks)
@@ -123,22 +113,16 @@ class ClassAgnosticMaskCriterion(nn.Module):
         return losses
 
     @torch.no_grad()
-    def match(
-        self, prediction: QueryPrediction, targets: list[FrameTarget]
-    ) -> list[tuple[Tensor, Tensor]]:
+    def match(self, prediction: QueryPrediction, targets: list[FrameTarget]) -> list[tuple[Tensor, Tensor]]:
         """Pairs of each frame: (query indices, target indices), int64, in order of the query index."""
         return [
             self._match_frame(prediction.object_logits[b], prediction.mask_logits[b], target)
             for b, target in enumerate(targets)
         ]
 
-    def _match_frame(
-        self, object_logits: Tensor, mask_logits: Tensor, target: FrameTarget
-    ) -> tuple[Tensor, Tensor]:
+    def _match_frame(self, object_logits: Tensor, mask_logits: Tensor, target: FrameTarget) -> tuple[Tensor, Tensor]:
         points = self.points.uniform(mask_logits.device)
-        predicted = InstanceData(
-            scores=object_logits.float(), masks=_sample_shared(mask_logits, points)
-        )
+        predicted = InstanceData(scores=object_logits.float(), masks=_sample_shared(mask_logits, points))
         truth = InstanceData(labels=target.labels, masks=_sample_shared(target.masks, points))
         with torch.autocast(mask_logits.device.type, enabled=False):
             cost = sum(match_cost(predicted, truth) for match_cost in self.match_costs)
@@ -151,14 +135,10 @@ class ClassAgnosticMaskCriterion(nn.Module):
         self, prediction: QueryPrediction, targets: list[FrameTarget], num_masks: Tensor
     ) -> dict[str, Tensor]:
         pairs = self.match(prediction, targets)
-        frames = torch.cat(
-            [queries.new_full(queries.shape, b) for b, (queries, _) in enumerate(pairs)]
-        )
+        frames = torch.cat([queries.new_full(queries.shape, b) for b, (queries, _) in enumerate(pairs)])
         queries = torch.cat([queries for queries, _ in pairs])
         mask_logits = prediction.mask_logits[frames, queries].float()
-        masks = torch.cat(
-            [target.masks[matched] for target, (_, matched) in zip(targets, pairs, strict=True)]
-        )
+        masks = torch.cat([target.masks[matched] for target, (_, matched) in zip(targets, pairs, strict=True)])
         with torch.no_grad():
             points = self.points.uncertain(mask_logits)
             labels = _sample_own(masks, points)
@@ -167,17 +147,12 @@ class ClassAgnosticMaskCriterion(nn.Module):
             "loss_object": self._object_loss(
                 prediction.object_logits, frames, queries, [target.exhaustive for target in targets]
             ),
-            "loss_mask": self.loss_mask(
-                logits.flatten(), labels.flatten(), avg_factor=num_masks * points.shape[1]
-            ),
+            "loss_mask": self.loss_mask(logits.flatten(), labels.flatten(), avg_factor=num_masks * points.shape[1]),
             "loss_dice": self.loss_dice(logits, labels, avg_factor=num_masks),
-            "loss_iou": self.loss_iou_weight
-            * mask_iou_loss(prediction.ious[frames, queries], logits, labels),
+            "loss_iou": self.loss_iou_weight * mask_iou_loss(prediction.ious[frames, queries], logits, labels),
         }
 
-    def _object_loss(
-        self, object_logits: Tensor, frames: Tensor, queries: Tensor, exhaustive: list[bool]
-    ) -> Tensor:
+    def _object_loss(self, object_logits: Tensor, frames: Tensor, queries: Tensor, exhaustive: list[bool]) -> Tensor:
         """Cross-entropy, matched queries against class 0 and others, of exhaustive frames only, against class 1."""
         labels = torch.ones(object_logits.shape[:2], dtype=torch.long, device=object_logits.device)
         labels[frames, queries] = 0

@@ -14,15 +14,8 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from mmcv.ops import (
-    MultiScaleDeformableAttention,
-    get_compiling_cuda_version,
-    multi_scale_deform_attn,
-)
-from mmcv.ops.multi_scale_deform_attn import (
-    MultiScaleDeformableAttnFunction,
-    multi_scale_deformable_attn_pytorch,
-)
+from mmcv.ops import MultiScaleDeformableAttention, get_compiling_cuda_version, multi_scale_deform_attn
+from mmcv.ops.multi_scale_deform_attn import MultiScaleDeformableAttnFunction, multi_scale_deformable_attn_pytorch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
@@ -70,9 +63,7 @@ class SamplingGrid:
 
 
 @lru_cache(maxsize=4)
-def sampling_grid(
-    sizes: tuple[Size, ...], num_heads: int, num_points: int, dtype: torch.dtype
-) -> SamplingGrid:
+def sampling_grid(sizes: tuple[Size, ...], num_heads: int, num_points: int, dtype: torch.dtype) -> SamplingGrid:
     """The grid of scales whose tokens follow each other, row by row, and each look at all scales."""
     with torch.inference_mode(False):  # else the cached tensors would be of no use in training
         heights, widths = (torch.tensor(side, dtype=dtype) for side in zip(*sizes, strict=True))
@@ -86,15 +77,10 @@ def sampling_grid(
 
         def per_point(values: Tensor) -> Tensor:
             """A value a scale (last dimension) to a value a point."""
-            return values.repeat_interleave(num_points, dim=-1).repeat(
-                *[1] * (values.dim() - 1), num_heads
-            )
+            return values.repeat_interleave(num_points, dim=-1).repeat(*[1] * (values.dim() - 1), num_heads)
 
         # Cells have whole coordinates and the frame adds 1: the centre of the first cell is at 1.
-        centres = [
-            per_point(torch.cat(axis)[:, None] * sides + 0.5)
-            for axis, sides in ((x, widths), (y, heights))
-        ]
+        centres = [per_point(torch.cat(axis)[:, None] * sides + 0.5) for axis, sides in ((x, widths), (y, heights))]
         heads = torch.arange(num_heads).repeat_interleave(len(sizes) * num_points)
         return SamplingGrid(
             sizes=sizes,
@@ -128,8 +114,7 @@ def mmcv_grid(sizes: tuple[Size, ...], dtype: torch.dtype, device: torch.device)
     """The same scales for mmcv."""
     with torch.inference_mode(False):
         centres = [
-            torch.cartesian_prod(*((torch.arange(side, dtype=dtype) + 0.5) / side for side in size))
-            for size in sizes
+            torch.cartesian_prod(*((torch.arange(side, dtype=dtype) + 0.5) / side for side in size)) for size in sizes
         ]
         centres = torch.cat(centres).flip(-1)[:, None, None, None]
         shapes = torch.tensor(sizes)
@@ -148,10 +133,7 @@ def grid_for(
 
 
 def deformable_self_attention(
-    attention: MultiScaleDeformableAttention,
-    tokens: Tensor,
-    query: Tensor,
-    grid: SamplingGrid | MmcvGrid,
+    attention: MultiScaleDeformableAttention, tokens: Tensor, query: Tensor, grid: SamplingGrid | MmcvGrid
 ) -> Tensor:
     """What `attention` adds to `tokens`.
 
@@ -179,11 +161,7 @@ def deformable_self_attention(
 
 
 def sample_by_mmcv(
-    attention: MultiScaleDeformableAttention,
-    value: Tensor,
-    offsets: Tensor,
-    weights: Tensor,
-    grid: MmcvGrid,
+    attention: MultiScaleDeformableAttention, value: Tensor, offsets: Tensor, weights: Tensor, grid: MmcvGrid
 ) -> Tensor:
     """mmcv's CUDA kernel, which knows no bfloat16, or its `grid_sample` form, which `torch.compile` can see through.
 
@@ -256,9 +234,7 @@ def _corner_rows(first: Tensor, grid: SamplingGrid) -> Tensor:
 
 def _corner_weights(fractions: Tensor, weights: Tensor, num_heads: int) -> Tensor:
     """Weights of the 4 cells in the same order, `(B * N * heads, 4, scales * points)`."""
-    right, down = (
-        part.unflatten(-1, (num_heads, -1)).flatten(0, 2) for part in fractions.chunk(2, dim=-1)
-    )
+    right, down = (part.unflatten(-1, (num_heads, -1)).flatten(0, 2) for part in fractions.chunk(2, dim=-1))
     weights = weights.unflatten(-1, (num_heads, -1)).flatten(0, 2)
     lower = weights * down
     upper = weights - lower
@@ -289,12 +265,7 @@ class _ValueGradient(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any,
-        pooled: Tensor,
-        _value: Tensor,
-        first: Tensor,
-        corner_weights: Tensor,
-        grid: SamplingGrid,
+        ctx: Any, pooled: Tensor, _value: Tensor, first: Tensor, corner_weights: Tensor, grid: SamplingGrid
     ) -> Tensor:
         ctx.save_for_backward(first, corner_weights)
         ctx.grid = grid
@@ -314,11 +285,7 @@ class _ValueGradient(torch.autograd.Function):
         source = gradient.reshape(-1, channels // grid.num_heads)
         by_corner = [
             F.embedding_bag(
-                bags,
-                source,
-                starts,
-                mode="sum",
-                per_sample_weights=corner_weights[:, corner].flatten()[order],
+                bags, source, starts, mode="sum", per_sample_weights=corner_weights[:, corner].flatten()[order]
             ).view(batch, -1, channels)
             for corner in range(4)
         ]

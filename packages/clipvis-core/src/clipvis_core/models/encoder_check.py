@@ -61,8 +61,7 @@ def _check_features(encoder: ImageTextEncoder, features: EncoderFeatures) -> Non
     _demand(shapes == expected, f"levels have shapes {shapes} instead of {expected}")
     dense = features.dense
     _demand(
-        dense.dim() == 4 and dense.shape[2:] == (height // 32, width // 32),
-        f"dense has shape {tuple(dense.shape)}",
+        dense.dim() == 4 and dense.shape[2:] == (height // 32, width // 32), f"dense has shape {tuple(dense.shape)}"
     )
     for tensor in (*features.levels, dense):
         _demand(not tensor.requires_grad, "features carry a gradient")
@@ -87,9 +86,7 @@ def _check_regions(encoder: ImageTextEncoder, dense: Tensor) -> None:
 def _check_words(encoder: ImageTextEncoder, words: Sequence[str]) -> None:
     rows = encoder.encode_text(words)
     _demand(
-        rows.shape == (len(words), encoder.embed_dim)
-        and rows.dtype == torch.float32
-        and rows.device.type == "cpu",
+        rows.shape == (len(words), encoder.embed_dim) and rows.dtype == torch.float32 and rows.device.type == "cpu",
         f"encode_text gives {rows.dtype} {tuple(rows.shape)} on {rows.device} for D = {encoder.embed_dim}",
     )
     _same(rows.norm(dim=-1), torch.ones(len(words)), "rows of words are not unit vectors")

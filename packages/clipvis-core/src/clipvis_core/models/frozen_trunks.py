@@ -40,11 +40,7 @@ class TrunkCopy:
         device = images.device.type
         dtype = running_dtype(images)
         # Convolutions are at their best with channels last, but for float32 on a GPU.
-        layout = (
-            torch.contiguous_format
-            if device != "cpu" and dtype == torch.float32
-            else torch.channels_last
-        )
+        layout = torch.contiguous_format if device != "cpu" and dtype == torch.float32 else torch.channels_last
         weights = (*self.source.parameters(), *self.source.buffers())
         state = (dtype, layout, *((tensor.data_ptr(), tensor._version) for tensor in weights))
         if state != self._made_for:
@@ -82,9 +78,7 @@ def folded_resnet(visual: ModifiedResNet) -> nn.Sequential:
         visual.avgpool,
     )
     layers = (visual.layer1, visual.layer2, visual.layer3, visual.layer4)
-    return nn.Sequential(
-        stem, *(nn.Sequential(*(FoldedBottleneck(block) for block in layer)) for layer in layers)
-    )
+    return nn.Sequential(stem, *(nn.Sequential(*(FoldedBottleneck(block) for block in layer)) for layer in layers))
 
 
 class FoldedBottleneck(nn.Module):

@@ -31,9 +31,7 @@ class CLIPVISImage(CLIPVISModel):
         super().__init__(**kwargs)
         self.topk = topk
 
-    def loss(
-        self, batch_inputs: Tensor, batch_data_samples: list[DetDataSample]
-    ) -> dict[str, Tensor]:
+    def loss(self, batch_inputs: Tensor, batch_data_samples: list[DetDataSample]) -> dict[str, Tensor]:
         """Losses; all instances are objects, whatever their category.
 
         A sample whose metainfo says `exhaustive=False` has objects that nobody annotated; see `FrameTarget`.
@@ -46,9 +44,7 @@ class CLIPVISImage(CLIPVISModel):
         return self.compute_losses(batch_inputs, targets)
 
     @torch.no_grad()
-    def predict(
-        self, batch_inputs: Tensor, batch_data_samples: list[DetDataSample]
-    ) -> list[DetDataSample]:
+    def predict(self, batch_inputs: Tensor, batch_data_samples: list[DetDataSample]) -> list[DetDataSample]:
         """Adds `pred_instances` to each sample.
 
         They have `scores`, `labels`, `queries`, `masks` (bool, at `ori_shape`) and `bboxes` (around the masks).
@@ -66,25 +62,14 @@ class CLIPVISImage(CLIPVISModel):
         return batch_data_samples
 
     def _image_result(
-        self,
-        object_logits: Tensor,
-        ious: Tensor,
-        mask_logits: Tensor,
-        class_logits: Tensor,
-        sizes: tuple,
+        self, object_logits: Tensor, ious: Tensor, mask_logits: Tensor, class_logits: Tensor, sizes: tuple
     ) -> InstanceData:
         """Top pairs of one image; `sizes` are those of `resize_mask_logits`."""
         objectness = object_logits.softmax(dim=-1)[:, :1]
-        scores = (
-            (class_logits.softmax(dim=-1) * ious.unsqueeze(-1) * objectness)
-            .sqrt()
-            .nan_to_num(nan=0.0)
-        )
+        scores = (class_logits.softmax(dim=-1) * ious.unsqueeze(-1) * objectness).sqrt().nan_to_num(nan=0.0)
         top, pairs = scores.flatten().topk(min(self.topk, scores.numel()))
         queries, labels = pairs // scores.shape[1], pairs % scores.shape[1]
-        kept, slot = queries.unique(
-            return_inverse=True
-        )  # a query's mask is made once, however often it is named
+        kept, slot = queries.unique(return_inverse=True)  # a query's mask is made once, however often it is named
         masks, quality = _masks_and_quality(mask_logits[kept], sizes)
         final = top * quality[slot]
         order = final.argsort(descending=True, stable=True)

@@ -10,12 +10,7 @@ from mmdet.models.layers import MSDeformAttnPixelDecoder
 from mmdet.registry import MODELS
 from torch import Tensor
 
-from clipvis_core.models.deformable_attention import (
-    MmcvGrid,
-    SamplingGrid,
-    deformable_self_attention,
-    grid_for,
-)
+from clipvis_core.models.deformable_attention import MmcvGrid, SamplingGrid, deformable_self_attention, grid_for
 from clipvis_core.models.positions import ScalePositions
 
 
@@ -59,25 +54,15 @@ class CLIPVISPixelDecoder(MSDeformAttnPixelDecoder):
             # Not `contiguous`: a view of the tokens may pass for it and be interpolated the slow way.
             coarse = outs[-1].clone(memory_format=_layout(feat))
             with torch.autocast(coarse.device.type, enabled=False):  # it would make float32 of it
-                coarse = F.interpolate(
-                    coarse, size=feat.shape[-2:], mode="bilinear", align_corners=False
-                )
+                coarse = F.interpolate(coarse, size=feat.shape[-2:], mode="bilinear", align_corners=False)
             outs.append(output(lateral(feat) + coarse))
         return self.mask_feature(outs[-1]), outs[: self.num_outs]
 
-    def _encode(
-        self, feats: list[Tensor], positions: list[Tensor], grid: SamplingGrid | MmcvGrid
-    ) -> list[Tensor]:
+    def _encode(self, feats: list[Tensor], positions: list[Tensor], grid: SamplingGrid | MmcvGrid) -> list[Tensor]:
         """Deformable self-attention among the cells of all scales, coarsest first."""
-        tokens = torch.cat(
-            [_to_tokens(conv(feat)) for conv, feat in zip(self.input_convs, feats, strict=True)],
-            dim=1,
-        )
+        tokens = torch.cat([_to_tokens(conv(feat)) for conv, feat in zip(self.input_convs, feats, strict=True)], dim=1)
         places = torch.cat(
-            [
-                position + embedding
-                for position, embedding in zip(positions, self.level_encoding.weight, strict=True)
-            ],
+            [position + embedding for position, embedding in zip(positions, self.level_encoding.weight, strict=True)],
             dim=1,
         ).to(tokens.dtype)
         for layer in self.encoder.layers:
@@ -85,10 +70,7 @@ class CLIPVISPixelDecoder(MSDeformAttnPixelDecoder):
             tokens = layer.norms[0](tokens + mixed)
             tokens = layer.norms[1](layer.ffn(tokens))
         scales = tokens.split([height * width for height, width in grid.sizes], dim=1)
-        return [
-            scale.transpose(1, 2).unflatten(2, size)
-            for scale, size in zip(scales, grid.sizes, strict=True)
-        ]
+        return [scale.transpose(1, 2).unflatten(2, size) for scale, size in zip(scales, grid.sizes, strict=True)]
 
 
 def _to_tokens(feat: Tensor) -> Tensor:

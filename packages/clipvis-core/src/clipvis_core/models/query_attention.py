@@ -41,21 +41,14 @@ def decode_queries(
 
 
 def _attend(
-    attention: MultiheadAttention,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    open_: Tensor | None = None,
+    attention: MultiheadAttention, query: Tensor, key: Tensor, value: Tensor, open_: Tensor | None = None
 ) -> Tensor:
     """What `attention` adds to its query; a query looks where `open_`, bool `(B, 1, Q, HW)`, is true."""
     weights = attention.attn
     projected = (
         _heads(F.linear(tokens, matrix, bias), weights.num_heads)
         for tokens, matrix, bias in zip(
-            (query, key, value),
-            weights.in_proj_weight.chunk(3),
-            weights.in_proj_bias.chunk(3),
-            strict=True,
+            (query, key, value), weights.in_proj_weight.chunk(3), weights.in_proj_bias.chunk(3), strict=True
         )
     )
     dropout = weights.dropout if weights.training else 0.0

@@ -62,9 +62,7 @@ class CLIPVISHead(BaseModule):
         use_pytorch_form_without_kernel()
         self.pixel_decoder = MODELS.build(
             pixel_decoder,
-            default_args=dict(
-                in_channels=in_channels, feat_channels=feat_channels, out_channels=feat_channels
-            ),
+            default_args=dict(in_channels=in_channels, feat_channels=feat_channels, out_channels=feat_channels),
         )
         self.transformer_decoder = Mask2FormerTransformerDecoder(**transformer_decoder)
         self.positional_encoding = MODELS.build(positional_encoding)
@@ -89,9 +87,7 @@ class CLIPVISHead(BaseModule):
             if parameter.dim() > 1:
                 nn.init.xavier_uniform_(parameter)
 
-    def forward(
-        self, levels: tuple[Tensor, ...], all_layers: bool = False
-    ) -> list[QueryPrediction]:
+    def forward(self, levels: tuple[Tensor, ...], all_layers: bool = False) -> list[QueryPrediction]:
         """Decodes features.
 
         Args:
@@ -117,12 +113,7 @@ class CLIPVISHead(BaseModule):
                 predictions.append(self._predict(normed, mask_features))
             level = index % len(scales)
             query = decode_queries(
-                layer,
-                query,
-                query_pos,
-                keys[level],
-                values[level],
-                self._blocked(normed, attention_features[level]),
+                layer, query, query_pos, keys[level], values[level], self._blocked(normed, attention_features[level])
             )
         predictions.append(self._predict(self.transformer_decoder.post_norm(query), mask_features))
         return predictions

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from clipvis_core.errors import InputError
+from clipvis_core.foundation.errors import InputError
 
 #: One piece a line, its row in the table. `##` marks a piece that continues a word. The list is BERT's (Apache-2.0),
 #: without the pieces that hold anything but `a`-`z` and `0`-`9`.
@@ -90,9 +90,7 @@ def word_pieces(name: str) -> list[int]:
     """
     plain = unicodedata.normalize("NFKD", name.lower())
     without_accents = "".join(char for char in plain if not unicodedata.combining(char))
-    rows = [
-        row for word in re.findall("[a-z0-9]+", without_accents) for row in _pieces_of_word(word)
-    ]
+    rows = [row for word in re.findall("[a-z0-9]+", without_accents) for row in _pieces_of_word(word)]
     if not rows:
         raise InputError(f"the name '{name}' has no Latin letter or digit: write it in English")
     return rows

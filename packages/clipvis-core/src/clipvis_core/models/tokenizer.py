@@ -33,9 +33,7 @@ class ShortTokenizer(SimpleTokenizer):
         tokens = [self.decoder[i] for i in range(vocab_size - 2)] + specials
         self.encoder = {token: i for i, token in enumerate(tokens)}
         self.decoder = dict(enumerate(tokens))
-        self.bpe_ranks = {
-            pair: rank for pair, rank in self.bpe_ranks.items() if rank < vocab_size - 514
-        }
+        self.bpe_ranks = {pair: rank for pair, rank in self.bpe_ranks.items() if rank < vocab_size - 514}
         self.vocab_size = vocab_size
         self.all_special_ids = [self.encoder[token] for token in specials]
         self.sot_token_id, self.eot_token_id = self.all_special_ids

@@ -15,14 +15,7 @@ from torch import Tensor
 from clipvis_core.models.base import CLIPVISModel, target_masks
 from clipvis_core.models.criterion import FrameTarget
 from clipvis_core.pipelining import ahead
-from clipvis_core.tracking import (
-    FrameTracks,
-    LiveRule,
-    MaskSizes,
-    StreamingTracker,
-    VideoTracks,
-    WindowOutputs,
-)
+from clipvis_core.tracking import FrameTracks, LiveRule, MaskSizes, StreamingTracker, VideoTracks, WindowOutputs
 
 CPU_WINDOW = 1
 GPU_WINDOW = 10  # as published
@@ -70,20 +63,12 @@ class CLIPVISVideo(CLIPVISModel):
     def window(self, frames: int) -> None:
         self._window = frames
 
-    def loss(
-        self, batch_inputs: Tensor, batch_data_samples: list[TrackDataSample]
-    ) -> dict[str, Tensor]:
+    def loss(self, batch_inputs: Tensor, batch_data_samples: list[TrackDataSample]) -> dict[str, Tensor]:
         """Losses of clips `(B, T, 3, H, W)`, their frames taken as a batch."""
-        targets = [
-            target
-            for sample in batch_data_samples
-            for target in clip_targets(sample, batch_inputs.device)
-        ]
+        targets = [target for sample in batch_data_samples for target in clip_targets(sample, batch_inputs.device)]
         return self.compute_losses(batch_inputs.flatten(0, 1), targets)
 
-    def predict(
-        self, batch_inputs: Tensor, batch_data_samples: list[TrackDataSample]
-    ) -> list[TrackDataSample]:
+    def predict(self, batch_inputs: Tensor, batch_data_samples: list[TrackDataSample]) -> list[TrackDataSample]:
         """Adds `pred_tracks` to each sample: `scores`, `labels`, `queries`, `segmentations` (see `VideoTracks`).
 
         Args:
@@ -112,9 +97,7 @@ class CLIPVISVideo(CLIPVISModel):
         data = {"inputs": [frames], "data_samples": None}
         return self.data_preprocessor(data, False)["inputs"][0]
 
-    def start_video(
-        self, image_size: tuple[int, int], output_size: tuple[int, int], **options: Any
-    ) -> VideoSession:
+    def start_video(self, image_size: tuple[int, int], output_size: tuple[int, int], **options: Any) -> VideoSession:
         """A new video, whose frames are then added window by window.
 
         Args:
@@ -181,9 +164,7 @@ class VideoSession:
         if self.tracker is None:
             self.tracker = self._start(size)
         elif self.tracker.sizes.padded != size:
-            raise ValueError(
-                f"frames of padded size {size} after frames of {self.tracker.sizes.padded}"
-            )
+            raise ValueError(f"frames of padded size {size} after frames of {self.tracker.sizes.padded}")
         prediction, dense = self.model.segment(images)
         class_logits = self.model.classify(prediction.mask_logits, dense)
         # What follows is cheap and stays in float32.
@@ -222,9 +203,7 @@ def clip_targets(sample: TrackDataSample, device: torch.device) -> list[FrameTar
     all frames are left out.
     """
     instances = [frame.gt_instances for frame in sample.video_data_samples]
-    absent = torch.stack(
-        [torch.as_tensor(frame.instances_ids, device=device) == -1 for frame in instances]
-    )
+    absent = torch.stack([torch.as_tensor(frame.instances_ids, device=device) == -1 for frame in instances])
     kept = ~absent.all(dim=0)
     return [
         FrameTarget(target_masks(frame, device)[kept], gone[kept].long())

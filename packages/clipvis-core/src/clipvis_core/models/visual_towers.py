@@ -15,13 +15,7 @@ from open_clip.timm_model import TimmModel
 from torch import Tensor, nn
 
 from clipvis_core.models.encoder import EncoderFeatures, average_pool_masks
-from clipvis_core.models.frozen_trunks import (
-    TrunkCopy,
-    copied_convnext,
-    folded_resnet,
-    run_stages,
-    running_dtype,
-)
+from clipvis_core.models.frozen_trunks import TrunkCopy, copied_convnext, folded_resnet, run_stages, running_dtype
 
 
 class VisualTower(Protocol):
@@ -113,9 +107,7 @@ def build_tower(visual: nn.Module) -> VisualTower:
         return ResNetTower(visual)
     if isinstance(visual, TimmModel) and hasattr(visual.trunk, "norm_pre"):
         return ConvNeXtTower(visual)
-    raise TypeError(
-        f"no multi-scale features are defined for a CLIP image encoder of type {type(visual).__name__}"
-    )
+    raise TypeError(f"no multi-scale features are defined for a CLIP image encoder of type {type(visual).__name__}")
 
 
 def attention_pool_masks(pool: AttentionPool2d, dense: Tensor, masks: Tensor) -> Tensor:

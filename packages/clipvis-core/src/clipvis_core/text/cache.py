@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from clipvis_core.whole_file import whole_file
+from clipvis_core.foundation.whole_file import whole_file
 
 
 def cache_directory() -> Path:

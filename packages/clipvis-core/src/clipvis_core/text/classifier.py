@@ -12,9 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
+from clipvis_core.foundation.vocabulary import Vocabulary
 from clipvis_core.models.encoder import TextEncoder
 from clipvis_core.text.cache import RowCache, cache_directory
-from clipvis_core.vocabulary import Vocabulary
 
 WORDS_PER_BATCH = 32
 WORDS_BETWEEN_SAVES = 256
@@ -50,15 +50,11 @@ class VocabularyEmbedding:
             return per_synonym
         shape = (*per_synonym.shape[:-1], len(self.vocabulary))
         index = self.category_of_row.expand(per_synonym.shape)
-        return per_synonym.new_full(shape, float("-inf")).scatter_reduce(
-            -1, index, per_synonym, "amax"
-        )
+        return per_synonym.new_full(shape, float("-inf")).scatter_reduce(-1, index, per_synonym, "amax")
 
     def to(self, device: torch.device | str) -> VocabularyEmbedding:
         """The same on another device."""
-        return VocabularyEmbedding(
-            self.vocabulary, self.rows.to(device), self.category_of_row.to(device)
-        )
+        return VocabularyEmbedding(self.vocabulary, self.rows.to(device), self.category_of_row.to(device))
 
 
 class TextClassifier:
@@ -72,9 +68,7 @@ class TextClassifier:
         cache_dir: Folder of the disk cache; the default is `cache_directory()`, `False` keeps nothing on disk.
     """
 
-    def __init__(
-        self, encoder: TextEncoder, cache_dir: str | Path | Literal[False] | None = None
-    ) -> None:
+    def __init__(self, encoder: TextEncoder, cache_dir: str | Path | Literal[False] | None = None) -> None:
         self.encoder = encoder
         self.cache_dir = cache_directory() if cache_dir is None else cache_dir
         self._rows: dict[str, Tensor] = {}
@@ -118,9 +112,7 @@ class TextClassifier:
         """
         ordered = sorted(words, key=len, reverse=True)
         unsaved: dict[str, Tensor] = {}
-        bar = tqdm(
-            total=len(words), desc="encoding words", unit="word", disable=len(words) <= SILENT_UP_TO
-        )
+        bar = tqdm(total=len(words), desc="encoding words", unit="word", disable=len(words) <= SILENT_UP_TO)
         with bar:
             for start in range(0, len(ordered), WORDS_PER_BATCH):
                 batch = ordered[start : start + WORDS_PER_BATCH]

@@ -16,12 +16,7 @@ TEMPLATES: tuple[str, ...] = (
     *(
         form.format(size)
         for form, size in product(
-            (
-                "a photo of a {} {{}}.",
-                "This is a photo of a {} {{}}.",
-                "There is a {} {{}} in the scene.",
-            ),
-            _SIZES,
+            ("a photo of a {} {{}}.", "This is a photo of a {} {{}}.", "There is a {} {{}} in the scene."), _SIZES
         )
     ),
 )

@@ -102,9 +102,7 @@ class LiveTracks:
     def _start(self, fresh: Tensor) -> None:
         """Gives new ids and forgets what these queries were before."""
         number = int(fresh.sum())
-        self._ids[fresh] = torch.arange(
-            self._next_id, self._next_id + number, device=self._ids.device
-        )
+        self._ids[fresh] = torch.arange(self._next_id, self._next_id + number, device=self._ids.device)
         self._next_id += number
         for total in (
             self._frames, self._class_sum, self._object_sum, self._mask_sum, self._mask_cells

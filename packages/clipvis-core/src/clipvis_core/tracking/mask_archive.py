@@ -69,9 +69,7 @@ class TrackSegments(Sequence):
         size: (H, W) of the masks.
     """
 
-    def __init__(
-        self, archive: MaskArchive, query: int, hidden: np.ndarray, size: tuple[int, int]
-    ) -> None:
+    def __init__(self, archive: MaskArchive, query: int, hidden: np.ndarray, size: tuple[int, int]) -> None:
         self._archive = archive
         self._query = query
         self._hidden = hidden
@@ -112,9 +110,7 @@ class MaskRecorder:
         folder: Where the file goes; see `SpillFile`.
     """
 
-    def __init__(
-        self, num_queries: int, sizes: MaskSizes, *, keep: bool = True, folder: str | None = None
-    ) -> None:
+    def __init__(self, num_queries: int, sizes: MaskSizes, *, keep: bool = True, folder: str | None = None) -> None:
         self.sizes = sizes
         self._archive = MaskArchive(num_queries, folder) if keep else None
         self._waiting: deque[tuple[dict[int, bytes], dict[int, np.ndarray]]] = deque()

@@ -9,10 +9,7 @@ from torch import Tensor
 
 
 def resize_mask_logits(
-    logits: Tensor,
-    padded_size: tuple[int, int],
-    image_size: tuple[int, int],
-    output_size: tuple[int, int],
+    logits: Tensor, padded_size: tuple[int, int], image_size: tuple[int, int], output_size: tuple[int, int]
 ) -> Tensor:
     """Bilinear twice, with the padding cut between: network stride -> padded input -> crop -> output.
 

@@ -43,8 +43,7 @@ class MaskRenderer:
     def __init__(self, cells: tuple[int, int], sizes: MaskSizes) -> None:
         self.output = sizes.output
         self._rows, self._columns = (
-            _AxisBlocks(*axis)
-            for axis in zip(cells, sizes.padded, sizes.image, sizes.output, strict=True)
+            _AxisBlocks(*axis) for axis in zip(cells, sizes.padded, sizes.image, sizes.output, strict=True)
         )
 
     def render(self, logits: np.ndarray) -> np.ndarray:

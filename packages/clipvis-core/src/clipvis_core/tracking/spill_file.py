@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from clipvis_core.errors import InputError
+from clipvis_core.foundation.errors import InputError
 
 
 class FrameRows:

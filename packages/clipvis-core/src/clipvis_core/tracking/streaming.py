@@ -15,12 +15,7 @@ from clipvis_core.tracking.mask_archive import MaskRecorder, TrackSegments, rle_
 from clipvis_core.tracking.mask_rendering import MaskSizes
 from clipvis_core.tracking.spill_file import FrameRows
 from clipvis_core.tracking.temporal_matching import TemporalMatcher
-from clipvis_core.tracking.track_scores import (
-    FrameOutputs,
-    TrackScores,
-    is_hidden,
-    mask_statistics,
-)
+from clipvis_core.tracking.track_scores import FrameOutputs, TrackScores, is_hidden, mask_statistics
 
 
 @dataclass(frozen=True)
@@ -44,9 +39,7 @@ class WindowOutputs:
     def frames(self) -> Iterator[FrameOutputs]:
         """The outputs frame by frame, masks as statistics."""
         mask_sums, mask_cells = mask_statistics(self.mask_logits)
-        for values in zip(
-            self.class_probs, self.ious, self.object_logits, mask_sums, mask_cells, strict=True
-        ):
+        for values in zip(self.class_probs, self.ious, self.object_logits, mask_sums, mask_cells, strict=True):
             yield FrameOutputs(*values)
 
 
@@ -60,9 +53,7 @@ class FrameTracks:
         scores: float32 `(N,)`, score so far: of the frames so far (or since the track's start), mask quality included.
     """
 
-    def __init__(
-        self, frame: int, state: LiveState, codes: Future[dict[int, bytes]], size: tuple[int, int]
-    ) -> None:
+    def __init__(self, frame: int, state: LiveState, codes: Future[dict[int, bytes]], size: tuple[int, int]) -> None:
         self.frame = frame
         self.ids = state.ids.numpy()
         self.labels = state.labels.numpy()
@@ -141,9 +132,7 @@ class StreamingTracker:
         folder: str | None = None,
     ) -> None:
         if live is None and not keep:
-            raise ValueError(
-                "keep=False needs a live rule: without one, tracks count from the first frame"
-            )
+            raise ValueError("keep=False needs a live rule: without one, tracks count from the first frame")
         self.sizes = sizes
         self.topk = topk
         self._permutations = FrameRows("h")

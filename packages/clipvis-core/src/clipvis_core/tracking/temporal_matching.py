@@ -36,9 +36,7 @@ class TemporalMatcher:
 
     def __init__(self, num_memory: int = 9, num_match: int = 5) -> None:
         if num_memory < 0 or num_match < 1:
-            raise ValueError(
-                f"num_memory must be at least 0 and num_match 1, got {num_memory} and {num_match}"
-            )
+            raise ValueError(f"num_memory must be at least 0 and num_match 1, got {num_memory} and {num_match}")
         self.num_memory = num_memory
         self.num_match = num_match
         self.reset()
@@ -78,8 +76,7 @@ class TemporalMatcher:
         if self._embeddings is not None:
             if current.shape[1:] != self._embeddings.shape[1:]:
                 raise ValueError(
-                    f"embeddings of shape {tuple(self._embeddings.shape[1:])} expected, "
-                    f"got {tuple(current.shape[1:])}"
+                    f"embeddings of shape {tuple(self._embeddings.shape[1:])} expected, got {tuple(current.shape[1:])}"
                 )
             frames = torch.cat([self._embeddings, current])
         cosines = self._cosines(frames, len(current))
@@ -104,9 +101,7 @@ class TemporalMatcher:
         products = []
         for end in range(len(frames) - number, len(frames)):
             memories = frames[max(0, end - self.num_memory) : end]
-            products.append(
-                (memories.flatten(0, 1) @ frames[end].T).unflatten(0, memories.shape[:2])
-            )
+            products.append((memories.flatten(0, 1) @ frames[end].T).unflatten(0, memories.shape[:2]))
         return torch.cat(products).cpu().numpy()
 
     def _match(self, cosines: np.ndarray) -> np.ndarray:

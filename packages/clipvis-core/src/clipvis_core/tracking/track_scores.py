@@ -118,9 +118,7 @@ class TrackScores:
         self.weighted = weighted
         self._class_sum: Tensor | None = None
         self._object_sum: Tensor | None = None
-        self._frames = FrameRows(
-            "f"
-        )  # of each query: objectness, sum over its mask, cells of its mask
+        self._frames = FrameRows("f")  # of each query: objectness, sum over its mask, cells of its mask
         self._mask_totals: np.ndarray | float = 0.0
         self._class_probs = SpillFile(folder)
 
@@ -148,9 +146,7 @@ class TrackScores:
         self._mask_totals = self._mask_totals + small[1:].astype(np.float64)
         in_doubt = torch.from_numpy(_in_doubt(small)).to(frame.class_probs.device)
         steps = (frame.class_probs[in_doubt].nan_to_num() * _PROBABILITY_STEPS).round()
-        self._class_probs.append(
-            zlib.compress(steps.cpu().numpy().astype(np.uint16).tobytes(), level=1)
-        )
+        self._class_probs.append(zlib.compress(steps.cpu().numpy().astype(np.uint16).tobytes(), level=1))
 
     def scores(self) -> Tensor:
         """Track scores before mask quality, `(Q, K)`: sqrt(mean sqrt(p IoU) * softmax(mean object logits)).
@@ -168,9 +164,7 @@ class TrackScores:
     def mask_quality(self) -> Tensor:
         """Mean sigmoid in the masks of all frames so far, hidden or not, `(Q,)`."""
         sums, cells = self._mask_totals
-        return torch.from_numpy((sums / (cells + 1e-6)).astype(np.float32)).to(
-            self._class_sum.device
-        )
+        return torch.from_numpy((sums / (cells + 1e-6)).astype(np.float32)).to(self._class_sum.device)
 
     def top_pairs(self, k: int) -> TopPairs:
         """The `k` best pairs so far (all, if there are fewer), sorted by track score."""
@@ -183,12 +177,7 @@ class TrackScores:
         pairs = self.top_pairs(k)
         queries, labels, class_scores = (value.cpu().numpy() for value in vars(pairs).values())
         frames = self._table()
-        hidden = np.stack(
-            [
-                self._hidden(t, frame, queries, labels, class_scores)
-                for t, frame in enumerate(frames)
-            ]
-        )
+        hidden = np.stack([self._hidden(t, frame, queries, labels, class_scores) for t, frame in enumerate(frames)])
 
         shown = ~hidden
         sums = (frames[:, 1, queries] * shown).sum(axis=0, dtype=np.float64)
@@ -196,10 +185,7 @@ class TrackScores:
         reported = np.nan_to_num(class_scores * (sums / (cells + 1e-6)).astype(np.float32), nan=0.0)
         order = np.argsort(-reported, kind="stable")
         return TopTracks(
-            *(
-                torch.from_numpy(value[order])
-                for value in (queries, labels, class_scores, reported, hidden.T)
-            )
+            *(torch.from_numpy(value[order]) for value in (queries, labels, class_scores, reported, hidden.T))
         )
 
     def mask_cells(self) -> np.ndarray:
@@ -212,12 +198,7 @@ class TrackScores:
         return rows.reshape(len(rows), 3, -1)
 
     def _hidden(
-        self,
-        t: int,
-        frame: np.ndarray,
-        queries: np.ndarray,
-        labels: np.ndarray,
-        class_scores: np.ndarray,
+        self, t: int, frame: np.ndarray, queries: np.ndarray, labels: np.ndarray, class_scores: np.ndarray
     ) -> np.ndarray:
         """Which of the pairs are hidden in frame `t`, bool `(N,)`: `is_hidden` from what was kept.
 
@@ -228,9 +209,7 @@ class TrackScores:
         hidden = np.sqrt(_SIGMOID_1 * object_probs) < least
         in_doubt = _in_doubt(frame)
         hidden &= in_doubt[queries]
-        undecided = np.flatnonzero(
-            in_doubt[queries] & ~hidden & (np.sqrt(_SIGMOID_0 * object_probs) < least)
-        )
+        undecided = np.flatnonzero(in_doubt[queries] & ~hidden & (np.sqrt(_SIGMOID_0 * object_probs) < least))
         if len(undecided):
             steps = np.frombuffer(zlib.decompress(self._class_probs.read(t)), np.uint16)
             rows = (np.cumsum(in_doubt) - 1)[queries[undecided]]

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
-from ..errors import InputError
+from clipvis_core.foundation.errors import InputError
 
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
@@ -53,9 +53,7 @@ def noise(rng: np.random.Generator, height: int, width: int, slope: float = 1.0)
     for octave in range(5):
         rows, columns = 2 ** (octave + 1) + 1, 2 ** (octave + 1) + 2
         coarse = rng.random((rows, columns), np.float32) - 0.5
-        total += cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC) * float(
-            2.0 ** (-slope * octave)
-        )
+        total += cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC) * float(2.0 ** (-slope * octave))
     return _normalised(total)
 
 
@@ -71,9 +69,7 @@ def gradient(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
 
 def stripes(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
     """Stripes at an angle, sharp or soft, bent by noise."""
-    phase = _ramp(rng, height, width) * rng.uniform(3, 14) + rng.uniform(0, 2) * noise(
-        rng, height, width
-    )
+    phase = _ramp(rng, height, width) * rng.uniform(3, 14) + rng.uniform(0, 2) * noise(rng, height, width)
     return 0.5 + 0.5 * np.clip(np.sin(2 * np.pi * phase) * rng.uniform(1, 6), -1, 1)
 
 
@@ -89,9 +85,7 @@ def cells(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
     image = np.full((height, width), 255, np.uint8)
     sites = (rng.random((number, 2)) * (height, width)).astype(int)
     image[sites[:, 0], sites[:, 1]] = 0
-    _, labels = cv2.distanceTransformWithLabels(
-        image, cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL
-    )
+    _, labels = cv2.distanceTransformWithLabels(image, cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL)
     return rng.random(int(labels.max()) + 1, np.float32)[labels]
 
 
@@ -152,18 +146,7 @@ def shards(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
 
 FAMILIES: dict[str, Painter] = {
     painter.__name__: painter
-    for painter in (
-        clouds,
-        gradient,
-        stripes,
-        marble,
-        cells,
-        leaves,
-        confetti,
-        tiles,
-        waves,
-        shards,
-    )
+    for painter in (clouds, gradient, stripes, marble, cells, leaves, confetti, tiles, waves, shards)
 }
 TRAIN_FAMILIES = ("clouds", "gradient", "stripes", "marble", "cells", "leaves", "confetti")
 TEST_FAMILIES = ("tiles", "waves", "shards")
@@ -205,9 +188,7 @@ class Photos:
         root = Path(folder)
         if not root.is_dir():
             raise InputError(f"folder of backgrounds {root} does not exist")
-        self.paths: Sequence[Path] = sorted(
-            path for path in root.iterdir() if path.suffix.lower() in PHOTO_SUFFIXES
-        )
+        self.paths: Sequence[Path] = sorted(path for path in root.iterdir() if path.suffix.lower() in PHOTO_SUFFIXES)
         if not self.paths:
             raise InputError(f"{root} has no picture ({', '.join(PHOTO_SUFFIXES)})")
 
@@ -225,11 +206,7 @@ class Photos:
             raise InputError(f"background {path} cannot be read (damaged?): {error}") from None
         scale = max(height / photo.shape[0], width / photo.shape[1])
         scale *= rng.uniform(1.0, max(1.0, min(2.0, 1 / scale)))
-        size = [
-            max(low, round(s * scale)) for s, low in zip(photo.shape, (height, width), strict=False)
-        ]
+        size = [max(low, round(s * scale)) for s, low in zip(photo.shape, (height, width), strict=False)]
         small = cv2.resize(photo, size[::-1], interpolation=cv2.INTER_AREA)
-        y, x = (
-            int(rng.integers(s - low + 1)) for s, low in zip(size, (height, width), strict=True)
-        )
+        y, x = (int(rng.integers(s - low + 1)) for s, low in zip(size, (height, width), strict=True))
         return small[y : y + height, x : x + width]

@@ -95,13 +95,7 @@ class EmojiVideoDataset(EmojiDataset):
             for t in range(len(clip.frames))
         ]
         height, width = clip.frames.shape[1:3]
-        return {
-            "video_id": number + 1,
-            "video_length": len(images),
-            "height": height,
-            "width": width,
-            "images": images,
-        }
+        return {"video_id": number + 1, "video_length": len(images), "height": height, "width": width, "images": images}
 
 
 @DATASETS.register_module()
@@ -120,10 +114,7 @@ class EmojiImageDataset(EmojiDataset):
 
     def record(self, number: int) -> dict:
         clip = self.world.clip(number)
-        return frame_record(clip, 0) | {
-            "img_id": number + 1,
-            "img_path": f"emojivis/{number:07d}.jpg",
-        }
+        return frame_record(clip, 0) | {"img_id": number + 1, "img_path": f"emojivis/{number:07d}.jpg"}
 
 
 @DATASETS.register_module()
@@ -140,9 +131,7 @@ class EmojiCaptionDataset(EmojiImageDataset):
         kwargs: See `EmojiDataset`.
     """
 
-    def __init__(
-        self, *, least_share: float = 0.02, world: Mapping[str, Any] | None = None, **kwargs: Any
-    ) -> None:
+    def __init__(self, *, least_share: float = 0.02, world: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         self.least_share = least_share
         super().__init__(world={**(world or {}), "novel": True}, **kwargs)
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..errors import InputError
+from clipvis_core.foundation.errors import InputError
+
 from ..vocabularies import load_vocabulary
 from .painting import paint_over
 from .scenes import SceneOptions, write_scene
@@ -18,9 +19,7 @@ MOST = 32
 """Objects over one video: beyond this they hide one another."""
 
 
-def emoji_over(
-    frames: np.ndarray, names: Sequence[str], *, seed: int = 0, style: Style = "noto"
-) -> Clip:
+def emoji_over(frames: np.ndarray, names: Sequence[str], *, seed: int = 0, style: Style = "noto") -> Clip:
     """Lets emoji move over the frames of a video, as they move in EmojiVIS.
 
     Args:

@@ -66,9 +66,7 @@ def paint_over(frames: np.ndarray, scene: Scene, sprites: np.ndarray) -> np.ndar
     return owners
 
 
-def _paint_shot(
-    shot: Shot, sprites: np.ndarray, blur: float, frames: np.ndarray, owners: np.ndarray
-) -> None:
+def _paint_shot(shot: Shot, sprites: np.ndarray, blur: float, frames: np.ndarray, owners: np.ndarray) -> None:
     """Lays the actors of a shot over its frames, in place."""
     for actor in shot.actors:
         picture = _picture(actor, sprites)
@@ -91,10 +89,7 @@ class _Backdrop:
 
     def frame(self, t: int) -> np.ndarray:
         """The part seen at a time."""
-        y, x = (
-            round(first + step * (t - self.start))
-            for first, step in zip(self.first, self.steps, strict=True)
-        )
+        y, x = (round(first + step * (t - self.start)) for first, step in zip(self.first, self.steps, strict=True))
         return self.picture[y : y + self.size[0], x : x + self.size[1]]
 
 
@@ -127,20 +122,11 @@ def _shape(seed: int) -> np.ndarray:
     return np.dstack([colours, alpha])
 
 
-def _lay_over(
-    canvas: np.ndarray,
-    owners: np.ndarray,
-    picture: np.ndarray,
-    pose: Pose,
-    blur: float,
-    owner: int,
-) -> None:
+def _lay_over(canvas: np.ndarray, owners: np.ndarray, picture: np.ndarray, pose: Pose, blur: float, owner: int) -> None:
     """Lays one actor over a frame, in place."""
     smear = [blur * speed for speed in pose.velocity]
     reach = 0.5 * pose.size * (abs(math.cos(pose.angle)) + abs(math.sin(pose.angle)))
-    x0, y0 = (
-        max(0, math.floor(c - reach - abs(s))) for c, s in zip(pose.centre, smear, strict=True)
-    )
+    x0, y0 = (max(0, math.floor(c - reach - abs(s))) for c, s in zip(pose.centre, smear, strict=True))
     x1, y1 = (
         min(side, math.ceil(c + reach + abs(s)))
         for c, s, side in zip(pose.centre, smear, owners.shape[::-1], strict=True)
@@ -168,9 +154,7 @@ def _warp(picture: np.ndarray, pose: Pose, box: tuple[int, int, int, int]) -> np
     middle = 0.5 * (len(picture) - 1)
     x, y = pose.centre[0] - 0.5 - box[0], pose.centre[1] - 0.5 - box[1]
     matrix = np.array([[cos, -sin, x - middle * (cos - sin)], [sin, cos, y - middle * (sin + cos)]])
-    return cv2.warpAffine(
-        picture, matrix, (box[2] - box[0], box[3] - box[1]), flags=cv2.INTER_LINEAR
-    )
+    return cv2.warpAffine(picture, matrix, (box[2] - box[0], box[3] - box[1]), flags=cv2.INTER_LINEAR)
 
 
 def _smeared(patch: np.ndarray, way: list[float]) -> np.ndarray:

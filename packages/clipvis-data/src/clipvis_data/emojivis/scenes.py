@@ -87,10 +87,7 @@ class Motion:
             c + d * time + s * math.sin(w)
             for c, d, s, w in zip(self.centre, self.drift, self.sway, swings, strict=True)
         )
-        velocity = tuple(
-            d + s * self.rate * math.cos(w)
-            for d, s, w in zip(self.drift, self.sway, swings, strict=True)
-        )
+        velocity = tuple(d + s * self.rate * math.cos(w) for d, s, w in zip(self.drift, self.sway, swings, strict=True))
         return Pose(
             centre=centre,
             size=self.size * (1 + self.swell * math.sin(swings[0])),
@@ -156,9 +153,7 @@ class Scene:
     noise: float
 
 
-def write_scene(
-    rng: np.random.Generator, categories: Sequence[int], options: SceneOptions
-) -> Scene:
+def write_scene(rng: np.random.Generator, categories: Sequence[int], options: SceneOptions) -> Scene:
     """Makes up a scene.
 
     Args:
@@ -187,11 +182,7 @@ def write_scene(
 
 
 def _shot(
-    rng: np.random.Generator,
-    tracks: list[int],
-    labels: Sequence[int],
-    frames: tuple[int, int],
-    options: SceneOptions,
+    rng: np.random.Generator, tracks: list[int], labels: Sequence[int], frames: tuple[int, int], options: SceneOptions
 ) -> Shot:
     strangers = int(rng.integers(options.distractors[0], options.distractors[1] + 1))
     cast: list[int | None] = [*tracks, *[None] * strangers]
@@ -216,9 +207,7 @@ def _shot(
     )
 
 
-def _spread_places(
-    rng: np.random.Generator, number: int, size: tuple[int, int]
-) -> list[tuple[float, float]]:
+def _spread_places(rng: np.random.Generator, number: int, size: tuple[int, int]) -> list[tuple[float, float]]:
     """Places (x, y) in a frame, each the loneliest of a few random ones."""
     span = np.array(size[::-1], float)
     places: list[np.ndarray] = []

@@ -9,7 +9,8 @@ from typing import Literal, get_args
 import numpy as np
 from PIL import Image
 
-from ..errors import InputError
+from clipvis_core.foundation.errors import InputError
+
 from ..vocabularies import load_vocabulary
 
 Style = Literal["noto", "fluent"]

@@ -10,7 +10,8 @@ from typing import Literal
 import numpy as np
 from pycocotools import mask as mask_api
 
-from ..errors import InputError
+from clipvis_core.foundation.errors import InputError
+
 from ..vocabularies import load_vocabulary
 from .backgrounds import TEST_FAMILIES, TRAIN_FAMILIES, Photos, paint
 from .painting import paint_scene
@@ -118,9 +119,7 @@ class EmojiWorld:
         self.photos = Photos(backgrounds) if backgrounds else None
         with_novel = self.rules.novel if novel is None else novel
         categories = load_vocabulary("emojivis").categories
-        self.categories = tuple(
-            label for label, c in enumerate(categories) if with_novel or c.split == "base"
-        )
+        self.categories = tuple(label for label, c in enumerate(categories) if with_novel or c.split == "base")
 
     def clip(self, index: int) -> Clip:
         """Paints one clip.

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from pycocotools import mask as mask_api
 
+from clipvis_core.foundation.errors import InputError
+
 from ..annotation_files import Records, read_annotation_file, write_annotation_file
-from ..errors import InputError
 from ..rle import RleError, validate_rle
 from ..vocabularies import load_vocabulary
 
@@ -16,11 +17,7 @@ _FRAME_NUMBER = re.compile(r"(\d+)\.[^.]*$")
 
 
 def burst_to_ytvis(
-    source: str | Path,
-    target: str | Path,
-    *,
-    first_id: int = 0,
-    with_areas: bool = False,
+    source: str | Path, target: str | Path, *, first_id: int = 0, with_areas: bool = False
 ) -> dict[str, int]:
     """Converts BURST's `all_classes.json`.
 
@@ -62,11 +59,7 @@ def burst_to_ytvis(
         "split": data.get("split"),
     }
     write_annotation_file(target, result)
-    return {
-        "videos": len(videos),
-        "annotations": len(annotations),
-        "categories": len(categories),
-    }
+    return {"videos": len(videos), "annotations": len(annotations), "categories": len(categories)}
 
 
 def _categories(source: Records) -> tuple[list[dict], dict[int, int]]:
@@ -118,9 +111,7 @@ def _images(video: dict) -> list[dict]:
     ]
 
 
-def _tracks(
-    sequences: Records, index: int, video: dict, new_ids: dict[int, int], with_areas: bool
-) -> list[dict]:
+def _tracks(sequences: Records, index: int, video: dict, new_ids: dict[int, int], with_areas: bool) -> list[dict]:
     """The track records of a sequence, without ids."""
     where = sequences.where(index)
     frames = sequences.get(index, "segmentations", list)

@@ -12,8 +12,9 @@ from pathlib import Path
 from PIL import Image
 from tqdm import tqdm
 
+from clipvis_core.foundation.errors import InputError
+
 from ..annotation_files import Records, check_polygons, read_annotation_file
-from ..errors import InputError
 from ..paths import missing_files, relative_name
 from ..rle import check_rles
 from ..transforms.loading import turned_size
@@ -76,11 +77,7 @@ def _json_files(root: Path, depth: int = 3) -> Iterator[Path]:
 
 
 def check_annotation_file(
-    path: str | Path,
-    *,
-    root: str | Path | None = None,
-    images: str | Path | None = None,
-    processes: int | None = None,
+    path: str | Path, *, root: str | Path | None = None, images: str | Path | None = None, processes: int | None = None
 ) -> FileReport | None:
     """Checks one annotation json and the images it names.
 
@@ -172,10 +169,7 @@ def _names(owners: Records, index: int) -> list[str]:
     names = owners.get(index, "file_names", list)
     length = owners.records[index].get("length", len(names))
     if length != len(names):
-        raise InputError(
-            f"{owners.where(index)}: field 'length' is {length!r}, but there are {len(names)} "
-            "file_names"
-        )
+        raise InputError(f"{owners.where(index)}: field 'length' is {length!r}, but there are {len(names)} file_names")
     if not all(isinstance(name, str) for name in names):
         raise InputError(f"{owners.where(index)}: 'file_names' holds something that is not text")
     return [relative_name(name, owners.where(index)) for name in names]
@@ -196,9 +190,7 @@ def _check_annotations(
         where = annotations.where(i)
         owner = record.get(owner_field)
         if owner not in names:
-            faults.append(
-                f"{where}: field '{owner_field}' is {owner!r}, but there is no such record"
-            )
+            faults.append(f"{where}: field '{owner_field}' is {owner!r}, but there is no such record")
             continue
         if categories is not None and record.get("category_id") not in categories:
             faults.append(f"{where}: there is no category {record.get('category_id')!r}")
@@ -220,9 +212,7 @@ def _check_annotations(
             faults.append(f"{places[position]} {fault}")
 
 
-def _masks(
-    record: dict, kind: str, length: int, where: str, faults: list[str]
-) -> Iterable[tuple[str, object]]:
+def _masks(record: dict, kind: str, length: int, where: str, faults: list[str]) -> Iterable[tuple[str, object]]:
     """The masks of an annotation, each with its place."""
     if kind == "images":
         if record.get("segmentation") is None:
@@ -235,9 +225,7 @@ def _masks(
         if values is None and name != "segmentations":
             continue
         if not isinstance(values, list) or (length and len(values) != length):
-            faults.append(
-                f"{where}: field '{name}' must be a list of {length} entries, one a frame"
-            )
+            faults.append(f"{where}: field '{name}' must be a list of {length} entries, one a frame")
         elif name == "segmentations":
             for t, mask in enumerate(values):
                 if mask:
@@ -245,11 +233,7 @@ def _masks(
 
 
 def _check_images(
-    report: FileReport,
-    root: Path,
-    images: str | Path | None,
-    files: dict[str, tuple[int, int]],
-    processes: int | None,
+    report: FileReport, root: Path, images: str | Path | None, files: dict[str, tuple[int, int]], processes: int | None
 ) -> None:
     """Notes images that are missing, damaged or of another size than the json says."""
     if not files:
@@ -257,9 +241,7 @@ def _check_images(
     folder = Path(images) if images else find_image_folder(report.path, root, list(files))
     if folder is None:
         name = next(iter(files))
-        report.faults.append(
-            f"{report.path}: no folder below {root} holds its images, such as {name}"
-        )
+        report.faults.append(f"{report.path}: no folder below {root} holds its images, such as {name}")
         return
     report.images = folder
     missing = missing_files(folder, files)
@@ -284,10 +266,7 @@ def _image_fault(folder: Path, item: tuple[str, tuple[int, int]]) -> str | None:
         with Image.open(path) as image:
             found = turned_size(image)
             if found != size:
-                return (
-                    f"{path}: is {found[0]} x {found[1]} (height x width), but the json says "
-                    f"{size[0]} x {size[1]}"
-                )
+                return f"{path}: is {found[0]} x {found[1]} (height x width), but the json says {size[0]} x {size[1]}"
             if not _has_end(path, image.format):
                 image.load()
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:

@@ -12,9 +12,10 @@ from PIL import Image
 from pycocotools import mask as mask_api
 from tqdm import tqdm
 
+from clipvis_core.foundation.errors import InputError
+
 from ..annotation_files import write_annotation_file
 from ..emojivis.world import EmojiWorld
-from ..errors import InputError
 from ..vocabularies import load_vocabulary
 
 JPEG_QUALITY = 95
@@ -51,9 +52,7 @@ def write_emojivis(
         (partial_folder / "JPEGImages").mkdir(parents=True)
         paint = partial(_write_clip, world, partial_folder / "JPEGImages")
         with Pool(processes) as pool:
-            clips = list(
-                tqdm(pool.imap(paint, range(videos)), total=videos, desc=split, unit="clip")
-            )
+            clips = list(tqdm(pool.imap(paint, range(videos)), total=videos, desc=split, unit="clip"))
         os.replace(partial_folder, folder)
     except OSError as error:
         raise InputError(f"{folder} cannot be written: {error}") from None
@@ -62,11 +61,7 @@ def write_emojivis(
     data = _annotation_object(clips, world.options.size)
     write_annotation_file(folder.with_name(f"{split}_images.json"), _first_frames(data))
     write_annotation_file(folder.with_suffix(".json"), data)
-    return {
-        "videos": videos,
-        "frames": videos * world.options.length,
-        "annotations": len(data["annotations"]),
-    }
+    return {"videos": videos, "frames": videos * world.options.length, "annotations": len(data["annotations"])}
 
 
 def _write_clip(world: EmojiWorld, folder: Path, index: int) -> tuple[list[str], list[dict]]:
@@ -94,15 +89,10 @@ def _track_masks(masks: list[dict | None]) -> dict[str, list]:
     }
 
 
-def _annotation_object(
-    clips: list[tuple[list[str], list[dict]]], size: tuple[int, int]
-) -> dict[str, list]:
+def _annotation_object(clips: list[tuple[list[str], list[dict]]], size: tuple[int, int]) -> dict[str, list]:
     """The YouTube-VIS object; `partition` marks base (0) and novel (2) categories as in LV-VIS."""
     shape = {"height": size[0], "width": size[1]}
-    videos = [
-        {"id": v, **shape, "length": len(names), "file_names": names}
-        for v, (names, _) in enumerate(clips, 1)
-    ]
+    videos = [{"id": v, **shape, "length": len(names), "file_names": names} for v, (names, _) in enumerate(clips, 1)]
     owned = [(v, track) for v, (_, tracks) in enumerate(clips, 1) for track in tracks]
     annotations = [
         {"id": a, "video_id": v, **shape, "length": len(track["areas"]), **track}
@@ -118,8 +108,7 @@ def _annotation_object(
 def _first_frames(data: dict[str, list]) -> dict[str, list]:
     """The COCO object of the videos' first frames; an image has the id of its video."""
     images = [
-        {key: video[key] for key in ("id", "height", "width")}
-        | {"file_name": video["file_names"][0]}
+        {key: video[key] for key in ("id", "height", "width")} | {"file_name": video["file_names"][0]}
         for video in data["videos"]
     ]
     annotations = [

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from clipvis_core.foundation.errors import InputError
+
 from ..annotation_files import Records, read_annotation_file, write_annotation_file
-from ..errors import InputError
 from ..vocabularies import vocabulary_from_records
 
 

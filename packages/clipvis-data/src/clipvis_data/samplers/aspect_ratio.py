@@ -26,9 +26,7 @@ class AspectRatioBatches(Sampler[list[int]]):
 
     def __init__(self, sampler: EndlessSampler, batch_size: int) -> None:
         if not isinstance(sampler, EndlessSampler):
-            raise TypeError(
-                f"AspectRatioBatches needs an EndlessSampler, not {type(sampler).__name__}"
-            )
+            raise TypeError(f"AspectRatioBatches needs an EndlessSampler, not {type(sampler).__name__}")
         if batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
         self.sampler = sampler

@@ -28,11 +28,7 @@ class RepeatFactorSampler(EndlessSampler):
     """
 
     def __init__(
-        self,
-        dataset: BaseDataset,
-        threshold: float = 0.001,
-        seed: int | None = None,
-        shuffle: bool = True,
+        self, dataset: BaseDataset, threshold: float = 0.001, seed: int | None = None, shuffle: bool = True
     ) -> None:
         super().__init__(dataset, seed=seed, shuffle=shuffle)
         labels = (dataset.get_cat_ids(index) for index in range(len(dataset)))

@@ -39,9 +39,7 @@ class ClipFrameSample(BaseFrameSample):
     def __init__(self, num_frames: int = 1, frame_range: int = 20) -> None:
         super().__init__()
         if num_frames < 1 or frame_range < 1:
-            raise ValueError(
-                f"num_frames {num_frames} and frame_range {frame_range} must be at least 1"
-            )
+            raise ValueError(f"num_frames {num_frames} and frame_range {frame_range} must be at least 1")
         self.num_frames = num_frames
         self.frame_range = frame_range
 
@@ -49,25 +47,17 @@ class ClipFrameSample(BaseFrameSample):
         """Draws the frame numbers, in ascending order."""
         reference = int(np.random.randint(video_length))
         low = max(0, reference - self.frame_range)
-        near = [
-            t
-            for t in range(low, min(video_length, reference + self.frame_range + 1))
-            if t != reference
-        ]
+        near = [t for t in range(low, min(video_length, reference + self.frame_range + 1)) if t != reference]
         others = np.random.choice(near or [reference], self.num_frames - 1, replace=True)
         return sorted([reference, *others.tolist()])
 
     def transform(self, video_infos: dict) -> dict:
         """Turns a video's record into lists over the chosen frames."""
         frames = self.draw(video_infos["video_length"])
-        return dict(
-            self.prepare_data({**video_infos, "images": list(video_infos["images"])}, frames)
-        )
+        return dict(self.prepare_data({**video_infos, "images": list(video_infos["images"])}, frames))
 
     def __repr__(self) -> str:
-        return (
-            f"{type(self).__name__}(num_frames={self.num_frames}, frame_range={self.frame_range})"
-        )
+        return f"{type(self).__name__}(num_frames={self.num_frames}, frame_range={self.frame_range})"
 
 
 @TRANSFORMS.register_module()
@@ -93,9 +83,7 @@ class ClipInstanceTable(BaseTransform):
         track_ids: set[int] = set()
         for instances in results["instances"]:
             track_ids.update([instance["instance_id"] for instance in instances])
-        results["instances"] = [
-            self._rows(instances, track_ids) for instances in results["instances"]
-        ]
+        results["instances"] = [self._rows(instances, track_ids) for instances in results["instances"]]
         return results
 
     def _rows(self, instances: list[dict], track_ids: set[int]) -> list[dict]:
@@ -144,9 +132,7 @@ def shortest_side_size(height: int, width: int, short_side: int, max_size: int) 
     """(height, width) with the shorter side at `short_side`, or less to keep the longer one within
     `max_size`."""
     scale = short_side / min(height, width)
-    new_height, new_width = (
-        (short_side, scale * width) if height < width else (scale * height, short_side)
-    )
+    new_height, new_width = (short_side, scale * width) if height < width else (scale * height, short_side)
     if max(new_height, new_width) > max_size:
         scale = max_size / max(new_height, new_width)
         new_height, new_width = new_height * scale, new_width * scale
@@ -256,14 +242,7 @@ class PackClip(PackTrackInputs):
         "video_length",
         "ori_video_length",
     )
-    VIDEO_KEYS = (
-        "video_id",
-        "video_length",
-        "ori_video_length",
-        "ori_shape",
-        "img_shape",
-        "scale_factor",
-    )
+    VIDEO_KEYS = ("video_id", "video_length", "ori_video_length", "ori_shape", "img_shape", "scale_factor")
 
     def __init__(self) -> None:
         super().__init__(default_meta_keys=self.FRAME_KEYS)

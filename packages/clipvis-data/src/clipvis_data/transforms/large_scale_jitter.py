@@ -38,13 +38,7 @@ class JitterGeometry:
 
     @classmethod
     def from_draws(
-        cls,
-        source: tuple[int, int],
-        size: tuple[int, int],
-        *,
-        flip: bool,
-        scale: float,
-        fraction: float,
+        cls, source: tuple[int, int], size: tuple[int, int], *, flip: bool, scale: float, fraction: float
     ) -> JitterGeometry:
         """Works out sizes and crop.
 
@@ -154,10 +148,7 @@ class LargeScaleJitter(BaseTransform):
         results["img_shape"] = self.size
         results["flip"] = geometry.flip
         results["flip_direction"] = "horizontal" if geometry.flip else None
-        results["scale_factor"] = (
-            geometry.resized[1] / geometry.source[1],
-            geometry.resized[0] / geometry.source[0],
-        )
+        results["scale_factor"] = (geometry.resized[1] / geometry.source[1], geometry.resized[0] / geometry.source[0])
         instances = [i for i in results["instances"] if not i["ignore_flag"]]
         masks = np.zeros((len(instances), *self.size), np.uint8)
         boxes, labels = [], []
@@ -178,9 +169,7 @@ class LargeScaleJitter(BaseTransform):
         )
 
 
-def _draw_instance(
-    output: np.ndarray, mask: dict | list, geometry: JitterGeometry
-) -> list[float] | None:
+def _draw_instance(output: np.ndarray, mask: dict | list, geometry: JitterGeometry) -> list[float] | None:
     """Draws an instance after augmentation into a bitmap of zeros.
 
     Returns:

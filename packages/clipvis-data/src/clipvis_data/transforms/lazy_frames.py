@@ -9,7 +9,7 @@ import torch
 from mmcv.transforms import BaseTransform, Compose
 from mmdet.registry import TRANSFORMS
 
-from ..errors import InputError
+from clipvis_core.foundation.errors import InputError
 
 
 class FrameSequence:

@@ -7,7 +7,7 @@ from mmcv.transforms import BaseTransform
 from mmdet.registry import TRANSFORMS
 from PIL import Image, ImageOps
 
-from ..errors import InputError
+from clipvis_core.foundation.errors import InputError
 
 _ORIENTATION = 0x0112  # EXIF tag; values from 5 on swap height and width
 

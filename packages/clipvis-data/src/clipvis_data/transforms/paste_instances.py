@@ -29,13 +29,7 @@ class PasteInstances(BaseTransform):
         min_visible: Share of its pixels that an object must keep.
     """
 
-    def __init__(
-        self,
-        prob: float = 0.5,
-        max_pasted: int = 10,
-        min_area: int = 64,
-        min_visible: float = 0.2,
-    ) -> None:
+    def __init__(self, prob: float = 0.5, max_pasted: int = 10, min_area: int = 64, min_visible: float = 0.2) -> None:
         self.prob = prob
         self.max_pasted = max_pasted
         self.min_area = min_area

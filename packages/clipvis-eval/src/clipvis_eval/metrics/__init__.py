@@ -2,13 +2,7 @@
 
 from .best_track_metric import BestTrackMetric
 from .image_metrics import CLIPVISCocoMetric, CLIPVISLVISMetric
-from .track_metrics import (
-    BURSTTrackMetric,
-    LVVISTrackMetric,
-    OVISTrackMetric,
-    TrackMetric,
-    YTVISTrackMetric,
-)
+from .track_metrics import BURSTTrackMetric, LVVISTrackMetric, OVISTrackMetric, TrackMetric, YTVISTrackMetric
 from .track_records import track_records
 
 __all__ = [

@@ -8,7 +8,7 @@ from typing import Any
 from mmdet.registry import METRICS
 from mmengine.logging import print_log
 
-from clipvis_data.errors import InputError
+from clipvis_core.foundation.errors import InputError
 
 from ..best_tracks import BestTrack, best_tracks, numbers
 from ..faults import Faults

@@ -10,7 +10,7 @@ import torch
 from mmdet.registry import METRICS
 from pycocotools import mask as coco_mask
 
-from clipvis_data.errors import InputError
+from clipvis_core.foundation.errors import InputError
 
 from ..image_ap import check_options, evaluate_images
 from .result_list_metric import ResultListMetric
@@ -28,9 +28,7 @@ class ImageMetric(ResultListMetric):
         InputError: An argument that does not fit.
     """
 
-    def __init__(
-        self, *, metric: Literal["segm", "bbox"] = "segm", min_area: float = 0.0, **kwargs: Any
-    ) -> None:
+    def __init__(self, *, metric: Literal["segm", "bbox"] = "segm", min_area: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if metric not in ("segm", "bbox"):
             raise InputError(f"metric must be 'segm' or 'bbox', not {metric!r}")
@@ -121,9 +119,7 @@ def encode_masks(masks: torch.Tensor | Sequence[dict]) -> list[dict]:
     return [
         {
             "size": list(mask["size"]),
-            "counts": mask["counts"].decode()
-            if isinstance(mask["counts"], bytes)
-            else mask["counts"],
+            "counts": mask["counts"].decode() if isinstance(mask["counts"], bytes) else mask["counts"],
         }
         for mask in masks
     ]

@@ -10,7 +10,7 @@ from pathlib import Path
 import orjson
 from mmengine.evaluator import BaseMetric
 
-from clipvis_data.errors import InputError
+from clipvis_core.foundation.errors import InputError
 
 from ..whole_file import write_whole
 

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from mmdet.registry import METRICS
 
-from clipvis_data.errors import InputError
+from clipvis_core.foundation.errors import InputError
 
 from ..collector import collector_paused
 from ..faults import Faults
@@ -34,9 +34,7 @@ class TrackMetric(ResultListMetric):
         InputError: An argument that does not fit.
     """
 
-    def __init__(
-        self, *, benchmark: Benchmark, protocol: Protocol | None = None, **kwargs: Any
-    ) -> None:
+    def __init__(self, *, benchmark: Benchmark, protocol: Protocol | None = None, **kwargs: Any) -> None:
         self.rules = rules_for(benchmark, protocol or default_protocol(benchmark))
         super().__init__(benchmark=benchmark, **kwargs)
         self.protocol = protocol
@@ -75,10 +73,7 @@ class TrackMetric(ResultListMetric):
         with collector_paused():
             truth = load_ground_truth(self.ann_file, self.benchmark, self.rules)
             evaluator = TrackEvaluator(
-                truth,
-                benchmark=self.benchmark,
-                protocol=self.protocol,
-                class_agnostic=self.class_agnostic,
+                truth, benchmark=self.benchmark, protocol=self.protocol, class_agnostic=self.class_agnostic
             )
             remedy = f"is {truth.source} the data set that was tested?"
             faults = Faults("the model's output", remedy)

@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 
-def track_records(
-    sample: Mapping[str, Any], category_ids: Sequence[int] | None = None
-) -> tuple[int, list[dict]]:
+def track_records(sample: Mapping[str, Any], category_ids: Sequence[int] | None = None) -> tuple[int, list[dict]]:
     """Turns the tracks of one video into records of a YouTube-VIS result list.
 
     Args:

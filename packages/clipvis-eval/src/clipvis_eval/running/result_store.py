@@ -11,7 +11,7 @@ from pathlib import Path
 import orjson
 from tqdm import tqdm
 
-from clipvis_data.errors import InputError
+from clipvis_core.foundation.errors import InputError
 
 from ..json_stream import read_json
 from ..whole_file import write_json, write_whole

@@ -11,7 +11,7 @@ from mmengine.dist import barrier, broadcast_object_list, is_main_process
 from mmengine.runner import TestLoop
 from mmengine.runner.amp import autocast
 
-from clipvis_data.errors import InputError
+from clipvis_core.foundation.errors import InputError
 
 from ..metrics import TrackMetric, track_records
 from ..summary import flat_numbers
@@ -100,9 +100,7 @@ class ResumableTestLoop(TestLoop):
             outputs = self.runner.model.test_step(data_batch)
         for sample in outputs:
             self.store.write(*track_records(sample.to_dict(), self.metric.category_ids))
-        self.runner.call_hook(
-            "after_test_iter", batch_idx=idx, data_batch=data_batch, outputs=outputs
-        )
+        self.runner.call_hook("after_test_iter", batch_idx=idx, data_batch=data_batch, outputs=outputs)
 
     def _finish(self) -> dict[str, float]:
         results = self.work_dir / "results.json"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from clipvis_core.errors import InputError
+from clipvis_core.foundation.errors import InputError
 
 MAX_FILE_BYTES = 16 * 2**20
 
@@ -33,15 +33,11 @@ class Vocabulary:
 
     def __post_init__(self) -> None:
         if not self.categories:
-            raise InputError(
-                'the vocabulary is empty: give at least one category, such as "dog; person"'
-            )
+            raise InputError('the vocabulary is empty: give at least one category, such as "dog; person"')
         seen: dict[str, str] = {}
         for position, synonyms in enumerate(self.categories, start=1):
             if not synonyms or not all(synonyms):
-                raise InputError(
-                    f"category {position} of the vocabulary has an empty name: remove it or name it"
-                )
+                raise InputError(f"category {position} of the vocabulary has an empty name: remove it or name it")
             for word in dict.fromkeys(synonym.casefold() for synonym in synonyms):
                 if word in seen:
                     raise InputError(
@@ -70,20 +66,14 @@ class Vocabulary:
         path = Path(path)
         try:
             if path.stat().st_size > MAX_FILE_BYTES:
-                raise InputError(
-                    f"{path} is over {MAX_FILE_BYTES} bytes: a word list has one category a line"
-                )
+                raise InputError(f"{path} is over {MAX_FILE_BYTES} bytes: a word list has one category a line")
             lines = path.read_text(encoding="utf-8-sig").splitlines()
         except OSError as error:
             raise InputError(f"cannot read the word list {path}: {error.strerror}") from None
         except UnicodeDecodeError:
-            raise InputError(
-                f"{path} is not a UTF-8 text file: a word list has one category a line"
-            ) from None
+            raise InputError(f"{path} is not a UTF-8 text file: a word list has one category a line") from None
         try:
-            return cls.from_categories(
-                line for line in lines if line.strip() and not line.lstrip().startswith("#")
-            )
+            return cls.from_categories(line for line in lines if line.strip() and not line.lstrip().startswith("#"))
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
 
