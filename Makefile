@@ -17,8 +17,8 @@ WORDS := taxi; fox; penguin; rocket; donut; owl; guitar; umbrella; tractor; ghos
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: ## .venv with the pinned versions and the four packages (every target starts with it)
-	@$(PYTHON) tools/setup_workspace.py
+setup: ## .venv with the pinned versions and the four packages; CUDA_OPS=1 also compiles mmcv's operators
+	@$(PYTHON) tools/setup_workspace.py $(if $(CUDA_OPS),--cuda-ops)
 
 demo: setup ## segment, track and name what is in a video (VIDEO=, CLASSES=): outputs/demo/overlay.mp4
 	$(BIN)/python tools/infer.py "$(VIDEO)" --checkpoint weights/photo_mini.safetensors \

@@ -1,9 +1,8 @@
-"""Makes `.venv` with everything the workspace needs, at the versions of `constraints.txt`.
+"""Makes `.venv` with the four packages and the exact versions of `constraints.txt`.
 
-`python tools/setup_workspace.py` is what every target of the Makefile starts with. It goes through
-named steps and remembers each one that is done, so that the next run takes no time and a failed or
-interrupted one goes on where it stopped. Only the standard library is used: there is nothing else
-yet when it runs.
+Every target of the Makefile starts with it. Nothing is compiled: mmcv comes as `mmcv-lite`. `--cuda-ops` also builds
+mmcv's compiled operators. A second run takes no time until a version or a dependency changes. Only the standard
+library is used, because nothing else is there when it runs.
 """
 
 from __future__ import annotations
@@ -18,317 +17,195 @@ import subprocess
 import sys
 import sysconfig
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from _long_command import duration, last_lines, run_with_progress
-
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("clipvis-core", "clipvis-data", "clipvis-eval", "clipvis-train")
-EXTRAS = {"clipvis-eval": "[burst]", "clipvis-train": "[tensorboard]"}  # what the tests need besides
-BUILD_TOOLS = ("pip", "setuptools", "wheel", "ninja", "psutil", "packaging")
-TORCH = ("torch", "torchvision")
+VENV = ROOT / ".venv"
+CONSTRAINTS = ROOT / "constraints.txt"
+PACKAGES = ("clipvis-core", "clipvis-data", "clipvis-eval[burst]", "clipvis-train[tensorboard]")
+INSTALLERS = ("pip", "setuptools", "wheel")
 TEST_TOOLS = ("pytest", "hypothesis", "ruff")
-OLDEST, NEWEST = (3, 11), (3, 12)  # what the pinned versions are made for
-MODULES = ("torch", "mmcv._ext", "mmdet", "open_clip", "av", "pycocotools.mask", "cv2", "pytest")
+OPERATOR_BUILD_TOOLS = ("ninja", "psutil", "packaging")
+PYTHONS = ((3, 11), (3, 12), (3, 13))  # what the pinned versions are for
+IMPORTS = "import clipvis_core.models, clipvis_data, clipvis_eval, clipvis_train"
+LINES_READ = 100  # from the end of pip's log: earlier ones may tell of trouble that was overcome
+MEMORY_PER_JOB = 2 * 2**30  # bytes that one compiler process of mmcv may take
 
-_MEMORY_PER_JOB = 2 * 2**30  # bytes that one compiler process of mmcv may take
-
-
-class StepError(Exception):
-    """A step could not be done; the message is what the user reads."""
-
-
-class Workspace:
-    """The checkout, its virtual environment, and how commands run in it.
-
-    Args:
-        root: Folder of the checkout.
-    """
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.venv = root / ".venv"
-        self.python = self.venv / "bin" / "python"
-        self.constraints_file = root / "constraints.txt"
-        self.constraints = read_constraints(self.constraints_file)
-        self.stamps = self.venv / ".setup"
-        self.logs = root / "build" / "setup"
-
-    def pinned(self, names: Sequence[str]) -> list[str]:
-        """`name==version` for each name."""
-        try:
-            return [f"{name}=={self.constraints[canonical(name)]}" for name in names]
-        except KeyError as error:
-            raise StepError(f"{self.constraints_file} does not pin {error}; restore the file") from None
-
-    def pip(self, step: str, *arguments: str, environment: dict[str, str] | None = None) -> None:
-        """Installs into the virtual environment, held to the constraints."""
-        command = [str(self.python), "-m", "pip", "install", "--no-input", "--progress-bar", "off"]
-        command += ["--disable-pip-version-check", "-c", str(self.constraints_file), *arguments]
-        self.run(step, command, environment)
-
-    def run(self, step: str, command: Sequence[str], environment: dict[str, str] | None = None) -> None:
-        """Runs a command, its output in the step's log, its progress on one line."""
-        self.logs.mkdir(parents=True, exist_ok=True)
-        log = self.logs / f"{step}.log"
-        with log.open("a", encoding="utf-8", errors="replace") as file:
-            file.write(f"$ {shlex.join(command)}\n")
-            file.flush()
-            code = run_with_progress(step, command, file, {**os.environ, **(environment or {})}, self.root)
-        if code:
-            tail = "\n".join("    " + line for line in last_lines(log, 20))
-            raise StepError(f"{shlex.join(command[:4])} ... ended with code {code}:\n{tail}\nWhole log: {log}")
-
-    def works(self, code: str) -> bool:
-        """Whether a line of Python runs without an error in the virtual environment."""
-        if not self.python.exists():
-            return False
-        command = [str(self.python), "-c", code]
-        result = subprocess.run(command, capture_output=True, cwd=self.root, check=False)
-        return result.returncode == 0
+#: What pip's output says, and what a person can do about it. The first that fits is shown.
+REMEDIES = (
+    (
+        r"Failed to establish a new connection|name resolution|ConnectTimeout|Read timed out|ProxyError|Connection refused",
+        "the package registry cannot be reached: check the network, or the proxy in HTTPS_PROXY",
+    ),
+    (r"CERTIFICATE_VERIFY_FAILED|SSLError", "the registry's certificate is not trusted: set PIP_CERT to your CA file"),
+    (r"No space left on device", "the disk is full: about 8 GB are needed (most of it torch), also in TMPDIR"),
+    (r"Read-only file system|Permission denied", "no permission to write: clone to a folder of your own"),
+    (
+        r"No matching distribution found for (\S+)",
+        "the registry has no {0} for this Python: is it a mirror that lags behind? PIP_INDEX_URL names another",
+    ),
+    (r"conflicting dependencies|ResolutionImpossible", "the versions in constraints.txt exclude each other: restore it"),
+    (r"signal terminated|Killed", "the compiler ran out of memory: set MAX_JOBS=1"),
+)
 
 
-@dataclass(frozen=True)
-class Step:
-    """One named part of the set-up.
-
-    Attributes:
-        name: Short name; also the name of its log.
-        inputs: What it depends on; a change makes it and all later steps run again.
-        action: Does it; raises `StepError` if it cannot.
-    """
-
-    name: str
-    inputs: Callable[[Workspace], Sequence[str]]
-    action: Callable[[Workspace], None]
-
-
-def read_constraints(path: Path) -> dict[str, str]:
-    """Versions by canonical name from the `name==version` lines of a file.
-
-    Raises:
-        StepError: The file is missing or a line is something else.
-    """
-    versions = {}
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise StepError(f"{path} cannot be read ({error.strerror}); restore it") from None
-    for number, line in enumerate(lines, 1):
-        text = line.split("#", 1)[0].strip()
-        if not text:
-            continue
-        name, separator, version = text.partition("==")
-        if not separator or not version:
-            raise StepError(f"{path}, line {number}: {line!r} is not name==version; correct it")
-        versions[canonical(name)] = version.strip()
-    return versions
-
-
-def canonical(name: str) -> str:
-    """A distribution's name as registries compare it (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", name.strip()).lower()
+class SetupError(Exception):
+    """The set-up cannot go on; the message is one line for the user."""
 
 
 def check_python(version: tuple[int, int]) -> None:
-    """Refuses a Python that the pinned versions do not run on, and names one that they do."""
-    if OLDEST <= version <= NEWEST:
+    """Refuses a Python that the pinned versions do not run on, and names one that is there."""
+    if version in PYTHONS:
         return
-    wanted = [f"python{OLDEST[0]}.{minor}" for minor in range(OLDEST[1], NEWEST[1] + 1)]
-    found = next((name for name in wanted if shutil.which(name)), None)
-    remedy = f"run `make PYTHON={found} ...`" if found else "install Python 3.11 and run `make PYTHON=python3.11 ...`"
-    raise StepError(f"Python 3.11 or 3.12 is needed, this is {version[0]}.{version[1]}: {remedy}")
+    names = [f"python{major}.{minor}" for major, minor in PYTHONS]
+    found = next((name for name in names if shutil.which(name)), None)
+    remedy = f"run `make PYTHON={found} ...`" if found else "install Python 3.12, then `make PYTHON=python3.12 ...`"
+    raise SetupError(f"Python 3.11, 3.12 or 3.13 is needed, this is {version[0]}.{version[1]}: {remedy}")
 
 
-def make_venv(workspace: Workspace) -> None:
-    """Creates the virtual environment; one that is whole is kept, a half-made one replaced."""
-    whole = (
-        "import sys, pip; sys.exit(sys.version_info[:2] != "
-        f"{sys.version_info[:2]!r} or sys.prefix != {str(workspace.venv)!r})"
-    )
-    if workspace.works(whole):
+def make_venv() -> None:
+    """Creates `.venv`; one that is whole and of this Python is kept, another is replaced."""
+    wanted = f"import sys, pip; sys.exit((sys.version_info[:2], sys.prefix) != ({sys.version_info[:2]}, {str(VENV)!r}))"
+    if python_runs(wanted):
         return
-    if workspace.venv.exists():
-        print("  .venv is incomplete or of another Python: made anew", flush=True)
-        shutil.rmtree(workspace.venv)
-    try:
-        import ensurepip  # noqa: F401
-    except ImportError:
-        raise StepError(
-            "this Python has no ensurepip; on Debian: "
-            f"apt install python{sys.version_info[0]}.{sys.version_info[1]}-venv"
-        ) from None
-    workspace.run("venv", [sys.executable, "-m", "venv", str(workspace.venv)])
+    if VENV.exists():
+        print(".venv is incomplete or of another Python: it is made anew", flush=True)
+        shutil.rmtree(VENV)
+    result = subprocess.run([sys.executable, "-m", "venv", str(VENV)], capture_output=True, text=True, check=False)
+    if result.returncode:
+        version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+        if "ensurepip" in result.stdout + result.stderr:
+            raise SetupError(f"this Python cannot make environments; on Debian: apt install python{version}-venv")
+        raise SetupError(f".venv cannot be made in {ROOT}: {last_line(result.stderr)}")
 
 
-def install_build_tools(workspace: Workspace) -> None:
-    workspace.pip("build-tools", *workspace.pinned(BUILD_TOOLS))
+def python_runs(code: str) -> bool:
+    """Whether a line of Python ends well in the environment."""
+    python = VENV / "bin" / "python"
+    return python.exists() and not subprocess.run([python, "-c", code], capture_output=True, check=False).returncode
 
 
-def install_torch(workspace: Workspace) -> None:
-    workspace.pip("torch", *workspace.pinned(TORCH))
+def pip_install(*arguments: str, environment: dict[str, str] | None = None) -> None:
+    """Installs into the environment, held to the constraints; pip shows its own progress.
+
+    Raises:
+        SetupError: pip failed; the message names the cause and the remedy.
+    """
+    log = ROOT / "build" / "setup" / "pip.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.unlink(missing_ok=True)
+    command = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
+    command += ["--log", str(log), "-c", str(CONSTRAINTS), *arguments]
+    code = subprocess.run(command, env={**os.environ, **(environment or {})}, cwd=ROOT, check=False).returncode
+    if code:
+        output = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+        raise SetupError(f"{explain(output)} (pip's log: {log})")
 
 
-def build_mmcv(workspace: Workspace) -> None:
-    """Builds mmcv with its operators, unless a build that fits this torch is there already."""
-    pinned = workspace.pinned(["mmcv"])
-    version = workspace.constraints["mmcv"]
-    fits = f"import torch, mmcv._ext, sys; sys.exit(mmcv.__version__ != {version!r})"
-    if workspace.works(fits):
-        return
+def explain(output: str) -> str:
+    """One line for what pip wrote before it failed."""
+    end = "\n".join(output.splitlines()[-LINES_READ:])
+    for pattern, remedy in REMEDIES:
+        if found := re.search(pattern, end):
+            return remedy.format(*found.groups())
+    errors = re.findall(r"ERROR: (.+)", output)
+    return f"pip failed: {errors[-1].strip() if errors else last_line(output)}"
+
+
+def last_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return lines[-1].strip() if lines else "no output"
+
+
+def install_packages() -> None:
+    """The four packages, editable, with what they depend on and what the tests need."""
+    pip_install("-q", *INSTALLERS)
+    packages = [argument for name in PACKAGES for argument in ("-e", f"{ROOT}/packages/{name}")]
+    pip_install("--no-build-isolation", *TEST_TOOLS, *packages)
+    if not python_runs(IMPORTS):
+        command = f"{VENV / 'bin' / 'python'} -c '{IMPORTS}'"
+        raise SetupError(f"everything is installed, but an import fails; see the reason with: {command}")
+
+
+def build_operators() -> None:
+    """Compiles mmcv's operators, for CUDA where nvcc is; its Python files are those of mmcv-lite."""
     check_compiler()
-    environment = build_environment()
-    print(
-        f"  unless pip has them in its cache, mmcv's operators are compiled now, "
-        f"{environment['MAX_JOBS']} files at a time: about 14 minutes of one core",
-        flush=True,
-    )
-    options = ["-v", "--no-build-isolation", *pinned]
-    workspace.pip("mmcv", *options, environment=environment)
-    if not workspace.works(fits):
-        # What pip took from its cache was built without operators, or against another torch.
-        print("  the cached build does not fit this torch: compiling again", flush=True)
-        workspace.pip("mmcv", "--no-cache-dir", "--force-reinstall", "--no-deps", *options, environment=environment)
-    if not workspace.works(fits):
-        raise StepError("mmcv was built, but `import mmcv._ext` fails; see build/setup/mmcv.log")
+    pip_install("-q", *OPERATOR_BUILD_TOOLS)
+    jobs = os.environ.get("MAX_JOBS", str(build_jobs()))
+    print(f"mmcv's operators are compiled, {jobs} files at a time: about 14 minutes of one core", flush=True)
+    environment = {"MMCV_WITH_OPS": "1", "MAX_JOBS": jobs}
+    if not shutil.which("nvcc") and not Path(os.environ.get("CUDA_HOME", "/usr/local/cuda"), "bin", "nvcc").exists():
+        environment["CUDA_VISIBLE_DEVICES"] = ""  # a GPU without nvcc would make the build fail
+    options = ("--no-build-isolation", "--no-deps", "--force-reinstall", "--no-cache-dir")
+    pip_install(*options, "mmcv", environment=environment)
+    if not python_runs("import mmcv._ext"):
+        raise SetupError("mmcv was built, but `import mmcv._ext` fails: remove .venv and try again")
 
 
 def check_compiler() -> None:
     """Says what is missing before the long build starts, not in its middle."""
     compiler = shlex.split(os.environ.get("CXX", "c++"))[0]
     if not shutil.which(compiler):
-        raise StepError(
-            f"no C++ compiler ({compiler} is not on the PATH), and mmcv is compiled from source; "
-            "on Debian: apt install g++"
-        )
+        raise SetupError(f"no C++ compiler: {compiler} is not on the PATH; on Debian: apt install g++")
     header = Path(sysconfig.get_path("include")) / "Python.h"
     if not header.exists():
-        raise StepError(
-            f"the headers of Python are missing ({header}), and mmcv is compiled from source; "
-            f"on Debian: apt install python{sys.version_info[0]}.{sys.version_info[1]}-dev"
-        )
-
-
-def build_environment() -> dict[str, str]:
-    """Environment variables of mmcv's build; those that the user has set stay."""
-    environment = {
-        "MMCV_WITH_OPS": "1",
-        "MAX_JOBS": os.environ.get("MAX_JOBS", str(build_jobs())),
-        "PYTHONUNBUFFERED": "1",
-    }
-    cuda_home = os.environ.get("CUDA_HOME", "/usr/local/cuda")
-    if not shutil.which("nvcc") and not Path(cuda_home, "bin", "nvcc").exists():
-        environment["CUDA_VISIBLE_DEVICES"] = ""  # a GPU without nvcc would make the build fail
-    return environment
+        package = f"python{sys.version_info[0]}.{sys.version_info[1]}-dev"
+        raise SetupError(f"the headers of Python are missing ({header}); on Debian: apt install {package}")
 
 
 def build_jobs() -> int:
     """Compiler processes that cores and memory allow."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError, AttributeError):
-        return cores
-    return max(1, min(cores, memory // _MEMORY_PER_JOB))
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return max(1, min(os.cpu_count() or 1, memory // MEMORY_PER_JOB))
 
 
-def install_packages(workspace: Workspace) -> None:
-    """The four packages, editable, with what they depend on and what the tests need."""
-    arguments = ["--no-build-isolation", *workspace.pinned(TEST_TOOLS)]
-    for name in PACKAGES:
-        arguments += ["-e", f"{workspace.root / 'packages' / name}{EXTRAS.get(name, '')}"]
-    workspace.pip("packages", *arguments)
+def inputs_digest() -> str:
+    """Hash of all that decides what is installed."""
+    manifests = [ROOT / "packages" / re.sub(r"\[.*", "", name) / "pyproject.toml" for name in PACKAGES]
+    texts = [str(ROOT), str(sys.version_info[:2]), *(path.read_text("utf-8") for path in (CONSTRAINTS, *manifests))]
+    return hashlib.sha256("\n".join([*texts, *PACKAGES, *TEST_TOOLS]).encode()).hexdigest()
 
 
-def check_imports(workspace: Workspace) -> None:
-    """Imports everything once: a broken installation shows here, not in the middle of a run."""
-    names = [*MODULES, *(name.replace("-", "_") for name in PACKAGES)]
-    workspace.run("check", [str(workspace.python), "-c", f"import {', '.join(names)}"])
-
-
-def _pins(*names: str) -> Callable[[Workspace], list[str]]:
-    return lambda workspace: workspace.pinned(names)
-
-
-def _everything(workspace: Workspace) -> list[str]:
-    """All constraints and the packages' metadata."""
-    manifests = [workspace.root / "packages" / name / "pyproject.toml" for name in PACKAGES]
-    return [workspace.constraints_file.read_text(), *(path.read_text() for path in manifests)]
-
-
-STEPS = (
-    Step("venv", lambda workspace: [str(workspace.root), str(sys.version_info[:2])], make_venv),
-    Step("build-tools", _pins(*BUILD_TOOLS), install_build_tools),
-    Step("torch", _pins(*TORCH), install_torch),
-    Step("mmcv", _pins("mmcv"), build_mmcv),
-    Step("packages", _everything, install_packages),
-    Step("check", lambda workspace: list(MODULES), check_imports),
-)
-
-
-def keys(workspace: Workspace, steps: Sequence[Step] = STEPS) -> Iterator[tuple[Step, str]]:
-    """Each step with the hash of its inputs and of all before it."""
-    digest = ""
-    for step in steps:
-        text = "\n".join([digest, step.name, *step.inputs(workspace)])
-        digest = hashlib.sha256(text.encode()).hexdigest()
-        yield step, digest
-
-
-def set_up(workspace: Workspace, steps: Sequence[Step] = STEPS) -> list[tuple[str, float]]:
-    """Does the first step that is not done yet, and all after it.
-
-    Returns:
-        Name and seconds of each step that ran.
+def set_up(*, cuda_ops: bool) -> None:
+    """Does what is not done yet.
 
     Raises:
-        StepError: A step failed; the message names it and the way on.
+        SetupError: Why it cannot be done, and the remedy.
     """
-    done: list[tuple[str, float]] = []
-    for number, (step, key) in enumerate(keys(workspace, steps), 1):
-        stamp = workspace.stamps / step.name
-        if not done and stamp.is_file() and stamp.read_text() == key:
-            continue
-        print(f"[{number}/{len(steps)}] {step.name}", flush=True)
-        stamp.unlink(missing_ok=True)
-        (workspace.logs / f"{step.name}.log").unlink(missing_ok=True)
+    check_python(sys.version_info[:2])
+    stamp = VENV / ".setup"
+    digest = inputs_digest()
+    if not stamp.is_file() or stamp.read_text() != digest:
         start = time.monotonic()
-        try:
-            step.action(workspace)
-        except StepError as error:
-            raise StepError(f"set-up failed in step {number} of {len(steps)}, {step.name}: {error}") from None
-        workspace.stamps.mkdir(parents=True, exist_ok=True)
-        stamp.write_text(key)
-        done.append((step.name, time.monotonic() - start))
-    return done
+        print(f"setting up {VENV}: about 3 GB are downloaded the first time, most of it torch", flush=True)
+        make_venv()
+        install_packages()
+        stamp.write_text(digest)
+        print(f"set-up done in {time.monotonic() - start:.0f} s", flush=True)
+    if cuda_ops and not python_runs("import mmcv._ext"):
+        build_operators()
 
 
 def fail(message: str) -> NoReturn:
-    """Prints why, and how to go on, and leaves with exit code 2."""
     print(f"error: {message}", file=sys.stderr)
-    print(
-        "Mend the cause and give the same command again: it goes on with this step.\n"
-        "To begin from nothing, remove the folder .venv.",
-        file=sys.stderr,
-    )
     sys.exit(2)
 
 
-def main() -> None:
-    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cuda-ops", action="store_true", help="also compile mmcv's operators (needs a compiler)")
+    options = parser.parse_args(arguments)
     try:
-        check_python(sys.version_info[:2])
-        done = set_up(Workspace(ROOT))
-    except StepError as error:
+        set_up(cuda_ops=options.cuda_ops)
+    except SetupError as error:
         fail(str(error))
+    except OSError as error:
+        fail(f"{error.filename or ROOT}: {error.strerror}: the set-up needs a folder it can write to")
     except KeyboardInterrupt:
-        print("\ninterrupted; the same command goes on with this step", file=sys.stderr)
+        print("\ninterrupted; the same command goes on", file=sys.stderr)
         sys.exit(130)
-    if done:
-        print("set-up done: " + ", ".join(f"{name} {duration(taken)}" for name, taken in done))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,10 @@ Segmentation", IEEE TCSVT 2024.
 """
 
 from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.mmcv_operators import stand_in_for_operators
 from clipvis_core.foundation.vocabulary import Vocabulary
+
+stand_in_for_operators()  # before anything here imports mmdet
 
 __version__ = "0.1.0"
 __all__ = ["InputError", "Vocabulary"]
