@@ -36,7 +36,7 @@ MEMORY_PER_JOB = 2 * 2**30  # bytes that one compiler process of mmcv may take
 #: What pip's output says, and what a person can do about it. The first that fits is shown.
 REMEDIES = (
     (
-        r"Failed to establish a new connection|name resolution|ConnectTimeout|Read timed out|ProxyError|Connection refused",
+        r"Failed to establish a new connection|Connection refused|name resolution|ConnectTimeout|timed out|ProxyError",
         "the package registry cannot be reached: check the network, or the proxy in HTTPS_PROXY",
     ),
     (r"CERTIFICATE_VERIFY_FAILED|SSLError", "the registry's certificate is not trusted: set PIP_CERT to your CA file"),
@@ -46,7 +46,7 @@ REMEDIES = (
         r"No matching distribution found for (\S+)",
         "the registry has no {0} for this Python: is it a mirror that lags behind? PIP_INDEX_URL names another",
     ),
-    (r"conflicting dependencies|ResolutionImpossible", "the versions in constraints.txt exclude each other: restore it"),
+    (r"ResolutionImpossible", "the versions in constraints.txt and in the packages exclude each other: restore them"),
     (r"signal terminated|Killed", "the compiler ran out of memory: set MAX_JOBS=1"),
 )
 

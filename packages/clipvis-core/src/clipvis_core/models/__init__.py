@@ -1,5 +1,11 @@
 """The network as mmdet components; importing this registers them."""
 
+# ruff: noqa: E402 - the check comes before anything imports mmdet
+
+from clipvis_core.foundation.mmcv_operators import check_mmcv_version
+
+check_mmcv_version()
+
 from clipvis_core.models.arithmetic import Arithmetic
 from clipvis_core.models.clip_backbone import FrozenCLIP
 from clipvis_core.models.conse_encoder import ConSEEncoder
