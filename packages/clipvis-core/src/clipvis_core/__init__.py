@@ -19,5 +19,5 @@ from clipvis_core.foundation.vocabulary import Vocabulary
 
 stand_in_for_operators()  # before anything here imports mmdet
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["InputError", "Vocabulary"]

@@ -11,7 +11,7 @@ from .registration import register_with_mmdet
 from .rle import RleError, validate_rle, validate_rles
 from .vocabularies import Category, DatasetVocabulary, available_vocabularies, load_vocabulary
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Category",

@@ -6,6 +6,6 @@ need neither mmdet nor torch, and do not import them.
 
 from clipvis_data.registration import register_with_mmdet
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 register_with_mmdet({"METRICS": ["clipvis_eval.metrics"], "LOOPS": ["clipvis_eval.running"]})

@@ -26,7 +26,7 @@ from clipvis_train.visualization_hook import PredictionVisualizationHook
 # mmengine's own checkpoints hold its logging history, which torch >= 2.6 refuses unless it is named here.
 torch.serialization.add_safe_globals(HARMLESS_TYPES)
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "BFloat16OptimWrapper",
     "CLIPVISOptimWrapperConstructor",

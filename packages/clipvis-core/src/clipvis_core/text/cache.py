@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from clipvis_core.foundation.whole_file import whole_file
-
-
-def cache_directory() -> Path:
-    """`$CLIPVIS_CACHE`, or `clipvis` in the user's cache folder (`$XDG_CACHE_HOME`, `~/.cache`)."""
-    if configured := os.environ.get("CLIPVIS_CACHE"):
-        return Path(configured)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "clipvis"
 
 
 class RowCache:

@@ -12,9 +12,10 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
+from clipvis_core.foundation.cache_folder import cache_folder
 from clipvis_core.foundation.vocabulary import Vocabulary
 from clipvis_core.models.encoder import TextEncoder
-from clipvis_core.text.cache import RowCache, cache_directory
+from clipvis_core.text.cache import RowCache
 
 WORDS_PER_BATCH = 32
 WORDS_BETWEEN_SAVES = 256
@@ -65,12 +66,12 @@ class TextClassifier:
     Args:
         encoder: The text side of the model's encoder. It may change by loading a checkpoint until the first `embed`,
             and `forget` must be called when it changes later.
-        cache_dir: Folder of the disk cache; the default is `cache_directory()`, `False` keeps nothing on disk.
+        cache_dir: Folder of the disk cache; the default is `cache_folder()`, `False` keeps nothing on disk.
     """
 
     def __init__(self, encoder: TextEncoder, cache_dir: str | Path | Literal[False] | None = None) -> None:
         self.encoder = encoder
-        self.cache_dir = cache_directory() if cache_dir is None else cache_dir
+        self.cache_dir = cache_folder() if cache_dir is None else cache_dir
         self._rows: dict[str, Tensor] = {}
         self._disk: RowCache | None = None
 
