@@ -7,9 +7,9 @@ import importlib.util
 import re
 import subprocess
 import sys
+import tomllib
 
 import pytest
-import tomllib
 
 ARROWS = {"core": set(), "data": {"core"}, "eval": {"core", "data"}, "train": {"core", "data", "eval"}}
 DISTRIBUTIONS = {"cv2": "opencv-python", "lap": "lapx", "open_clip": "open_clip_torch", "PIL": "pillow"}
