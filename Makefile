@@ -9,8 +9,8 @@ BIN := .venv/bin
 # `make demo VIDEO=my.mp4 CLASSES="cat; sofa"`: your own video (or folder of frames, or image), your own words.
 VIDEO := assets/street.mp4
 CLASSES := car; person; dog; bicycle; traffic light
-# `make demo-emoji EMOJI="robot; owl; owl" WORDS="robot; owl; key"`: what moves over the street (tools/emoji_names.txt has
-# the names), and what is looked for.
+# `make demo-emoji EMOJI="robot; owl; owl" WORDS="robot; owl; key"`: what moves over the street (names:
+# projects/emojivis/tools/emoji_names.txt), and what is looked for.
 EMOJI := taxi; fox; penguin; rocket; donut
 WORDS := taxi; fox; penguin; rocket; donut; owl; guitar; umbrella; tractor; ghost
 
@@ -26,7 +26,7 @@ demo: setup ## segment, track and name what is in a video (VIDEO=, CLASSES=): ou
 
 demo-emoji: setup ## the same with emoji that move over a street (EMOJI=, WORDS=): outputs/emoji/overlay.mp4
 	mkdir -p outputs/emoji
-	$(BIN)/python tools/make_emoji_clip.py assets/street.mp4 outputs/emoji/clip.mp4 --emoji "$(EMOJI)"
+	$(BIN)/python projects/emojivis/tools/make_emoji_clip.py assets/street.mp4 outputs/emoji/clip.mp4 --emoji "$(EMOJI)"
 	$(BIN)/python tools/infer.py outputs/emoji/clip.mp4 --checkpoint weights/clipvis_nano.safetensors \
 		--classes "$(WORDS)" --score-thr 0.5 --out-dir outputs/emoji
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
+
+# For `projects.NAME...`, which the configs of projects/ name in custom_imports.
+sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 
 def run(main: Callable[[], int | None], *user_errors: type[Exception]) -> NoReturn:

@@ -1,5 +1,4 @@
-"""Prepares and checks data: `python tools/prepare_data.py {lvis-norare,burst-to-ytvis,emojivis,check}
-...`."""
+"""Prepares and checks data: `python tools/prepare_data.py {lvis-norare,burst-to-ytvis,check} ...`."""
 
 from __future__ import annotations
 
@@ -7,14 +6,12 @@ import argparse
 
 import _command
 from clipvis_core.foundation.errors import InputError
-from clipvis_data.emojivis import SPLITS, EmojiWorld, SceneOptions
 from clipvis_data.preparation import (
     FileReport,
     burst_to_ytvis,
     check_annotation_file,
     check_root,
     drop_rare_annotations,
-    write_emojivis,
 )
 
 
@@ -44,17 +41,6 @@ def parse_arguments() -> argparse.Namespace:
     )
     burst.set_defaults(run=run_burst)
 
-    text = "paint clips of EmojiVIS: frames and a json in the YouTube-VIS form"
-    emoji = commands.add_parser("emojivis", help=text, description=text)
-    emoji.add_argument("out", help="folder of the dataset; gets SPLIT.json and SPLIT/JPEGImages")
-    emoji.add_argument("--split", choices=tuple(SPLITS), default="val")
-    emoji.add_argument("--videos", type=int, default=100, help="number of clips (default: 100)")
-    emoji.add_argument("--length", type=int, default=12, help="frames of a clip (default: 12)")
-    emoji.add_argument("--seed", type=int, default=0, help="another seed is another dataset")
-    emoji.add_argument("--backgrounds", help="folder of photos, for half of the backgrounds")
-    emoji.add_argument("--processes", type=int, help="processes that paint (default: cores)")
-    emoji.set_defaults(run=run_emojivis)
-
     text = "check annotation files and the images they name; exit code 1 if something is wrong"
     check = commands.add_parser("check", help=text, description=text)
     check.add_argument("root", help="folder of a dataset, or of several; or one annotation json")
@@ -74,16 +60,6 @@ def run_burst(args: argparse.Namespace) -> None:
     options = {"first_id": 1, "with_areas": True} if args.repaired else {}
     counts = burst_to_ytvis(args.source, args.out, **options)
     print(f"{args.out}: " + ", ".join(f"{count} {kind}" for kind, count in counts.items()))
-
-
-def run_emojivis(args: argparse.Namespace) -> None:
-    if args.length < 1:
-        raise InputError(f"--length {args.length} is no number of frames")
-    options = SceneOptions(length=args.length)
-    world = EmojiWorld(args.split, seed=args.seed, options=options, backgrounds=args.backgrounds)
-    counts = write_emojivis(args.out, world, args.split, args.videos, processes=args.processes)
-    written = ", ".join(f"{count} {kind}" for kind, count in counts.items())
-    print(f"{args.out}/{args.split}.json: {written}")
 
 
 def run_check(args: argparse.Namespace) -> int:

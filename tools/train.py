@@ -47,7 +47,7 @@ def parse_args() -> argparse.Namespace:
 
 def configure(args: argparse.Namespace) -> Config:
     """The config with the command line's choices put into it."""
-    config = read_config(args.config, models=("CLIPVIS", "ContrastiveCLIP"))
+    config = read_config(args.config, models="")  # projects train other models, too
     if args.cfg_options:
         config.merge_from_dict(args.cfg_options)
     if "train_cfg" not in config:

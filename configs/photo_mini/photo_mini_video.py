@@ -1,33 +1,14 @@
-# photo-mini as the video model: the image model's weights, and time. The test asks for the best of 20 tracks of each
-# annotated object in $CLIPVIS_QUICK_CLIPS (YouTube-VIS form), where most objects are not annotated.
+# weights/photo_mini.safetensors for videos: the network, without data. projects/photo_mini trains and tests it.
 _base_ = [
     "../_base_/backbones/photo_mini.py",
     "../_base_/heads/photo_mini.py",
     "../_base_/models/clipvis_video.py",
-    "../_base_/datasets/video_data.py",
-    "../_base_/default_runtime.py",
 ]
+
 model = dict(
     backbone=_base_.encoder,
     head=dict(in_channels=_base_.channels, **_base_.photo_mini_head),
     data_preprocessor=_base_.pixels,
 )
-
-train_dataloader = None
-test_pipeline = _base_.test_pipeline
-test_pipeline[0].transforms[1].update(short_sides=256, max_size=512)
-val_dataloader = dict(
-    num_workers=1,
-    dataset=dict(
-        data_root="{{$CLIPVIS_QUICK_CLIPS:datasets/quick_clips}}",
-        ann_file="instances.json",
-        data_prefix=dict(img_path="JPEGImages"),
-        pipeline=test_pipeline,
-    ),
-)
-test_dataloader = val_dataloader
-val_evaluator = dict(type="BestTrackMetric", num_tracks=20)
-test_evaluator = val_evaluator
-test_cfg = dict(type="TestLoop")
 
 inference = dict(short_side=256, max_long_side=512)

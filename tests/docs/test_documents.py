@@ -12,7 +12,8 @@ IGNORED = {".venv", ".git", "build", "outputs", "work_dirs", "datasets", "node_m
 DOCUMENTS = sorted(path for path in ROOT.rglob("*.md") if not IGNORED & set(path.relative_to(ROOT).parts))
 
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
-FILE = re.compile(r"(?<![\w/.-])((?:tools|configs|packages|tests|docs|assets)/[\w./-]*\w\.(?:py|sh|md|txt|mp4))")
+FOLDERS = "tools|configs|packages|projects|tests|docs|assets"
+FILE = re.compile(rf"(?<![\w/.-])((?:{FOLDERS})/[\w./-]*\w\.(?:py|sh|md|txt|mp4))")
 TARGET = re.compile(r"`make ([a-z]+)|^\s*make ([a-z]+)", re.MULTILINE)
 
 

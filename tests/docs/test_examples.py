@@ -9,14 +9,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = [*sorted(ROOT.glob("packages/*/src")), ROOT / "tools"]
+#: Folders on the path, and where under them the modules are.
+SOURCES = [*((src, "**/*.py") for src in sorted(ROOT.glob("packages/*/src"))), (ROOT / "tools", "**/*.py")]
+SOURCES += [(ROOT, "projects/*/*/*.py")]
 
 
 def modules_with_examples() -> list[str]:
     """Dotted names of the modules whose text holds a doctest that is run."""
     names = []
-    for source in SOURCES:
-        for path in sorted(source.rglob("*.py")):
+    for source, pattern in SOURCES:
+        for path in sorted(source.glob(pattern)):
             lines = path.read_text(encoding="utf-8").splitlines()
             if any(">>> " in line and "+SKIP" not in line for line in lines):
                 parts = path.relative_to(source).with_suffix("").parts

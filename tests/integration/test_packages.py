@@ -60,6 +60,12 @@ def test_dependencies_are_what_is_imported(repo_root, name):
     }
 
 
+def test_nothing_imports_a_project(repo_root):
+    sources = [path for folder in ("packages", "tools", "configs") for path in (repo_root / folder).rglob("*.py")]
+    pattern = re.compile(r"^\s*(from|import) projects\b|[\"']projects\.", re.MULTILINE)
+    assert not [str(path) for path in sources if pattern.search(path.read_text(encoding="utf-8"))]
+
+
 @packages
 def test_imports_and_registers_without_the_others(repo_root, name, tmp_path):
     """In a process that finds no other package of ours, nor the repository."""

@@ -18,9 +18,9 @@ ROOT = Path(__file__).resolve().parents[2]
 BACKBONES = {"r50": "RN50", "convnext-b": "convnext_base_w_320"}
 #: Runs that are trained: the data's class, the decoder's layers.
 TRAINED = {
-    "image/clipvis_{}_lvis.py": ("LVISInstanceDataset", 6),
-    "image/clipvis_{}_coco.py": ("CocoInstanceDataset", 9),
-    "video/clipvis_{}_ytvis2019.py": ("VideoInstanceDataset", 9),
+    "configs/image/clipvis_{}_lvis.py": ("LVISInstanceDataset", 6),
+    "configs/image/clipvis_{}_coco.py": ("CocoInstanceDataset", 9),
+    "configs/video/clipvis_{}_ytvis2019.py": ("VideoInstanceDataset", 9),
 }
 #: Benchmark -> evaluator; each of the two video models has a config for it.
 TESTED = {
@@ -33,16 +33,20 @@ TESTED = {
 }
 #: What two of them are called for short: the weights' first use.
 SHORT = {"lvis_lvvis": "lvis", "ytvis2019_ytvis2019": "ytvis2019"}
-ALL = sorted(str(p.relative_to(ROOT / "configs")) for p in ROOT.glob("configs/[!_]*/*.py"))
+PLACES = ("configs/[!_]*/*.py", "projects/*/configs/*.py")
+FOUND = sorted(str(path.relative_to(ROOT)) for place in PLACES for path in ROOT.glob(place))
+#: Networks of the weights in weights/, without data; `projects/` has the data, training and tests.
+SHIPPED = [name for name in FOUND if name.startswith(("configs/emojivis/", "configs/photo_mini/"))]
+ALL = [name for name in FOUND if name not in SHIPPED]
 
 
 def load(name: str) -> Config:
-    return Config.fromfile(ROOT / "configs" / name)
+    return Config.fromfile(ROOT / name)
 
 
 def evaluation_config(backbone: str, weights: str, benchmark: str) -> str:
     end = f"{weights}_{benchmark}"
-    return f"video/clipvis_{backbone}_{SHORT.get(end, end)}.py"
+    return f"configs/video/clipvis_{backbone}_{SHORT.get(end, end)}.py"
 
 
 @cache
@@ -77,6 +81,14 @@ def test_a_config_builds(name):
         schedules = config.param_scheduler
         for schedule in schedules if isinstance(schedules, list) else [schedules]:
             PARAM_SCHEDULERS.build(schedule | {"optimizer": wrapper})
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_config_of_shipped_weights_is_a_network_alone(name):
+    config = load(name)
+    assert model_of(Config({"model": config.model}).pretty_text).head.num_layers == 3
+    assert config.inference.short_side < config.inference.max_long_side
+    assert not any("dataloader" in key or "hooks" in key or "imports" in key for key in config)
 
 
 @pytest.mark.parametrize("backbone", BACKBONES)

@@ -1,4 +1,4 @@
-# The small CLIP that configs/emojivis/clip_nano.py and clip_nano_uncrowded.py train (docs/emojivis.md).
+# The small CLIP that clip_nano.py and clip_nano_uncrowded.py of projects/emojivis train.
 clip_backbone = dict(
     type="FrozenCLIP",
     model_name="clip-nano",

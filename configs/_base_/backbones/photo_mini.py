@@ -1,4 +1,4 @@
-# EfficientNet-Lite0 with ImageNet's 1,000 classes and COCO's 80, and a table of word vectors (docs/photo_mini.md).
+# EfficientNet-Lite0 with ImageNet's 1,000 classes and COCO's 80, and a table of word vectors (projects/photo_mini).
 encoder = dict(
     type="ConSEEncoder",
     num_labels=1080,

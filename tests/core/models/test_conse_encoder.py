@@ -111,7 +111,7 @@ def test_pretrained_weights_are_loaded(encoder: ConSEEncoder, tmp_path: Path) ->
 
 def test_missing_pretrained_file_is_named(tmp_path: Path) -> None:
     encoder = ConSEEncoder(num_labels=30, embed_dim=8, pretrained=str(tmp_path / "no.safetensors"))
-    with pytest.raises(InputError, match=r"no\.safetensors not found: make them with tools/build"):
+    with pytest.raises(InputError, match=r"no\.safetensors not found: make them with projects/photo_mini/tools/build"):
         encoder.init_weights()
 
 

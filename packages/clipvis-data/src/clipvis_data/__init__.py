@@ -38,7 +38,7 @@ _NEED_MMDET = {
 
 register_with_mmdet(
     {
-        "DATASETS": [f"{__name__}.image_datasets", f"{__name__}.video_datasets", f"{__name__}.emojivis.datasets"],
+        "DATASETS": [f"{__name__}.image_datasets", f"{__name__}.video_datasets"],
         "DATA_SAMPLERS": [f"{__name__}.samplers"],
         "TRANSFORMS": [f"{__name__}.transforms"],
     }

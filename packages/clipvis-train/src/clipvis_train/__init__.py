@@ -1,4 +1,4 @@
-"""Training pieces of CLIP-VIS for the mmengine runner: optimizer constructor, hooks, contrastive training.
+"""Training pieces of CLIP-VIS for the mmengine runner: optimizer constructor, hooks.
 
 Importing this package registers them.
 """
@@ -8,9 +8,6 @@ import torch
 from clipvis_core.checkpoints.files import HARMLESS_TYPES
 from clipvis_train.checkpoint_hook import SafeCheckpointHook
 from clipvis_train.clip_hooks import InitialWeightsHook, VocabularyHook
-from clipvis_train.contrastive import ContrastiveCLIP
-from clipvis_train.contrastive_export import ExportCLIPHook
-from clipvis_train.contrastive_metric import ZeroShotAccuracy
 from clipvis_train.errors import TrainingError
 from clipvis_train.finite_loss_hook import FiniteLossHook
 from clipvis_train.launching import process_group
@@ -30,8 +27,6 @@ __version__ = "0.2.0"
 __all__ = [
     "BFloat16OptimWrapper",
     "CLIPVISOptimWrapperConstructor",
-    "ContrastiveCLIP",
-    "ExportCLIPHook",
     "FiniteLossHook",
     "InitialWeightsHook",
     "IterationSeedHook",
@@ -42,7 +37,6 @@ __all__ = [
     "StopHook",
     "TrainingError",
     "VocabularyHook",
-    "ZeroShotAccuracy",
     "add_tensorboard",
     "check_tensorboard",
     "parameter_groups",

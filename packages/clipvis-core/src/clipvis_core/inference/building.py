@@ -16,12 +16,12 @@ from clipvis_core.models.base import CLIPVISModel
 RANDOM_SEED = 0
 
 
-def read_config(config: str | Path | Config, *, models: str | tuple[str, ...] = "CLIPVIS") -> Config:
+def read_config(config: str | Path | Config, *, models: str = "CLIPVIS") -> Config:
     """A config file, read.
 
     Args:
         config: Path of a config, or a loaded one.
-        models: What the name of its model's class may begin with.
+        models: What the name of its model's class begins with; "" for any.
 
     Raises:
         InputError: There is no such file, it cannot be parsed, or it describes no such model.
@@ -34,7 +34,8 @@ def read_config(config: str | Path | Config, *, models: str | tuple[str, ...] = 
             config = Config.fromfile(path)
         except Exception as error:  # a config is a program: whatever it raises is a fault in that file
             raise InputError(f"config {path} cannot be read: {error}") from None
-    if not str(config.get("model", {}).get("type", "")).startswith(models):
+    kind = str(config.get("model", {}).get("type", ""))
+    if not kind or not kind.startswith(models):
         raise InputError("the config has no `model` of type CLIPVISVideo or CLIPVISImage")
     return config
 

@@ -23,6 +23,8 @@ from clipvis_core.models.encoder import EncoderFeatures, average_pool_masks
 from clipvis_core.models.frozen_trunks import TrunkCopy
 from clipvis_core.models.static_text import StaticTextEncoder
 
+BUILDER = "projects/photo_mini/tools/build_photo_mini.py"
+
 
 @MODELS.register_module()
 class ConSEEncoder(BaseModule):
@@ -32,8 +34,8 @@ class ConSEEncoder(BaseModule):
         num_labels: L, what the classifier tells apart.
         embed_dim: D, the length of text vectors.
         likeliest: How many of a region's labels its vector is made of.
-        pretrained: A safetensors file that `init_weights` loads (`tools/build_photo_mini.py` makes it); building
-            the module needs none, because a CLIP-VIS checkpoint holds these weights too.
+        pretrained: A safetensors file that `init_weights` loads (projects/photo_mini makes it); building the module
+            needs none, because a CLIP-VIS checkpoint holds these weights too.
     """
 
     family = "photo-mini"
@@ -72,7 +74,7 @@ class ConSEEncoder(BaseModule):
             super().init_weights()
             return
         if not Path(self.pretrained).is_file():
-            raise InputError(f"encoder weights {self.pretrained} not found: make them with tools/build_photo_mini.py")
+            raise InputError(f"encoder weights {self.pretrained} not found: make them with {BUILDER}")
         print_log(f"loading encoder weights {self.pretrained}", logger="current")
         state = read_checkpoint(self.pretrained)["state_dict"]
         try:
@@ -80,8 +82,7 @@ class ConSEEncoder(BaseModule):
         except RuntimeError as error:
             first = str(error).splitlines()[-1].strip()
             raise InputError(
-                f"{self.pretrained} holds no weights of this encoder ({first}): make them with "
-                "tools/build_photo_mini.py"
+                f"{self.pretrained} holds no weights of this encoder ({first}): make them with {BUILDER}"
             ) from None
 
     def train(self, mode: bool = True) -> ConSEEncoder:

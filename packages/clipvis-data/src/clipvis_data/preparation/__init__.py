@@ -2,7 +2,6 @@
 
 from .burst import burst_to_ytvis
 from .checking import FileReport, check_annotation_file, check_root
-from .emojivis import write_emojivis
 from .lvis_norare import drop_rare_annotations
 
 __all__ = [
@@ -11,5 +10,4 @@ __all__ = [
     "check_annotation_file",
     "check_root",
     "drop_rare_annotations",
-    "write_emojivis",
 ]

@@ -1,4 +1,0 @@
-# CLIP-VIS nano on emoji of a style it has not seen: `tools/prepare_data.py emojivis datasets/emojivis --split test`.
-_base_ = "./clipvis_nano_video.py"
-
-test_dataloader = dict(dataset=dict(ann_file="test.json", data_prefix=dict(img_path="test/JPEGImages")))

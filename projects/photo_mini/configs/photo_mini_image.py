@@ -1,0 +1,20 @@
+# photo-mini's mask decoder, trained on a few photos in about an hour of one core (README.md).
+_base_ = [
+    "../../../configs/photo_mini/photo_mini_image.py",
+    "_base_/photos.py",
+    "../../../configs/_base_/schedules/quick.py",
+    "../../../configs/_base_/default_runtime.py",
+]
+model = dict(criterion=dict(num_points=1024))
+
+custom_hooks = _base_.custom_hooks
+custom_hooks[1].class_agnostic = True
+
+train_cfg = dict(max_iters=5200, val_interval=1300)
+optim_wrapper = dict(optimizer=dict(lr=7e-4))
+param_scheduler = [
+    dict(type="LinearLR", by_epoch=False, begin=0, end=200, start_factor=0.01),
+    dict(type="CosineAnnealingLR", by_epoch=False, begin=200, end=5200, eta_min_ratio=0.01),
+]
+randomness = dict(seed=0)
+default_hooks = dict(checkpoint=dict(interval=500, max_keep_ckpts=2))

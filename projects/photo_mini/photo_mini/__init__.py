@@ -1,0 +1,1 @@
+"""Parts of `build_photo_mini.py`."""

@@ -1,1 +1,0 @@
-"""Parts of `tools/build_photo_mini.py`."""
