@@ -10,8 +10,8 @@ import argparse
 
 import _command
 from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.whole_file import write_json
 from clipvis_eval.report import print_comparison, print_table, read_metrics
-from clipvis_eval.whole_file import write_json
 
 VIDEO_BENCHMARKS = ("lvvis", "ytvis2019", "ytvis2021", "ovis", "burst")
 IMAGE_BENCHMARKS = ("lvis", "coco")

@@ -12,8 +12,8 @@ from rich.table import Table
 
 import _command
 from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.whole_file import write_json
 from clipvis_eval.burst_metrics import evaluate_burst
-from clipvis_eval.whole_file import write_json
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ from clipvis_core.models import Arithmetic, CLIPVISImage, CLIPVISVideo
 from clipvis_eval.metrics import TrackMetric
 from clipvis_eval.running.result_store import file_digest, text_digest
 from clipvis_eval.running.test_loop import ResumableTestLoop
-from clipvis_train import process_group
+from clipvis_train.launching import process_group
 
 
 def main() -> None:

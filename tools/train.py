@@ -13,7 +13,9 @@ from mmengine.runner import Runner
 import _command
 from clipvis_core import InputError
 from clipvis_core.inference.building import read_config
-from clipvis_train import add_tensorboard, check_tensorboard, process_group, use_mixed_precision
+from clipvis_train.launching import process_group
+from clipvis_train.mixed_precision import use_mixed_precision
+from clipvis_train.tensorboard import add_tensorboard, check_tensorboard
 
 
 def parse_args() -> argparse.Namespace:

@@ -1,7 +1,14 @@
 default_scope = "mmdet"
 
+# Importing these registers what configs name. To infer, clipvis_core alone is enough.
 custom_imports = dict(
-    imports=["clipvis_core.models", "clipvis_data", "clipvis_eval", "clipvis_train"],
+    imports=[
+        "clipvis_core.models",
+        "clipvis_data.datasets",
+        "clipvis_eval.metrics",
+        "clipvis_eval.running",
+        "clipvis_train.hooks",
+    ],
     allow_failed_imports=False,
 )
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from mmengine.registry import DefaultScope
 
+import clipvis_data.datasets  # noqa: F401 - registers
+
 sys.path.insert(0, str(Path(__file__).parent))
 
 

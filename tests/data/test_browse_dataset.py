@@ -10,8 +10,8 @@ import pytest
 from builders import video_json, write_videos
 from PIL import Image
 
+from clipvis_data.datasets import VideoInstanceDataset
 from clipvis_data.drawing import colour, draw_sample
-from clipvis_data.video_datasets import VideoInstanceDataset
 
 CLIP = [
     {"type": "ClipFrameSample", "num_frames": 2},

@@ -82,15 +82,15 @@ PLANTED = {
     plant_truncated_frame: r"video2/00001.jpg: cannot be read",
     plant_corrupt_rle: r"annotations\[1\] \(id 3\): segmentations\[2\] has counts that stop",
     plant_rle_of_another_video: r"segmentations\[2\] is 48 x 32 .* must be 32 x 48",
-    plant_unknown_video: r"'video_id' is 44, but there is no such record",
-    plant_unknown_category: r"there is no category 44",
+    plant_unknown_video: r"'video_id' is 44, but there is no such video",
+    plant_unknown_category: r"'category_id' is 44, but there is no such category",
     plant_duplicate_track: r"annotations\[1\] \(id 2\): the id is already taken",
     plant_duplicate_video: r"videos\[1\] \(id 1\): the id is already taken",
     plant_wrong_length: r"'length' is 9, but there are 4 file_names",
     plant_short_segmentations: r"'segmentations' must be a list of 4 entries",
     plant_escaping_name: r"does not stay inside the data root",
     plant_absurd_size: r"size -3 x 48 is not one of an image",
-    plant_flat_polygon: r"segmentations\[2\]: has no polygon of three or more points",
+    plant_flat_polygon: r"segmentations\[2\] has a polygon of under 3 points",
 }
 
 
@@ -204,7 +204,7 @@ def test_command_line(tmp_path, repo_root):
     write_json(tmp_path / "instances.json", data)
     failed = run(str(tmp_path / "instances.json"), "--processes", "1")
     assert failed.returncode == 1
-    assert "there is no category 44" in failed.stdout
+    assert "'category_id' is 44, but there is no such category" in failed.stdout
     mistake = run(str(tmp_path / "nowhere"))
     assert mistake.returncode == 2
     assert mistake.stderr.startswith("error: ")

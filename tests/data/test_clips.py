@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from mmcv.transforms import Compose, TransformBroadcaster
 
+from clipvis_core.foundation.images import resized_size
 from clipvis_data.transforms import ClipFrameSample, ClipInstanceTable, FlipFrame, PackClip, RasteriseRows, ResizeFrame
-from clipvis_data.transforms.clips import shortest_side_size
 
 CASES = ["c0_0", *(f"c{i}_{j}" for i in range(1, 6) for j in range(3))]
 
@@ -170,5 +170,5 @@ def test_a_clip_without_frames_is_refused(arguments):
 )
 def test_resize_rule(size, expected):
     height, width = size
-    result = shortest_side_size(height, width, 800, 1333)
+    result = resized_size(height, width, 800, 1333)
     assert result == expected if size != (480, 854) else max(result) == 1333

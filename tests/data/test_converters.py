@@ -9,7 +9,7 @@ from builders import encode_box, image_json, save_picture, write_json
 from mmdet.registry import DATASETS
 
 from clipvis_core.foundation.errors import InputError
-from clipvis_data import VideoInstanceDataset
+from clipvis_data.datasets import VideoInstanceDataset
 from clipvis_data.preparation import burst_to_ytvis, drop_rare_annotations
 
 

@@ -8,7 +8,7 @@ from mmdet.registry import DATASETS, METRICS
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-import clipvis_eval  # noqa: F401
+import clipvis_eval.metrics  # noqa: F401
 
 VIDEO_SETS = {
     "ytvis2019": [("train.json", "train/JPEGImages"), ("valid.json", "valid/JPEGImages")],

@@ -114,7 +114,7 @@ def test_lvis_refuses_useless_polygons_and_leaves_crowds_out(tmp_path, data):
     assert len(build(tmp_path, "LVISInstanceDataset").get_data_info(3)["instances"]) == 3
     data["annotations"][0]["segmentation"] = [[1.0, 2.0, 3.0, 4.0]]
     write_json(tmp_path / "instances.json", data)
-    with pytest.raises(InputError, match=r"\(id 100\): 'segmentation' has a polygon of under 3"):
+    with pytest.raises(InputError, match=r"\(id 100\): field 'segmentation' has a polygon of under 3"):
         build(tmp_path, "LVISInstanceDataset")
 
 
@@ -184,7 +184,7 @@ FAULTS = {
     "duplicate image": (["images", 1, "id"], 10, r"images\[1\] \(id 10\): the id is already taken"),
     "duplicate annotation": (["annotations", 1, "id"], 100, r"already taken by annotations\[0\]"),
     "unknown image": (["annotations", 0, "image_id"], 5, r"'image_id' is 5, but there is no such"),
-    "unknown category": (["annotations", 0, "category_id"], 8, r"there is no category 8"),
+    "unknown category": (["annotations", 0, "category_id"], 8, r"'category_id' is 8, but there is no such category"),
     "ignored": (["annotations", 0, "ignore"], 1, r"field 'ignore' is set"),
     "box": (["annotations", 0, "bbox"], [1, 2, 3], r"'bbox' must be \[x, y, width, height\]"),
     "no masks": (["annotations", 0, "segmentation"], None, r"'segmentation' is missing"),

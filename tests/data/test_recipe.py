@@ -11,7 +11,7 @@ from mmdet.registry import METRICS
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from clipvis_data.annotation_files import read_annotation_file
+from clipvis_core.foundation.records import read_annotation_file
 from clipvis_eval.track_ap import evaluate_files
 
 

@@ -13,7 +13,7 @@ from mmdet.registry import DATASETS
 from pycocotools import mask as mask_api
 
 from clipvis_core.foundation.errors import InputError
-from clipvis_data import VideoInstanceDataset
+from clipvis_data.datasets import VideoInstanceDataset
 
 TRAIN = [
     {"type": "ClipFrameSample", "num_frames": 2},
@@ -249,7 +249,7 @@ FAULTS = {
     "drive": (["videos", 0, "file_names", 0], "C:/x.jpg", "stay inside the data root"),
     "empty name": (["videos", 0, "file_names", 0], "", "stay inside the data root"),
     "unknown video": (["annotations", 0, "video_id"], 77, "'video_id' is 77, but there is no such"),
-    "unknown category": (["annotations", 0, "category_id"], 9, "there is no category 9"),
+    "unknown category": (["annotations", 0, "category_id"], 9, "'category_id' is 9, but there is no such category"),
     "no masks": (["annotations", 0, "segmentations"], KeyError, "'segmentations' is missing"),
     "short masks": (["annotations", 0, "segmentations"], [None], "must be a list of 4 entries"),
     "short boxes": (["annotations", 0, "bboxes"], [None], "'bboxes' must be a list of 4 entries"),

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.vocabulary import Vocabulary
 from clipvis_data.vocabularies import available_vocabularies, load_vocabulary
 
 COUNTS = {
@@ -90,11 +91,12 @@ def test_an_unknown_group_names_the_known_ones():
 
 def test_word_list(tmp_path):
     path = tmp_path / "mine.txt"
-    path.write_text("# pets\ndog, puppy ,\n\ncat\nk\u00e4fer  # beetle\n")
+    path.write_text("# pets\ndog, puppy ,\n\n  # more\ncat\nk\u00e4fer  #2\n", encoding="utf-8-sig")
     vocabulary = load_vocabulary(path)
-    assert vocabulary.names == ("dog", "cat", "k\u00e4fer")
+    assert vocabulary.names == ("dog", "cat", "k\u00e4fer #2")
     assert vocabulary.ids == (1, 2, 3)
-    assert vocabulary.prompts() == (("dog", "puppy"), ("cat",), ("k\u00e4fer",))
+    assert vocabulary.prompts() == (("dog", "puppy"), ("cat",), ("k\u00e4fer #2",))
+    assert Vocabulary.from_file(path).categories == vocabulary.prompts()  # --classes-file reads what --vocabulary does
 
 
 def test_json_of_the_same_form_and_annotation_files(tmp_path):
@@ -139,5 +141,5 @@ def test_neither_name_nor_file():
 def test_binary_file(tmp_path):
     path = tmp_path / "words.txt"
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InputError, match="cannot be read as text"):
+    with pytest.raises(InputError, match="is not a UTF-8 text file"):
         load_vocabulary(path)

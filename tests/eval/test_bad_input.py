@@ -143,20 +143,20 @@ def test_a_bad_annotation_file(tmp_path, fault):
 
 
 def test_records_of_any_layout_are_read_alike(tmp_path, monkeypatch):
-    from clipvis_eval import json_stream
+    from clipvis_core.foundation import json_files
 
-    monkeypatch.setattr(json_stream, "_CHUNK_BYTES", 64)
+    monkeypatch.setattr(json_files, "_CHUNK_BYTES", 64)
     records = [
         {"segmentations": [{"counts": "x", "size": [1, 2]}], "score": i, "name": '{"segmentations"'} for i in range(30)
     ]
     for indent in (None, 1):
         path = tmp_path / "r.json"
         path.write_text(json.dumps(records, indent=indent))
-        chunks = list(json_stream.iterate_records(path))
+        chunks = list(json_files.iterate_records(path))
         assert [record for chunk in chunks for record in chunk] == records
         assert len(chunks) > 5
     path.write_text(json.dumps([{"a": 1}, {"b": 2}, {"a": 3, "c": [{"a": 4}, {"a": 5}]}] * 9))
-    chunks = json_stream.iterate_records(path)
+    chunks = json_files.iterate_records(path)
     assert [record for chunk in chunks for record in chunk] == json.loads(path.read_text())
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from pycocotools import mask as coco_mask
 
+from clipvis_core.foundation.whole_file import write_json
 from clipvis_eval.identity import Identity, identity_of_files
-from clipvis_eval.whole_file import write_json
 
 SIZE = (20, 30)
 

@@ -14,8 +14,8 @@ from pycocotools import mask as coco_mask
 
 import clipvis_eval.metrics  # noqa: F401 - registers
 from clipvis_core.foundation.errors import InputError
+from clipvis_core.tracking import encode_masks
 from clipvis_eval.image_ap import evaluate_images, limit_detections
-from clipvis_eval.metrics.image_metrics import encode_masks
 
 
 @pytest.mark.parametrize(("kind", "expected"), [("bbox", 0.505), ("segm", 0.320)])

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plain_track_ap import PlainTrack, plain_metrics, plain_track_iou
 from pycocotools import mask as coco_mask
 from rlemasklib import RLEMask
 
 from clipvis_eval import curves, overlaps, tracks
-from clipvis_eval.plain_track_ap import PlainTrack, plain_metrics, plain_track_iou
 from clipvis_eval.track_ap import evaluate_files
 
 HEIGHT, WIDTH = 200, 300  # a large enough frame for all three sizes

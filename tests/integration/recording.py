@@ -9,7 +9,7 @@ from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
-from clipvis_train.clip_hooks import inner_model
+from clipvis_core.models.vocabulary_hook import inner_model
 
 
 class FixedPoints:

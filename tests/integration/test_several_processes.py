@@ -19,7 +19,7 @@ CONFIG = """
 _base_ = "{root}/configs/quick/clips.py"
 
 custom_imports = dict(
-    imports=["clipvis_core.models", "clipvis_data", "clipvis_eval", "clipvis_train", "recording"],
+    imports=["clipvis_core.models", "clipvis_data.datasets", "clipvis_eval.metrics", "clipvis_train.hooks", "recording"],
 )
 model = dict(
     head=dict(num_queries=6, transformer_decoder=dict(num_layers=2)),

@@ -9,6 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
+import clipvis_data.datasets  # noqa: F401 - registers
+import clipvis_eval.metrics  # noqa: F401
+import clipvis_train.hooks  # noqa: F401
+
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "data")]
 
 

@@ -16,7 +16,8 @@ from mmengine.model import BaseModel
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
-from clipvis_train import SafeCheckpointHook, TrainingError
+from clipvis_train.errors import TrainingError
+from clipvis_train.hooks import SafeCheckpointHook
 
 
 class Toy(BaseModel):

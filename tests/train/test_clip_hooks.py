@@ -8,7 +8,8 @@ import pytest
 from mmengine.model import BaseModule
 
 from clipvis_core import Vocabulary
-from clipvis_train import InitialWeightsHook, VocabularyHook
+from clipvis_core.models.vocabulary_hook import VocabularyHook
+from clipvis_train.hooks import InitialWeightsHook
 
 
 class Model:

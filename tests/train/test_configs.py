@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS, PARAM_SCHEDULERS
 from shapes_only import build_on_meta
 
-import clipvis_train  # noqa: F401 - registers
+import clipvis_train.hooks  # noqa: F401 - registers
 from clipvis_data.seeding import SeededItems
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -8,7 +8,7 @@ from mmdet.structures import DetDataSample, TrackDataSample
 from mmengine.hooks import Hook
 from small_runs import build_runner, release, small_config
 
-from clipvis_train import TrainingError
+from clipvis_train.errors import TrainingError
 from clipvis_train.finite_loss_hook import image_names
 
 pytestmark = pytest.mark.usefixtures("run_conditions")

@@ -13,8 +13,7 @@ from mmengine.config import Config
 from torch import distributed
 
 from clipvis_core import InputError
-from clipvis_train import process_group
-from clipvis_train.launching import torch_environment
+from clipvis_train.launching import process_group, torch_environment
 
 STARTED = {
     "pytorch": {"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "MASTER_PORT": "1234"},

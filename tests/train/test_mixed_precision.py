@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, OPTIM_WRAPPER_CONSTRUCTORS, init_default_scope
 from mmengine.structures import InstanceData
 
-import clipvis_train  # noqa: F401 - registers
+import clipvis_train.hooks  # noqa: F401 - registers
 
 
 @pytest.fixture(scope="module")

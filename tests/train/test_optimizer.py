@@ -11,7 +11,7 @@ from mmengine.optim import OptimWrapper
 from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS, PARAM_SCHEDULERS
 from shapes_only import build_on_meta
 
-import clipvis_train  # noqa: F401 - registers
+import clipvis_train.hooks  # noqa: F401 - registers
 from clipvis_core.checkpoints import to_official
 
 #: Config of each trained model, the recording it is held against, and its weights' names.

@@ -11,8 +11,8 @@ import pytest
 from torch import distributed
 
 from clipvis_core.foundation.errors import InputError
-from clipvis_train import SafeCheckpointHook, StopHook
 from clipvis_train import stop_hook as stop_hook_module
+from clipvis_train.hooks import SafeCheckpointHook, StopHook
 
 pytestmark = pytest.mark.usefixtures("run_conditions")
 processes = multiprocessing.get_context("fork")

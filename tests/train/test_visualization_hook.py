@@ -16,7 +16,8 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from clipvis_core import InputError, Vocabulary
-from clipvis_train import PredictionVisualizationHook, add_tensorboard, check_tensorboard
+from clipvis_train.hooks import PredictionVisualizationHook
+from clipvis_train.tensorboard import add_tensorboard, check_tensorboard
 
 SIZE = (48, 64)
 

@@ -86,7 +86,7 @@ def build(name: str, images: Path, annotations: Path) -> object:
     """
     from mmdet.registry import DATASETS
 
-    import clipvis_data  # noqa: F401  (registers our parts)
+    import clipvis_data.datasets  # noqa: F401  (registers our parts)
 
     common = {
         "ann_file": str(annotations.resolve()),

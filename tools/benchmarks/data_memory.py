@@ -22,7 +22,7 @@ def run(num_videos: int, num_workers: int) -> dict:
     """
     from torch.utils.data import DataLoader
 
-    from clipvis_data import VideoInstanceDataset
+    from clipvis_data.datasets import VideoInstanceDataset
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "instances.json"

@@ -140,7 +140,7 @@ def measure(truth: str, results: str) -> dict:
     import time
 
     started = time.process_time()
-    from clipvis_eval.collector import collector_paused
+    from clipvis_core.foundation.collector import collector_paused
     from clipvis_eval.ground_truth import load_ground_truth
     from clipvis_eval.results_file import iterate_predictions
     from clipvis_eval.rules import rules_for

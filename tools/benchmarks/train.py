@@ -130,7 +130,7 @@ def training_step(args: argparse.Namespace) -> TrainingStep:
     import torch
     from mmengine.optim import build_optim_wrapper
 
-    import clipvis_train  # noqa: F401 - registers the optimizer's constructor
+    import clipvis_train.hooks  # noqa: F401 - registers the optimizer's constructor
     from clipvis_core.inference.building import build_model, read_config
 
     config = read_config(args.config)

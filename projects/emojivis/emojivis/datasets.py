@@ -11,7 +11,7 @@ from mmdet.registry import DATASETS
 from mmengine.dataset import BaseDataset
 
 from clipvis_data.seeding import SeededItems
-from clipvis_data.video_datasets import mask_box
+from clipvis_core.foundation.masks import mask_bounds
 
 from .captions import write_caption
 from .scenes import SceneOptions
@@ -28,7 +28,7 @@ class EmojiDataset(SeededItems, BaseDataset):
         seed: Seed of the world.
         scene: Fields of `SceneOptions` that differ from its defaults.
         world: Further arguments of `EmojiWorld`: `style`, `novel`, `backgrounds`.
-        prompt_options: Arguments of `DatasetVocabulary.prompts`, for the `prompts` in `metainfo`.
+        prompt_options: Arguments of `CategoryList.prompts`, for the `prompts` in `metainfo`.
         kwargs: See mmengine's `BaseDataset`.
 
     Raises:
@@ -158,7 +158,7 @@ def frame_record(clip: Clip, t: int) -> dict:
         "width": size[1],
         "instances": [
             {
-                "bbox": mask_box(mask),
+                "bbox": mask_bounds(mask),
                 "bbox_label": clip.labels[track],
                 "ignore_flag": 0,
                 "instance_id": track + 1,

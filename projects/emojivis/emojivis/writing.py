@@ -13,7 +13,7 @@ from pycocotools import mask as mask_api
 from tqdm import tqdm
 
 from clipvis_core.foundation.errors import InputError
-from clipvis_data.annotation_files import write_annotation_file
+from clipvis_core.foundation.whole_file import write_json
 
 from .vocabulary import emoji_vocabulary
 from .world import EmojiWorld
@@ -59,8 +59,8 @@ def write_emojivis(
     finally:
         shutil.rmtree(partial_folder, ignore_errors=True)
     data = _annotation_object(clips, world.options.size)
-    write_annotation_file(folder.with_name(f"{split}_images.json"), _first_frames(data))
-    write_annotation_file(folder.with_suffix(".json"), data)
+    write_json(_first_frames(data), folder.with_name(f"{split}_images.json"), indent=None)
+    write_json(data, folder.with_suffix(".json"), indent=None)
     return {"videos": videos, "frames": videos * world.options.length, "annotations": len(data["annotations"])}
 
 

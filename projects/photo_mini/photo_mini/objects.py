@@ -15,9 +15,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.records import read_annotation_file
 from clipvis_core.models import ConSEEncoder
 from clipvis_core.models.encoder import average_pool_masks
-from clipvis_data.annotation_files import read_annotation_file
 
 SHORT_SIDE = 384
 LONG_SIDE = 683

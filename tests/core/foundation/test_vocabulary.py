@@ -44,12 +44,25 @@ def test_category_without_a_name():
 
 def test_file(tmp_path):
     path = tmp_path / "words.txt"
-    path.write_text("\ufeff# animals\ndog, puppy\n\nchien à poil ras\n犬\n", encoding="utf-8")
-    assert Vocabulary.from_file(path).names == ("dog", "chien à poil ras", "犬")
+    path.write_text("\ufeff# animals\ndog, puppy\n\nchien à poil ras\n犬\nC# book\n", encoding="utf-8")
+    assert Vocabulary.from_file(path).names == ("dog", "chien à poil ras", "犬", "C# book")
+
+
+def test_json_file(tmp_path):
+    path = tmp_path / "words.json"
+    path.write_text('\ufeff{"categories": [{"name": "dog, puppy"}, {"name": "cat"}]}', encoding="utf-8")
+    assert Vocabulary.from_file(path).categories == (("dog", "puppy"), ("cat",))
+
+
+def test_a_word_in_two_categories_of_a_file(tmp_path):
+    path = tmp_path / "words.txt"
+    path.write_text("dog, puppy\nwolf, Puppy\n")
+    with pytest.raises(InputError, match=r"words.txt: 'puppy' stands in two categories"):
+        Vocabulary.from_file(path)
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [(b"", "words.txt: the vocabulary is empty"), (b"\xff\xfe\x00d", "not a UTF-8 text")]
+    ("content", "message"), [(b"", "words.txt: the list of categories is empty"), (b"\xff\xfe\x00d", "not a UTF-8 text")]
 )
 def test_bad_file(tmp_path, content, message):
     path = tmp_path / "words.txt"
@@ -60,7 +73,7 @@ def test_bad_file(tmp_path, content, message):
 
 def test_missing_file_and_folder(tmp_path):
     for path in (tmp_path / "none.txt", tmp_path):
-        with pytest.raises(InputError, match=r"cannot read the word list"):
+        with pytest.raises(InputError, match=r"cannot be read"):
             Vocabulary.from_file(path)
 
 

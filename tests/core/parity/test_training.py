@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 from PIL import Image
 from pycocotools import mask as coco_mask
 
-import clipvis_train  # noqa: F401 - registers what configs name
+import clipvis_train.hooks  # noqa: F401 - registers what configs name
 from clipvis_core.checkpoints import to_official, to_ours
 from clipvis_core.models.criterion import PointSampler
 

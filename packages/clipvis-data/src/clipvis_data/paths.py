@@ -1,35 +1,40 @@
-"""File names that come from annotation files: kept inside the data root, and looked up before
-training."""
+"""Files that datasets need, looked up before training."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from PIL import Image
 
 from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.images import turned_size
+from clipvis_core.foundation.records import Records
+
+COCO_URL = "http://images.cocodataset.org/"
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
-def relative_name(name: str, where: str) -> str:
-    """A file name of an annotation file as a clean relative path.
-
-    Names written on Windows are cut at their backslashes and the last two parts (video folder and
-    frame) are kept, as the published loaders of LV-VIS and BURST do.
+def first_existing(root: str | Path, candidates: str | Sequence[str]) -> str:
+    """The first of some file names that exists.
 
     Args:
-        name: The name as it stands in the file.
-        where: Name of the record, for messages.
+        root: Folder the names are relative to.
+        candidates: One file, or several names under which a download is found in the wild.
+
+    Returns:
+        The name, as it was given.
 
     Raises:
-        InputError: The name is empty, absolute, or climbs out of the data root.
+        InputError: None exists.
     """
-    if "\\" in name:
-        name = "/".join(name.split("\\")[-2:])
-    path = PurePosixPath(name)
-    unsafe = path.is_absolute() or ".." in path.parts or "\0" in name or ":" in name.split("/")[0]
-    if not path.name or unsafe:
-        raise InputError(f"{where}: file name {name[:80]!r} does not stay inside the data root")
-    return str(path)
+    names = [candidates] if isinstance(candidates, str) else list(candidates)
+    for name in names:
+        if (Path(root) / name).is_file():
+            return name
+    tried = " or ".join(str(Path(root) / name) for name in names)
+    raise InputError(f"annotation file {tried} does not exist; check data_root and ann_file")
 
 
 def require_files(root: str | Path, names: Iterable[str], source: str) -> None:
@@ -66,3 +71,67 @@ def missing_files(root: str | Path, names: Iterable[str]) -> list[str]:
         if base not in listings[folder]:
             missing.append(name)
     return missing
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """(height, width) of an image file, from its header.
+
+    Raises:
+        InputError: The file is no image.
+    """
+    try:
+        with Image.open(path) as image:
+            return turned_size(image)
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise InputError(f"image {path} cannot be read (damaged?): {error}") from None
+
+
+def videos_from_folder(folder: str | Path) -> dict:
+    """An annotation object without annotations from folders of frames.
+
+    Args:
+        folder: Folder with one folder of images for each video.
+
+    Returns:
+        `videos` in sorted order of their folders, with ids from 0, frames in sorted order, and the
+        size of the first frame.
+
+    Raises:
+        InputError: The folder is missing or has no videos.
+    """
+    root = Path(folder)
+    if not root.is_dir():
+        raise InputError(f"folder of videos {root} does not exist; check data_root and data_prefix")
+    videos = []
+    for path in sorted(p for p in root.iterdir() if p.is_dir()):
+        frames = sorted(f.name for f in path.iterdir() if f.suffix.lower() in IMAGE_SUFFIXES)
+        if not frames:
+            continue
+        height, width = image_size(path / frames[0])
+        videos.append(
+            {
+                "id": len(videos),
+                "height": height,
+                "width": width,
+                "length": len(frames),
+                "file_names": [f"{path.name}/{name}" for name in frames],
+            }
+        )
+    if not videos:
+        raise InputError(f"{root} has no folder with images; expected <video>/<frame>.jpg")
+    return {"videos": videos}
+
+
+def lvis_file_name(images: Records, index: int) -> str:
+    """Path of an LVIS image below the folder of COCO: `file_name` without a COCO 2014 prefix, or else from `coco_url`.
+
+    Raises:
+        InputError: The record has neither a `file_name` nor a `coco_url` of COCO's server.
+    """
+    name = images.records[index].get("file_name")
+    if isinstance(name, str):
+        return name[-16:] if name.startswith("COCO") else name
+    url = images.get(index, "coco_url", str)
+    if not url.startswith(COCO_URL):
+        raise InputError(f"{images.where(index)}: field 'coco_url' does not begin with {COCO_URL}")
+    return url[len(COCO_URL) :]

@@ -1,162 +1,27 @@
-"""Category lists of the benchmarks, and of users: ids, names, synonyms and evaluation groups.
-
-The lists of `vocabulary_lists/` load by name; a user's own list loads from a json of the same form,
-from an annotation file (its `categories`) or from a text file with one category a line.
-"""
+"""Category lists of the benchmarks, by name."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Literal
 
+from clipvis_core.foundation.categories import CategoryList, categories_from_records, read_categories
 from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.json_files import read_json
 
-_LISTS = resources.files(__package__) / "vocabulary_lists"
-_GROUPS = ("base", "novel", "common", "uncommon", "frequent", "rare", "distractor")
-
-
-@dataclass(frozen=True)
-class Category:
-    """One category of a dataset.
-
-    Attributes:
-        id: Id in the dataset's annotation files.
-        name: Name in the dataset's annotation files.
-        prompt_name: Text the published systems put into their prompt templates; commas part
-            synonyms.
-        synonyms: Every known word for the category; may be empty.
-        frequency: LVIS frequency, "f" (over 100 training images), "c" (11 to 100) or "r" (up to
-            10).
-        split: "base" or "novel" in the open-vocabulary protocol, None where the dataset has none.
-        common: BURST only: whether the class is one of its known ("common") classes.
-        burst_id: BURST only: id in the download, which numbers as LVIS v0.5 did.
-        distractor: BURST only: the official metrics skip this class.
-    """
-
-    id: int
-    name: str
-    prompt_name: str
-    synonyms: tuple[str, ...] = ()
-    frequency: Literal["f", "c", "r"] | None = None
-    split: Literal["base", "novel"] | None = None
-    common: bool | None = None
-    burst_id: int | None = None
-    distractor: bool = False
-
-    def belongs_to(self, group: str) -> bool:
-        """Whether the category counts in an evaluation group (see `DatasetVocabulary.group`)."""
-        if group in ("base", "novel"):
-            return self.split == group
-        if group in ("common", "uncommon") and self.common is not None:
-            return self.common == (group == "common")
-        if group == "distractor":
-            return self.distractor
-        return self.frequency is not None and self.frequency == {"frequent": "f", "common": "c", "rare": "r"}.get(group)
-
-
-@dataclass(frozen=True)
-class DatasetVocabulary:
-    """The categories of a dataset, in label order (label = position).
-
-    Attributes:
-        name: Short name, as given to `load_vocabulary`.
-        source: Where the list comes from.
-        categories: The categories, in ascending order of id.
-    """
-
-    name: str
-    source: str
-    categories: tuple[Category, ...] = field(repr=False)
-
-    def __len__(self) -> int:
-        return len(self.categories)
-
-    @property
-    def ids(self) -> tuple[int, ...]:
-        """Category ids in label order."""
-        return tuple(category.id for category in self.categories)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Category names in label order."""
-        return tuple(category.name for category in self.categories)
-
-    @cached_property
-    def id_to_label(self) -> dict[int, int]:
-        """Label (0, 1, ...) of each category id."""
-        return {category_id: label for label, category_id in enumerate(self.ids)}
-
-    @property
-    def groups(self) -> dict[str, tuple[int, ...]]:
-        """Category ids of each evaluation group the list has."""
-        members = {group: tuple(c.id for c in self.categories if c.belongs_to(group)) for group in _GROUPS}
-        return {group: ids for group, ids in members.items() if ids}
-
-    def group(self, name: str) -> tuple[int, ...]:
-        """Category ids of an evaluation group.
-
-        Args:
-            name: "base" or "novel"; "common" or "uncommon" (BURST's known and other classes);
-                "frequent", "common" or "rare" (LVIS frequency); "distractor".
-
-        Raises:
-            InputError: The list has no such group.
-        """
-        groups = self.groups
-        if name not in groups:
-            known = ", ".join(groups) or "none"
-            raise InputError(f"vocabulary {self.name} has no group {name!r}; it has: {known}")
-        return groups[name]
-
-    def prompts(
-        self, synonyms: Literal["published", "all"] = "published", *, readable: bool = False
-    ) -> tuple[tuple[str, ...], ...]:
-        """Words that go into the prompt templates, for each category in label order.
-
-        Args:
-            synonyms: "published": the words of the published systems (one a category in all seven
-                lists); "all": every known word.
-            readable: Write underscores as spaces. The published text keeps them, and the CLIP
-                tokenizer sees the difference.
-
-        Returns:
-            K tuples of one or more words.
-
-        Raises:
-            InputError: `synonyms` is neither of the two.
-        """
-        if synonyms not in ("published", "all"):
-            raise InputError(f"synonyms must be 'published' or 'all', not {synonyms!r}")
-        result = []
-        for category in self.categories:
-            words = split_synonyms(category.prompt_name)
-            if synonyms == "all":
-                words += (*category.synonyms, category.name)
-            if readable:
-                words = tuple(" ".join(word.replace("_", " ").split()) for word in words)
-            result.append(tuple(dict.fromkeys(words)))
-        return tuple(result)
+_LISTS = Path(str(resources.files(__package__))) / "vocabulary_lists"
 
 
 def available_vocabularies() -> tuple[str, ...]:
     """Names of the lists that come with the package."""
-    return tuple(sorted(Path(item.name).stem for item in _LISTS.iterdir() if item.name.endswith(".json")))
+    return tuple(sorted(path.stem for path in _LISTS.glob("*.json")))
 
 
-def load_vocabulary(name_or_path: str | Path) -> DatasetVocabulary:
+def load_vocabulary(name_or_path: str | Path) -> CategoryList:
     """Loads a category list.
 
     Args:
-        name_or_path: A name of `available_vocabularies()`, or a file. A json file has a list
-            `categories` of objects with `name` and, optionally, the other fields of `Category` (ids
-            default to 1, 2, ...); the annotation files of COCO, LVIS and YouTube-VIS qualify. Any
-            other file is a word list: one category a line, its synonyms parted by commas, the first
-                being the name; empty lines and lines after # do not count.
+        name_or_path: A name of `available_vocabularies()`, or a file as `read_categories` takes it.
 
     Raises:
         InputError: No such list or file, or a file that does not hold a category list.
@@ -167,95 +32,45 @@ def load_vocabulary(name_or_path: str | Path) -> DatasetVocabulary:
         (40, 'giant_panda', 7)
     """
     if str(name_or_path) in available_vocabularies():
-        data = json.loads((_LISTS / f"{name_or_path}.json").read_text(encoding="utf-8"))
-        return vocabulary_from_records(str(name_or_path), data["categories"], source=data["source"])
-    path = Path(name_or_path)
-    if not path.is_file():
+        data = read_json(_LISTS / f"{name_or_path}.json")
+        return categories_from_records(str(name_or_path), data["categories"], source=data["source"])
+    if not Path(name_or_path).is_file():
         known = ", ".join(available_vocabularies())
         raise InputError(f"no vocabulary {str(name_or_path)!r}: give one of {known}, or a file")
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read as text: {error}") from None
-    if path.suffix.lower() != ".json":
-        return _from_word_list(path, text)
-    try:
-        data = json.loads(text)
-    except ValueError as error:
-        raise InputError(f"{path} is not valid json: {error}") from None
-    records = data.get("categories") if isinstance(data, dict) else None
-    if not isinstance(records, list):
-        raise InputError(f"{path} has no list 'categories'")
-    return vocabulary_from_records(path.stem, records, source=str(path))
+    return read_categories(name_or_path)
 
 
-def vocabulary_from_records(name: str, records: Sequence[dict], *, source: str) -> DatasetVocabulary:
-    """Builds a vocabulary from the `categories` of a json.
+def dataset_vocabulary(path: str | Path, data: dict, vocabulary: str | Path | None) -> CategoryList:
+    """Categories of an annotation file, checked against a vocabulary if one is asked for.
 
     Args:
-        name: Name of the vocabulary.
-        records: Objects with `name` and optional further fields of `Category`; LV-VIS's `partition`
-            is read as base (0, 1) or novel (2, 3).
-        source: Where they come from; error messages begin with it.
+        path: The file, for messages.
+        data: Its content.
+        vocabulary: Name or file of the vocabulary (see `load_vocabulary`), or None to take the
+            file's `categories`.
 
     Raises:
-        InputError: A record without a name, an unknown value, or an id or name that occurs twice.
+        InputError: The file's `categories` differ from the vocabulary in an id or a name (capitals
+            aside).
     """
-    categories = [_category(record, i, source) for i, record in enumerate(records)]
-    if not categories:
-        raise InputError(f"{source}: the list of categories is empty; give at least one")
-    for key in ("id", "name"):
-        seen: dict = {}
-        for position, category in enumerate(categories):
-            value = getattr(category, key)
-            if seen.setdefault(value, position) != position:
-                raise InputError(
-                    f"{source}: categories[{seen[value]}] and categories[{position}] have the same {key} {value!r}"
-                )
-    return DatasetVocabulary(name, source, tuple(sorted(categories, key=lambda c: c.id)))
-
-
-def split_synonyms(text: str) -> tuple[str, ...]:
-    """Words of a comma-separated text, without surrounding blanks; empty parts are left out."""
-    return tuple(part for part in (part.strip() for part in text.split(",")) if part)
-
-
-def _from_word_list(path: Path, text: str) -> DatasetVocabulary:
-    records = []
-    for line in text.splitlines():
-        words = split_synonyms(line.split("#", 1)[0])
-        if words:
-            records.append({"name": words[0], "prompt_name": ",".join(words), "synonyms": list(words)})
-    return vocabulary_from_records(path.stem, records, source=str(path))
-
-
-def _category(record: object, position: int, source: str) -> Category:
-    """One category of a json record, checked field by field."""
-    where = f"{source}: categories[{position}]"
-    if not isinstance(record, dict):
-        raise InputError(f"{where} is not an object with a 'name'")
-    name = record.get("name")
-    if not isinstance(name, str) or not split_synonyms(name):
-        raise InputError(f"{where} has no 'name'; each category needs one")
-    split = record.get("split")
-    if split is None and type(record.get("partition")) is int:
-        split = "base" if record["partition"] in (0, 1) else "novel"
-    category = Category(
-        id=record.get("id", position + 1),
-        name=name,
-        prompt_name=record.get("prompt_name", name),
-        synonyms=tuple(record.get("synonyms") or ()),
-        frequency=record.get("frequency"),
-        split=split if split in ("base", "novel") else None,
-        common=record.get("common", {"common": True, "uncommon": False}.get(split)),
-        burst_id=record.get("burst_id"),
-        distractor=bool(record.get("distractor", False)),
-    )
-    if type(category.id) is not int or category.id < 0:
-        raise InputError(f"{where} has the id {category.id!r}; ids are whole numbers from 0")
-    words = (category.prompt_name, *category.synonyms)
-    if not all(isinstance(word, str) for word in words) or not split_synonyms(category.prompt_name):
-        raise InputError(f"{where} has a prompt_name or synonym that is not text")
-    if category.frequency not in (None, "f", "c", "r"):
-        raise InputError(f"{where} has frequency {category.frequency!r}; it must be f, c or r")
-    return category
+    records = data.get("categories")
+    if vocabulary is None and not isinstance(records, list):
+        raise InputError(f"{path}: has no list 'categories'; name a vocabulary in the dataset's config")
+    expected = None if vocabulary is None else load_vocabulary(vocabulary)
+    if expected is not None and not records:
+        return expected
+    found = categories_from_records(Path(path).stem, records, source=str(path))
+    if expected is None:
+        return found
+    names = dict(zip(expected.ids, expected.names, strict=True))
+    for category in found.categories:
+        name = names.pop(category.id, None)
+        if name is None or name.lower() != category.name.lower():
+            raise InputError(
+                f"{path}: category id {category.id} is {category.name!r}, but vocabulary {expected.name} has {name!r}; "
+                "give the vocabulary that belongs to the file, or None to use its own categories"
+            )
+    if names:
+        missing = min(names)
+        raise InputError(f"{path}: category id {missing} ({names[missing]!r}) of vocabulary {expected.name} is missing")
+    return expected

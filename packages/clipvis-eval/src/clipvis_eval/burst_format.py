@@ -6,13 +6,13 @@ from pathlib import Path
 
 import orjson
 
-from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.faults import Faults
+from clipvis_core.foundation.records import Records, read_annotation_file
+from clipvis_core.foundation.whole_file import write_whole
+from clipvis_core.foundation.youtube_vis import Video
 
-from .faults import Faults, is_whole
-from .ground_truth import GroundTruth, Video
-from .json_stream import iterate_records, read_json
-from .results_file import check_record
-from .whole_file import write_whole
+from .ground_truth import GroundTruth
+from .results_file import Prediction, iterate_predictions
 
 _COPIED = (
     "id",
@@ -34,23 +34,16 @@ def read_burst_annotations(path: str | Path) -> dict:
     Raises:
         InputError: It is missing, broken, or of another form.
     """
-    data = read_json(path)
-    for key in ("sequences", "categories"):
-        if not isinstance(data, dict) or not isinstance(data.get(key), list):
-            raise InputError(f"{path}: has no list {key!r}; give BURST's own all_classes.json")
-    faults = Faults(str(path), "fetch the file again")
-    for index, sequence in enumerate(data["sequences"]):
-        for key in ("id", "width", "height"):
-            if not isinstance(sequence, dict) or not is_whole(sequence.get(key)):
-                faults.add(f"sequences[{index}]", f"{key} is not a whole number")
-                break
-        else:
-            for key, kind in (("annotated_image_paths", list), ("track_category_ids", dict)):
-                if not isinstance(sequence.get(key), kind):
-                    faults.add(f"sequences[{index}]", f"{key} is missing")
-    for index, category in enumerate(data["categories"]):
-        if not isinstance(category, dict) or not is_whole(category.get("id")):
-            faults.add(f"categories[{index}]", "id is not a whole number")
+    data = read_annotation_file(path)
+    hint = "give BURST's own all_classes.json"
+    sequences = Records(path, data, "sequences", hint=hint)
+    faults = Faults("fetch the file again")
+    Records(path, data, "categories", hint=hint).positions(faults)
+    for index in sequences.positions(faults).values():
+        with faults:
+            sequences.size(index)
+            sequences.get(index, "annotated_image_paths", list)
+            sequences.get(index, "track_category_ids", dict)
     faults.raise_if_any()
     return data
 
@@ -78,18 +71,8 @@ def write_burst_results(results: str | Path, annotations: str | Path, path: str 
         | {"track_category_ids": {}, "segmentations": [{} for _ in sequence["annotated_image_paths"]]}
         for sequence in data["sequences"]
     }
-    faults = Faults(str(results), f"are the results of the sequences of {annotations}?")
-    index = 0
-    for records in iterate_records(results):
-        for record in records:
-            try:
-                masks = check_record(record, truth).masks
-            except ValueError as error:
-                faults.add(f"record {index}", str(error))
-            else:
-                _add_track(made[record["video_id"]], record, masks, burst_ids)
-            index += 1
-    faults.raise_if_any()
+    for prediction in iterate_predictions(results, truth):
+        _add_track(made[prediction.video_id], prediction, burst_ids)
     content = {"sequences": list(made.values()), "categories": data["categories"]}
     content["split"] = data.get("split", "val")
     write_whole(orjson.dumps(content), path)
@@ -111,12 +94,12 @@ def _as_ground_truth(data: dict, source: str) -> GroundTruth:
     return GroundTruth(source, videos, names, {}, {})
 
 
-def _add_track(sequence: dict, record: dict, masks: list, burst_ids: list[int]) -> None:
+def _add_track(sequence: dict, prediction: Prediction, burst_ids: list[int]) -> None:
     track = str(len(sequence["track_category_ids"]) + 1)
-    filled = [i for i, mask in enumerate(masks) if mask is not None and mask.any()]
+    filled = [i for i, mask in enumerate(prediction.masks) if mask is not None and mask.any()]
     if not filled:
         return
-    sequence["track_category_ids"][track] = burst_ids[record["category_id"] - 1]
+    sequence["track_category_ids"][track] = burst_ids[prediction.category_id - 1]
     for i in filled:
-        counts = masks[i].to_dict()["counts"].decode("ascii")
-        sequence["segmentations"][i][track] = {"rle": counts, "is_gt": False, "score": record["score"]}
+        counts = prediction.masks[i].to_dict()["counts"].decode("ascii")
+        sequence["segmentations"][i][track] = {"rle": counts, "is_gt": False, "score": prediction.score}

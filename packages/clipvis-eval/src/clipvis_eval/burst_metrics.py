@@ -15,10 +15,10 @@ import numpy as np
 import orjson
 
 from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.json_files import read_json
 from clipvis_data.vocabularies import load_vocabulary
 
 from .burst_format import read_burst_annotations, write_burst_results
-from .json_stream import read_json
 
 Figures = dict[str, dict[str, float | None]]
 """Fractions by metric and group ("all", "common", "uncommon"); None without ground truth."""

@@ -8,29 +8,21 @@ from dataclasses import dataclass, field, replace
 from math import ceil
 from pathlib import Path
 
-from clipvis_data.rle import MAX_PIXELS
+from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.faults import Faults, is_number
+from clipvis_core.foundation.records import Records, read_annotation_file
+from clipvis_core.foundation.youtube_vis import TrackRecord, Video, read_tracks, read_videos
+from clipvis_data.paths import videos_from_folder
 
-from .faults import Faults, InputError, is_number, is_whole, shown
 from .groups import category_groups
-from .json_stream import read_json
 from .rules import Benchmark, Rules, rules_for
-from .tracks import MaskError, Track, decode_mask, decode_masks_fast, mean_of_nonzero
+from .tracks import Track, decode_masks, mean_of_nonzero
 
 ANY_OBJECT = 1
 """Id of the one category that all become where categories do not matter."""
 
 OCCLUSION = {"no_occlusion": 0.0, "slight_occlusion": 0.25, "severe_occlusion": 0.75}
 """Score of an occlusion label of OVIS."""
-
-
-@dataclass(frozen=True)
-class Video:
-    """Size of a video: `height` and `width` in pixels, `length` in frames."""
-
-    id: int
-    height: int
-    width: int
-    length: int
 
 
 @dataclass(frozen=True)
@@ -92,32 +84,19 @@ def load_ground_truth(path: str | Path, benchmark: Benchmark, rules: Rules) -> G
         InputError: The file is missing, broken, or not of this form; the line names the record.
     """
     rules_for(benchmark, "published")
-    data = read_json(path)
-    for key in ("videos", "categories", "annotations"):
-        if not isinstance(data, dict) or not isinstance(data.get(key), list):
-            hint = (
-                "its annotations are not public: make a submission file for the server"
-                if isinstance(data, dict) and "videos" in data and key == "annotations"
-                else "is it an annotation file in the YouTube-VIS form?"
-            )
-            raise InputError(f"{path}: has no list {key!r}; {hint}")
-    faults = Faults(str(path), "mend or re-make the annotation file")
-    videos = _read_videos(data["videos"], faults)
-    categories = _read_categories(data["categories"], faults)
+    data = read_annotation_file(path)
+    faults = Faults("correct or re-make the annotation file", str(path))
+    hint = "is it an annotation file in the YouTube-VIS form?"
+    videos = read_videos(Records(path, data, "videos", hint=hint), faults)
+    categories = _read_categories(Records(path, data, "categories", hint=hint), faults)
+    hint = "its annotations are not public: make a submission file for the server"
+    annotations = Records(path, data, "annotations", hint=hint)
     faults.raise_if_any()
     groups = category_groups(benchmark, data["categories"], str(path))
     tracks: dict[tuple[int, int], list[GroundTruthTrack]] = defaultdict(list)
-    ids: set[int] = set()
-    for index, record in enumerate(data["annotations"]):
-        try:
-            track = _read_annotation(record, videos, categories, rules)
-            if track.id in ids:
-                raise _BadRecordError("id", f"{track.id} is already taken")
-        except _BadRecordError as error:
-            faults.add(f"annotations[{index}]", str(error))
-            continue
-        ids.add(track.id)
-        tracks[record["video_id"], record["category_id"]].append(track)
+    for record in read_tracks(annotations, videos, categories, faults):
+        with faults:
+            tracks[record.video.id, record.category_id].append(_ground_truth_track(record, rules))
     faults.raise_if_any()
     return GroundTruth(str(path), videos, categories, groups, dict(tracks))
 
@@ -132,113 +111,35 @@ def load_videos(path: str | Path) -> dict[int, Video]:
     Raises:
         InputError: The file is missing, broken, or has no `videos`.
     """
-    if Path(path).is_dir():
-        from clipvis_data.video_datasets import videos_from_folder  # which imports torch
-
-        data = videos_from_folder(path)
-    else:
-        data = read_json(path)
-    if not isinstance(data, dict) or not isinstance(data.get("videos"), list):
-        raise InputError(f"{path}: has no list 'videos'; give the json of the test set")
-    faults = Faults(str(path), "mend the file or fetch it again")
-    videos = _read_videos(data["videos"], faults)
+    data = videos_from_folder(path) if Path(path).is_dir() else read_annotation_file(path)
+    faults = Faults("correct the file or fetch it again")
+    videos = read_videos(Records(path, data, "videos", hint="give the json of the test set"), faults)
     faults.raise_if_any()
     return videos
 
 
-class _BadRecordError(ValueError):
-    def __init__(self, field_name: str, reason: str) -> None:
-        super().__init__(f"{field_name} {reason}")
-
-
-def _read_videos(records: list, faults: Faults) -> dict[int, Video]:
-    videos: dict[int, Video] = {}
-    for index, record in enumerate(records):
-        name = f"videos[{index}]"
-        if not isinstance(record, dict):
-            faults.add(name, "is not an object")
-            continue
-        length = record.get("length", len(record.get("file_names") or ()))
-        fields = {key: record.get(key) for key in ("id", "height", "width")} | {"length": length}
-        bad = [key for key, value in fields.items() if not is_whole(value)]
-        bad += [key for key in ("height", "width", "length") if key not in bad and fields[key] < 1]
-        if bad:
-            faults.add(name, f"{bad[0]} is {shown(fields[bad[0]])}, not a whole number above 0")
-        elif fields["height"] * fields["width"] > MAX_PIXELS:
-            faults.add(name, f"height x width is above {MAX_PIXELS} pixels")
-        elif fields["id"] in videos:
-            faults.add(name, f"id {fields['id']} is already taken")
-        else:
-            videos[fields["id"]] = Video(**fields)
-    return dict(sorted(videos.items()))
-
-
-def _read_categories(records: list, faults: Faults) -> dict[int, str]:
-    categories: dict[int, str] = {}
-    for index, record in enumerate(records):
-        name = f"categories[{index}]"
-        if not isinstance(record, dict) or not is_whole(record.get("id")):
-            faults.add(name, "has no whole-number id")
-        elif not isinstance(record.get("name"), str):
-            faults.add(name, "has no name")
-        elif record["id"] in categories:
-            faults.add(name, f"id {record['id']} is already taken")
-        else:
-            categories[record["id"]] = record["name"]
-    if not records:
+def _read_categories(categories: Records, faults: Faults) -> dict[int, str]:
+    if not len(categories):
         faults.add("categories", "the list is empty")
-    return dict(sorted(categories.items()))
+    names = {}
+    for key, index in categories.positions(faults).items():
+        with faults:
+            names[key] = categories.get(index, "name", str)
+    return names
 
 
-def _read_annotation(
-    record: object, videos: dict[int, Video], categories: dict[int, str], rules: Rules
-) -> GroundTruthTrack:
-    if not isinstance(record, dict):
-        raise _BadRecordError("record", "is not an object")
-    for key in ("id", "video_id", "category_id"):
-        if not is_whole(record.get(key)):
-            raise _BadRecordError(key, f"is {shown(record.get(key))}, not a whole number")
-    video = videos.get(record["video_id"])
-    if video is None:
-        raise _BadRecordError("video_id", f"{record['video_id']} is not among the videos")
-    if record["category_id"] not in categories:
-        raise _BadRecordError("category_id", f"{record['category_id']} is not among the categories")
-    if record.get("iscrowd", 0) not in (0, 1, None):
-        raise _BadRecordError("iscrowd", f"is {shown(record['iscrowd'])}, not 0 or 1")
-    masks = read_masks(record.get("segmentations"), video)
-    track = Track(masks)
-    return GroundTruthTrack(
-        id=record["id"],
-        iscrowd=bool(record.get("iscrowd", 0)),
-        mean_area=_mean_area(record.get("areas"), track, rules),
-        occlusion=_occlusion(record.get("occlusion")),
-        track=track,
-    )
-
-
-def read_masks(segmentations: object, video: Video) -> list:
-    """Masks of `segmentations`, one entry a frame.
-
-    Raises:
-        ValueError: Not a list as long as the video, or a mask that cannot be used.
-    """
-    if not isinstance(segmentations, list):
-        raise _BadRecordError("segmentations", "is not a list with one entry a frame")
-    if len(segmentations) != video.length:
-        raise _BadRecordError(
-            "segmentations", f"has {len(segmentations)} entries, but video {video.id} has {video.length} frames"
-        )
-    height, width = video.height, video.width
-    masks = decode_masks_fast(segmentations, height, width)
-    if masks is not None:
-        return masks
-    masks = []
+def _ground_truth_track(record: TrackRecord, rules: Rules) -> GroundTruthTrack:
     try:
-        for mask in segmentations:
-            masks.append(decode_mask(mask, height, width))
-    except MaskError as error:
-        raise _BadRecordError(f"segmentations[{len(masks)}]", str(error)) from None
-    return masks
+        track = Track(decode_masks(record.segmentations, record.video.height, record.video.width))
+        return GroundTruthTrack(
+            id=record.id,
+            iscrowd=record.iscrowd,
+            mean_area=_mean_area(record.fields.get("areas"), track, rules),
+            occlusion=_occlusion(record.fields.get("occlusion")),
+            track=track,
+        )
+    except InputError as error:
+        raise InputError(f"{record.where}: {error}") from None
 
 
 def _mean_area(areas: object, track: Track, rules: Rules) -> float:
@@ -247,7 +148,7 @@ def _mean_area(areas: object, track: Track, rules: Rules) -> float:
     if rules.ground_truth_area == "masks" or areas is None:
         return track.mean_area
     if not isinstance(areas, list) or not all(a is None or is_number(a) for a in areas):
-        raise _BadRecordError("areas", "is not a list of numbers and nulls")
+        raise InputError("areas is not a list of numbers and nulls")
     if rules.ground_truth_area == "annotation_int":
         areas = [a and int(a) for a in areas]
     return mean_of_nonzero(areas)
@@ -258,7 +159,7 @@ def _occlusion(labels: object) -> float | None:
     if labels is None:
         return None
     if not isinstance(labels, list) or not all(x is None or x in OCCLUSION for x in labels):
-        raise _BadRecordError("occlusion", f"has labels other than {', '.join(OCCLUSION)}, null")
+        raise InputError(f"occlusion has labels other than {', '.join(OCCLUSION)}, null")
     scores = sorted(OCCLUSION[label] for label in labels if label is not None)
     upper = scores[len(scores) - ceil(len(scores) / 2) :]
     return sum(upper) / len(upper) if upper else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -16,10 +17,11 @@ import numpy as np
 from faster_coco_eval import COCO, COCOeval_faster
 
 from clipvis_core.foundation.errors import InputError
-from clipvis_data.rle import validate_rle
+from clipvis_core.foundation.faults import Faults, is_number, is_whole, shown
+from clipvis_core.foundation.json_files import iterate_records
+from clipvis_core.foundation.records import Records, read_annotation_file
+from clipvis_core.foundation.rle import validate_rle
 
-from .faults import Faults, is_number, is_whole, shown
-from .json_stream import iterate_records, read_json
 from .summary import EvaluationResult, Numbers, category_labels
 
 IouType = Literal["bbox", "segm"]
@@ -111,61 +113,54 @@ def limit_detections(records: list[dict], count: int) -> list[dict]:
 
 
 def _load_ground_truth(path: str | Path, benchmark: str) -> dict:
-    data = read_json(path)
-    for key in ("images", "categories", "annotations"):
-        if not isinstance(data, dict) or not isinstance(data.get(key), list):
-            raise InputError(f"{path}: has no list {key!r}; is it a {benchmark.upper()} file?")
-    faults = Faults(str(path), "mend or re-make the annotation file")
-    required = {
-        "images": ("id", "height", "width"),
-        "categories": ("id",),
-        "annotations": ("id", "image_id", "category_id"),
-    }
+    data = read_annotation_file(path)
+    faults = Faults("correct or re-make the annotation file")
+    required = {"images": ("height", "width"), "categories": (), "annotations": ("image_id", "category_id")}
     for key, fields in required.items():
-        for index, record in enumerate(data[key]):
-            bad = [field for field in fields if not isinstance(record, dict) or not is_whole(record.get(field))]
-            if bad:
-                faults.add(f"{key}[{index}]", f"{bad[0]} is not a whole number")
-            elif key == "annotations" and "area" not in record:
-                faults.add(f"{key}[{index}]", "area is missing")
-            elif key == "images" and benchmark == "lvis" and "neg_category_ids" not in record:
-                faults.add(f"{key}[{index}]", "neg_category_ids is missing")
+        records = Records(path, data, key, hint=f"is it a {benchmark.upper()} file?")
+        for index in records.positions(faults).values():
+            with faults:
+                for field in fields:
+                    records.get(index, field, int)
+                if key == "annotations":
+                    records.get(index, "area", float)
+                elif key == "images" and benchmark == "lvis":
+                    records.get(index, "neg_category_ids", list)
     faults.raise_if_any()
     return data
 
 
 def _check_records(chunks: Iterable[list], name: str, truth: dict, source: str) -> list[dict]:
-    faults = Faults(name, f"are the results of the data set of {source}?")
+    faults = Faults(f"are the results of the data set of {source}?", name)
     sizes = {image["id"]: (image["height"], image["width"]) for image in truth["images"]}
     categories = {category["id"] for category in truth["categories"]}
     records: list[dict] = []
-    for chunk in chunks:
-        for record in chunk:
-            try:
-                records.append(_check_record(record, sizes, categories))
-            except ValueError as error:
-                faults.add(f"record {len(records) + faults.count}", str(error))
+    for index, record in enumerate(chain.from_iterable(chunks)):
+        try:
+            records.append(_check_record(record, sizes, categories))
+        except InputError as error:
+            faults.add(f"record {index}", str(error))
     faults.raise_if_any()
     return records
 
 
 def _check_record(record: object, sizes: dict, categories: set[int]) -> dict:
     if not isinstance(record, dict):
-        raise ValueError(f"is a {type(record).__name__}, not an object")
+        raise InputError(f"is a {type(record).__name__}, not an object")
     for key, known in (("image_id", sizes), ("category_id", categories)):
         if not is_whole(record.get(key)) or record[key] not in known:
-            raise ValueError(f"{key} {shown(record.get(key))} is not in the annotation file")
+            raise InputError(f"{key} {shown(record.get(key))} is not in the annotation file")
     if not is_number(record.get("score")):
-        raise ValueError(f"score is {shown(record.get('score'))}, not a finite number")
+        raise InputError(f"score is {shown(record.get('score'))}, not a finite number")
     mask = record.get("segmentation")
     if isinstance(mask, dict):
         try:
             return {**record, "segmentation": validate_rle(mask, *sizes[record["image_id"]])}
-        except ValueError as error:
-            raise ValueError(f"segmentation {error}") from None
+        except InputError as error:
+            raise InputError(f"segmentation {error}") from None
     box = record.get("bbox")
     if mask is None and not (isinstance(box, list) and len(box) == 4 and all(is_number(value) for value in box)):
-        raise ValueError("bbox is not [x, y, width, height], and there is no segmentation")
+        raise InputError("bbox is not [x, y, width, height], and there is no segmentation")
     return record
 
 

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.json_files import read_json
 
-from .json_stream import read_json
 from .summary import EvaluationResult, Numbers
 
 

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
 import orjson
 
 from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.faults import Faults
+from clipvis_core.foundation.json_files import iterate_records
+from clipvis_core.foundation.whole_file import whole_file
 from clipvis_data.vocabularies import load_vocabulary
 
-from .faults import Faults
 from .ground_truth import GroundTruth, load_videos
-from .json_stream import iterate_records
 from .results_file import check_record
 
 SubmissionBenchmark = Literal["ytvis2019", "ytvis2021", "ovis", "lvvis"]
@@ -73,19 +73,14 @@ def write_submission(
     truth = GroundTruth(str(videos), load_videos(videos), dict.fromkeys(categories.ids, ""), {}, {})
     kept = set(categories.ids if group is None else categories.group(group))
     path = Path(path)
-    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with whole_file(path) as file:
             with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
                 count = _write_results(archive, results, truth, lambda r: r["category_id"] in kept)
-            size = file.tell()
-        if size > max_bytes:
-            raise InputError(f"{path}: would have {size} bytes, over the limit of {max_bytes}")
-        os.chmod(partial, 0o644)
-        os.replace(partial, path)
-    except BaseException:
-        os.unlink(partial)
-        raise
+            if file.tell() > max_bytes:
+                raise InputError(f"{path}: would have {file.tell()} bytes, over the limit of {max_bytes}")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
     return Submission(path, len(truth.videos), count, len(categories) / len(kept))
 
 
@@ -93,25 +88,23 @@ def _write_results(
     archive: zipfile.ZipFile, results: str | Path, truth: GroundTruth, is_kept: Callable[[dict], bool]
 ) -> int:
     """Streams the checked records into the archive; returns how many were kept."""
-    faults = Faults(str(results), f"are the results of the videos of {truth.source}?")
+    faults = Faults(f"are the results of the videos of {truth.source}?", str(results))
     missing = set(truth.videos)
     seen = count = 0
     with archive.open("results.json", "w", force_zip64=True) as member:
         member.write(b"[")
-        for records in iterate_records(results):
-            for record in records:
-                try:
-                    check_record(record, truth)
-                except ValueError as error:
-                    faults.add(f"record {seen}", str(error))
-                else:
-                    missing.discard(record["video_id"])
-                    if is_kept(record):
-                        member.write(b"," * bool(count) + orjson.dumps(_server_form(record)))
-                        count += 1
-                seen += 1
+        for seen, record in enumerate(chain.from_iterable(iterate_records(results)), 1):
+            try:
+                check_record(record, truth)
+            except InputError as error:
+                faults.add(f"record {seen - 1}", str(error))
+                continue
+            missing.discard(record["video_id"])
+            if is_kept(record):
+                member.write(b"," * bool(count) + orjson.dumps(_server_form(record)))
+                count += 1
         member.write(b"]")
-    for video_id in sorted(missing) if seen > faults.count else ():
+    for video_id in sorted(missing) if seen > len(faults.lines) else ():
         faults.add(f"video {video_id}", "has no prediction; every video must be present")
     faults.raise_if_any()
     if not seen:

@@ -17,7 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .collector import collector_paused
+from clipvis_core.foundation.collector import collector_paused
+
 from .curves import Curves, Predictions, accumulate
 from .ground_truth import ANY_OBJECT, GroundTruth, load_ground_truth
 from .matching import Truths, match

@@ -8,45 +8,53 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-from pycocotools import mask as coco_mask
+from pycocotools import mask as mask_api
 from rlemasklib import RLEMask
 
-from clipvis_data.rle import MAX_PIXELS, validate_rle
+from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.masks import check_polygons
+from clipvis_core.foundation.rle import validate_rle
 
 
-class MaskError(ValueError):
-    """A mask of a file that cannot be used; the message says why."""
-
-
-def decode_mask(mask: object, height: int, width: int) -> RLEMask | None:
-    """Reads one entry of `segmentations`.
+def decode_masks(segmentations: list, height: int, width: int) -> list[RLEMask | None]:
+    """Masks of a record's `segmentations`.
 
     Args:
-        mask: None, a compressed or uncompressed RLE, or a list of polygons (x1, y1, x2, y2, ...).
+        segmentations: For each frame None, a compressed or uncompressed RLE, or a list of polygons
+            (x1, y1, x2, y2, ...).
         height: Height of the video in pixels.
         width: Width of the video in pixels.
 
     Returns:
-        The mask, or None where there is none.
+        For each frame the mask, or None where there is none.
 
     Raises:
-        MaskError: The mask is malformed, corrupt, or of another size.
+        InputError: A mask is malformed, corrupt, or of another size; the message begins with its place.
     """
+    masks = _decode_fast(segmentations, height, width)
+    if masks is None:
+        masks = []
+        try:
+            for mask in segmentations:
+                masks.append(_decode(mask, height, width))
+        except InputError as error:
+            raise InputError(f"segmentations[{len(masks)}] {error}") from None
+    return masks
+
+
+def _decode(mask: object, height: int, width: int) -> RLEMask | None:
     if mask is None:
         return None
-    if isinstance(mask, dict):
-        try:
-            return RLEMask.from_dict(validate_rle(mask, height, width))
-        except ValueError as error:
-            raise MaskError(str(error)) from None
-    if isinstance(mask, list):
-        return _from_polygons(mask, height, width)
-    raise MaskError(f"is a {type(mask).__name__}, not an RLE, a list of polygons or null")
+    if not isinstance(mask, list):
+        return RLEMask.from_dict(validate_rle(mask, height, width))
+    if not mask:
+        return RLEMask.zeros((height, width))
+    parts = mask_api.frPyObjects(check_polygons(mask, strict=True), height, width)
+    return RLEMask.from_dict(mask_api.merge(parts))
 
 
-def decode_masks_fast(masks: list, height: int, width: int) -> list[RLEMask | None] | None:
-    """`decode_mask` of many entries, if all are null or sound compressed RLEs; otherwise None.
+def _decode_fast(masks: list, height: int, width: int) -> list[RLEMask | None] | None:
+    """`_decode` of many entries, if all are null or sound compressed RLEs; otherwise None.
 
     Result files hold little else, and without a look at each mask from Python it takes half the
     time.
@@ -60,26 +68,8 @@ def decode_masks_fast(masks: list, height: int, width: int) -> list[RLEMask | No
                 return list(decoded)
             return [None if mask is None else next(decoded) for mask in masks]
     except (KeyError, TypeError, ValueError):
-        pass  # decode_mask finds the words for it
+        pass  # `_decode` finds the words for it
     return None
-
-
-def _from_polygons(polygons: list, height: int, width: int) -> RLEMask:
-    """Union of polygons, rasterised as the COCO tools do."""
-    for polygon in polygons:
-        if (
-            not isinstance(polygon, list)
-            or len(polygon) < 6
-            or len(polygon) % 2
-            or not all(type(value) in (int, float) for value in polygon)
-            or not np.isfinite(polygon).all()
-            or np.abs(polygon).max() > MAX_PIXELS
-        ):
-            raise MaskError("has a polygon that is not a list of three or more x, y pairs")
-    if not polygons:
-        return RLEMask.zeros((height, width))
-    parts = coco_mask.frPyObjects(polygons, height, width)
-    return RLEMask.from_dict(coco_mask.merge(parts))
 
 
 class Track:

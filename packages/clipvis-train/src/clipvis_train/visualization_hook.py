@@ -21,8 +21,8 @@ from clipvis_core.inference.result import SegmentationResult
 from clipvis_core.media import draw_tracks
 from clipvis_core.media.images import load_image
 from clipvis_core.models.video_model import VideoTracks
-from clipvis_eval.metrics.image_metrics import encode_masks
-from clipvis_train.clip_hooks import inner_model
+from clipvis_core.models.vocabulary_hook import inner_model
+from clipvis_core.tracking import encode_masks
 
 
 @HOOKS.register_module()

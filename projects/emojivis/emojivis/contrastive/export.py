@@ -11,7 +11,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from clipvis_core.checkpoints import write_weights
-from clipvis_train.clip_hooks import inner_model
+from clipvis_core.models.vocabulary_hook import inner_model
 
 
 @HOOKS.register_module()

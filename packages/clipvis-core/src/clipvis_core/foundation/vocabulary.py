@@ -7,9 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from clipvis_core.foundation.categories import clean_words, read_categories
 from clipvis_core.foundation.errors import InputError
-
-MAX_FILE_BYTES = 16 * 2**20
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,9 @@ class Vocabulary:
     @classmethod
     def from_categories(cls, categories: Iterable[str | Sequence[str]]) -> Vocabulary:
         """From a list with, for each category, its synonyms or one string that parts them by commas."""
-        return cls(tuple(_synonyms(category) for category in categories))
+        return cls(
+            tuple(clean_words(words.split(",") if isinstance(words, str) else words) for words in categories)
+        )
 
     @classmethod
     def from_text(cls, text: str) -> Vocabulary:
@@ -58,22 +59,14 @@ class Vocabulary:
 
     @classmethod
     def from_file(cls, path: str | Path) -> Vocabulary:
-        """From a UTF-8 text file with one category a line; blank lines and lines from `#` on are skipped.
+        """From a file as `read_categories` takes it: a word list, or a json with `categories`.
 
         Raises:
-            InputError: The file is missing, is no text, or holds no usable list.
+            InputError: The file is missing or holds no usable list.
         """
-        path = Path(path)
+        words = read_categories(path).prompts()
         try:
-            if path.stat().st_size > MAX_FILE_BYTES:
-                raise InputError(f"{path} is over {MAX_FILE_BYTES} bytes: a word list has one category a line")
-            lines = path.read_text(encoding="utf-8-sig").splitlines()
-        except OSError as error:
-            raise InputError(f"cannot read the word list {path}: {error.strerror}") from None
-        except UnicodeDecodeError:
-            raise InputError(f"{path} is not a UTF-8 text file: a word list has one category a line") from None
-        try:
-            return cls.from_categories(line for line in lines if line.strip() and not line.lstrip().startswith("#"))
+            return cls(words)
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
 
@@ -102,9 +95,3 @@ class Vocabulary:
             for label, synonyms in enumerate(self.categories, start=1)
         ]
         return json.dumps({"categories": records}, ensure_ascii=False, indent=1)
-
-
-def _synonyms(category: str | Sequence[str]) -> tuple[str, ...]:
-    """Synonyms of one category, trimmed, without blank parts and without repeats."""
-    words = category.split(",") if isinstance(category, str) else category
-    return tuple(dict.fromkeys(" ".join(word.split()) for word in words if word.strip()))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+from clipvis_core.foundation.errors import InputError
 
 _SUFFIX = ".part"
 
@@ -36,6 +39,24 @@ def whole_file(path: str | Path) -> Iterator[BinaryIO]:
         os.unlink(temporary)
         raise
     _sync_folder(path.parent)
+
+
+def write_whole(content: bytes, path: str | Path) -> None:
+    """Writes a file by `whole_file`.
+
+    Raises:
+        InputError: The folder is missing or cannot be written to, or the disk is full.
+    """
+    try:
+        with whole_file(path) as file:
+            file.write(content)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def write_json(content: object, path: str | Path, *, indent: int | None = 1) -> None:
+    """Writes a json file by `write_whole`; `indent=None` for long lists, on one line."""
+    write_whole(json.dumps(content, indent=indent).encode() + b"\n", path)
 
 
 def remove_unfinished(folder: str | Path, names: str = "*") -> list[Path]:

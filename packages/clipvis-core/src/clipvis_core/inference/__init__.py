@@ -1,10 +1,10 @@
 """Running a model on one's own videos."""
 
+from clipvis_core.foundation.images import resized_size
 from clipvis_core.inference.building import build_model
 from clipvis_core.inference.index_masks import check_replaceable, index_mask, write_index_masks
 from clipvis_core.inference.inferencer import CLIPVISInferencer
 from clipvis_core.inference.overlay import draw_live, overlay_frames, write_overlay
-from clipvis_core.inference.preprocessing import resized_size
 from clipvis_core.inference.result import SegmentationResult
 from clipvis_core.inference.streaming import FrameStream, LiveFrame, LiveTrack
 

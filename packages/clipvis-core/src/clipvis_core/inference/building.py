@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 import torch
@@ -14,6 +15,7 @@ from clipvis_core.foundation.errors import InputError
 from clipvis_core.models.base import CLIPVISModel
 
 RANDOM_SEED = 0
+_SIBLINGS = ("clipvis_data", "clipvis_eval", "clipvis_train")
 
 
 def read_config(config: str | Path | Config, *, models: str = "CLIPVIS") -> Config:
@@ -31,13 +33,31 @@ def read_config(config: str | Path | Config, *, models: str = "CLIPVIS") -> Conf
         if not path.is_file():
             raise InputError(f"config {path} not found")
         try:
-            config = Config.fromfile(path)
+            config = Config.fromfile(path, import_custom_modules=False)
+            import_parts(config)
         except Exception as error:  # a config is a program: whatever it raises is a fault in that file
             raise InputError(f"config {path} cannot be read: {error}") from None
     kind = str(config.get("model", {}).get("type", ""))
     if not kind or not kind.startswith(models):
         raise InputError("the config has no `model` of type CLIPVISVideo or CLIPVISImage")
     return config
+
+
+def import_parts(config: Config) -> None:
+    """Imports the modules that a config names in `custom_imports`, which register its parts.
+
+    A package of this workspace that is not installed is passed over: its datasets, metrics and hooks are of no use
+    for inference.
+
+    Raises:
+        ImportError: Another module cannot be imported.
+    """
+    for module in config.get("custom_imports", {}).get("imports", ()):
+        try:
+            import_module(module)
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.partition(".")[0] not in _SIBLINGS:
+                raise
 
 
 def build_model(

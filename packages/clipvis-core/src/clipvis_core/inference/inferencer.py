@@ -13,9 +13,10 @@ from mmengine.config import Config
 from torch import Tensor
 
 from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.images import resized_size
 from clipvis_core.foundation.vocabulary import Vocabulary
 from clipvis_core.inference.building import build_model, read_config
-from clipvis_core.inference.preprocessing import resized_size, to_input
+from clipvis_core.inference.preprocessing import to_input
 from clipvis_core.inference.result import SegmentationResult
 from clipvis_core.inference.streaming import FrameStream
 from clipvis_core.media import FrameSource, open_frames

@@ -12,13 +12,12 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.images import turned_size
 from clipvis_core.media.frames import FrameSource, TruncatedError, check_pixels
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp"})
 """Files taken for frames, whatever the case of their suffix."""
 
-_EXIF_ORIENTATION = 0x0112
-_TURNED = (5, 6, 7, 8)  # EXIF orientations that swap height and width
 _DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error)  # what Pillow raises on broken data
 
 
@@ -112,9 +111,7 @@ def image_size(path: Path) -> tuple[int, int]:
         InputError: The file is no image, or larger than `MAX_PIXELS`.
     """
     with _opened(path) as image:
-        width, height = image.size
-        turned = image.getexif().get(_EXIF_ORIENTATION) in _TURNED
-    return (width, height) if turned else (height, width)
+        return turned_size(image)
 
 
 def load_image(path: Path) -> np.ndarray:

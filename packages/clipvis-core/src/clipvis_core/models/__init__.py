@@ -14,6 +14,7 @@ from clipvis_core.models.image_model import CLIPVISImage
 from clipvis_core.models.pixel_decoder import CLIPVISPixelDecoder
 from clipvis_core.models.query_head import CLIPVISHead, QueryPrediction
 from clipvis_core.models.video_model import CLIPVISVideo, VideoSession, VideoTracks
+from clipvis_core.models.vocabulary_hook import VocabularyHook
 
 __all__ = [
     "Arithmetic",
@@ -27,4 +28,5 @@ __all__ = [
     "QueryPrediction",
     "VideoSession",
     "VideoTracks",
+    "VocabularyHook",
 ]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch.nn.functional as F
-from pycocotools import mask as coco_mask
 from torch import Tensor
+
+from clipvis_core.foundation.masks import encode_columns
 
 
 def resize_mask_logits(
@@ -33,12 +33,5 @@ def resize_mask_logits(
 
 
 def encode_masks(masks: Tensor) -> list[dict]:
-    """Masks `(N, H, W)`, bool, to compressed RLE records with `counts` as str, ready for JSON.
-
-    The masks are handed over as (N, W, H) in memory, pycocotools' own order, so that it makes no copy.
-    """
-    columns = masks.transpose(-1, -2).contiguous().to("cpu").numpy().view(np.uint8)
-    records = coco_mask.encode(columns.transpose(2, 1, 0))
-    for record in records:
-        record["counts"] = record["counts"].decode("ascii")
-    return records
+    """Masks `(N, H, W)`, bool, to compressed RLE records with `counts` as str, ready for JSON."""
+    return encode_columns(masks.transpose(-1, -2).contiguous().to("cpu").numpy())

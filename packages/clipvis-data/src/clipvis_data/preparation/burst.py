@@ -8,9 +8,10 @@ from pathlib import Path
 from pycocotools import mask as mask_api
 
 from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.records import Records, read_annotation_file
+from clipvis_core.foundation.rle import RleError, validate_rle
+from clipvis_core.foundation.whole_file import write_json
 
-from ..annotation_files import Records, read_annotation_file, write_annotation_file
-from ..rle import RleError, validate_rle
 from ..vocabularies import load_vocabulary
 
 _FRAME_NUMBER = re.compile(r"(\d+)\.[^.]*$")
@@ -58,7 +59,7 @@ def burst_to_ytvis(
         "track_id_mapping": tracks,
         "split": data.get("split"),
     }
-    write_annotation_file(target, result)
+    write_json(result, target, indent=None)
     return {"videos": len(videos), "annotations": len(annotations), "categories": len(categories)}
 
 

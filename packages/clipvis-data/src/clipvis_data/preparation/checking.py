@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing import Pool
@@ -13,13 +13,13 @@ from PIL import Image
 from tqdm import tqdm
 
 from clipvis_core.foundation.errors import InputError
-
-from ..annotation_files import Records, check_polygons, read_annotation_file
-from ..paths import missing_files, relative_name
-from ..rle import check_rles
-from ..transforms.loading import turned_size
-from ..vocabularies import vocabulary_from_records
-from .layouts import find_image_folder, image_name, published_count
+from clipvis_core.foundation.faults import Faults
+from clipvis_core.foundation.images import turned_size
+from clipvis_core.foundation.masks import check_masks
+from clipvis_core.foundation.records import Records, read_annotation_file, relative_name
+from clipvis_core.foundation.youtube_vis import read_tracks, read_videos
+from clipvis_data.paths import lvis_file_name, missing_files
+from clipvis_data.preparation.layouts import find_image_folder, published_count
 
 _TAIL_BYTES = 1024  # a whole JPEG or PNG has its end marker this close to the end
 
@@ -99,137 +99,86 @@ def check_annotation_file(
     if not ("videos" in data or "images" in data):
         return None
     kind = "videos" if "videos" in data else "images"
+    faults = Faults("", str(path))
+    report.faults = faults.lines
     try:
         owners = Records(path, data, kind)
         annotations = Records(path, data, "annotations", optional=True)
-        categories = _category_ids(path, data)
+        categories = Records(path, data, "categories", optional=True)
     except InputError as error:
         report.faults.append(str(error))
         return report
-    report.counts = {
-        kind: len(owners.records),
-        "annotations": len(annotations.records),
-        "categories": len(categories or ()),
-    }
-    report.faults += _duplicates(owners) + _duplicates(annotations)
+    report.counts = {kind: len(owners), "annotations": len(annotations), "categories": len(categories)}
     expected = published_count(report.path)
-    if expected and len(owners.records) != expected:
-        text = f"{path}: has {len(owners.records)} {kind}, but the benchmark has {expected}"
-        report.faults.append(text)
-    sizes, names = _owners(owners, report.faults)
-    _check_annotations(annotations, kind, sizes, names, categories, report.faults)
-    files = {name: sizes[key] for key, own in names.items() for name in own if key in sizes}
+    if expected and len(owners) != expected:
+        report.faults.append(f"{path}: has {len(owners)} {kind}, but the benchmark has {expected}")
+    ids = categories.positions(faults) if len(categories) else _AnyId()  # a test set has no categories
+    check = _check_videos if kind == "videos" else _check_image_records
+    files = check(owners, annotations, ids, faults)
     _check_images(report, Path(root or report.path.parent), images, files, processes)
     return report
 
 
-def _category_ids(path: str | Path, data: dict) -> set[int] | None:
-    """Ids of the categories; None if the json has none (a test set)."""
-    records = data.get("categories")
-    if not records:
-        return None
-    return set(vocabulary_from_records("", records, source=str(path)).ids)
+class _AnyId(Container):
+    """Holds every category id."""
+
+    def __contains__(self, key: object) -> bool:
+        return True
 
 
-def _duplicates(records: Records) -> list[str]:
-    seen: dict[int, int] = {}
-    faults = []
-    for i, record in enumerate(records.records):
-        if type(record.get("id")) is not int:
-            faults.append(f"{records.where(i)}: field 'id' must be a whole number")
-        elif seen.setdefault(record["id"], i) != i:
-            first = seen[record["id"]]
-            faults.append(f"{records.where(i)}: the id is already taken by {records.key}[{first}]")
-    return faults
+def _whole_ids(owners: Records) -> set[int]:
+    return {record["id"] for record in owners.records if type(record.get("id")) is int}
 
 
-def _owners(owners: Records, faults: list[str]) -> tuple[dict[int, tuple], dict[int, list[str]]]:
-    """Sizes and file names of the sound videos or images; notes the faults of the others."""
-    sizes: dict[int, tuple[int, int]] = {}
-    names: dict[int, list[str]] = {}
-    for i, record in enumerate(owners.records):
-        key = record.get("id")
-        if type(key) is not int:
+def _check_videos(
+    owners: Records, annotations: Records, categories: Container[int], faults: Faults
+) -> dict[str, tuple[int, int]]:
+    """Checks videos and tracks; returns the sizes of the frames by file name."""
+    videos = read_videos(owners, faults, names=True)
+    for key, index in owners.positions(Faults("")).items():
+        count = len(owners.records[index].get("file_names") or ())
+        if key in videos and count != videos[key].length:
+            where = owners.where(index)
+            faults.lines.append(f"{where}: field 'length' is {videos[key].length}, but there are {count} file_names")
+    damaged = _whole_ids(owners) - videos.keys()
+    lists = ("segmentations", "bboxes", "areas")
+    for track in read_tracks(annotations, videos, categories, faults, lists=lists, skip=damaged):
+        present = [t for t, mask in enumerate(track.segmentations) if mask]
+        track.checked_masks(present, faults, strict=True)
+    return {name: (video.height, video.width) for video in videos.values() for name in video.file_names}
+
+
+def _check_image_records(
+    owners: Records, annotations: Records, categories: Container[int], faults: Faults
+) -> dict[str, tuple[int, int]]:
+    """Checks images and their annotations; returns the sizes of the images by file name."""
+    sizes, files = {}, {}
+    for key, index in owners.positions(faults).items():
+        with faults:
+            sizes[key] = owners.size(index)
+            name = owners.records[index].get("file_name")
+            name = name if isinstance(name, str) else lvis_file_name(owners, index)
+            files[relative_name(name, owners.where(index))] = sizes[key]
+    damaged = _whole_ids(owners) - sizes.keys()
+    annotations.positions(faults)
+    found = []
+    for index, record in enumerate(annotations.records):
+        if type(record.get("image_id")) is int and record["image_id"] in damaged:
             continue
-        names[key] = []
-        try:
-            sizes[key] = owners.size(i)
-        except InputError as error:
-            faults.append(str(error))
-        try:
-            names[key] = _names(owners, i)
-        except InputError as error:
-            faults.append(str(error))
-    return sizes, names
-
-
-def _names(owners: Records, index: int) -> list[str]:
-    if owners.key == "images":
-        return [relative_name(image_name(owners, index), owners.where(index))]
-    names = owners.get(index, "file_names", list)
-    length = owners.records[index].get("length", len(names))
-    if length != len(names):
-        raise InputError(f"{owners.where(index)}: field 'length' is {length!r}, but there are {len(names)} file_names")
-    if not all(isinstance(name, str) for name in names):
-        raise InputError(f"{owners.where(index)}: 'file_names' holds something that is not text")
-    return [relative_name(name, owners.where(index)) for name in names]
-
-
-def _check_annotations(
-    annotations: Records,
-    kind: str,
-    sizes: dict[int, tuple[int, int]],
-    names: dict[int, list[str]],
-    categories: set[int] | None,
-    faults: list[str],
-) -> None:
-    """Notes unknown owners and categories, lists of a wrong length and masks that are not sound."""
-    owner_field = "video_id" if kind == "videos" else "image_id"
-    rles, places = [], []
-    for i, record in enumerate(annotations.records):
-        where = annotations.where(i)
-        owner = record.get(owner_field)
-        if owner not in names:
-            faults.append(f"{where}: field '{owner_field}' is {owner!r}, but there is no such record")
-            continue
-        if categories is not None and record.get("category_id") not in categories:
-            faults.append(f"{where}: there is no category {record.get('category_id')!r}")
-        if owner not in sizes:
-            continue
-        for place, mask in _masks(record, kind, len(names[owner]), where, faults):
-            if isinstance(mask, list):
-                try:
-                    if not check_polygons(mask, place):
-                        faults.append(f"{place}: has no polygon of three or more points")
-                except InputError as error:
-                    faults.append(str(error))
-            else:
-                rles.append((mask, *sizes[owner]))
-                places.append(place)
-    if rles:
-        masks, heights, widths = zip(*rles, strict=True)
-        for position, fault in check_rles(masks, heights, widths)[1].items():
-            faults.append(f"{places[position]} {fault}")
-
-
-def _masks(record: dict, kind: str, length: int, where: str, faults: list[str]) -> Iterable[tuple[str, object]]:
-    """The masks of an annotation, each with its place."""
-    if kind == "images":
-        if record.get("segmentation") is None:
-            faults.append(f"{where}: field 'segmentation' is missing")
-        else:
-            yield f"{where}: segmentation", record["segmentation"]
-        return
-    for name in ("segmentations", "bboxes", "areas"):
-        values = record.get(name)
-        if values is None and name != "segmentations":
-            continue
-        if not isinstance(values, list) or (length and len(values) != length):
-            faults.append(f"{where}: field '{name}' must be a list of {length} entries, one a frame")
-        elif name == "segmentations":
-            for t, mask in enumerate(values):
-                if mask:
-                    yield f"{where}: segmentations[{t}]", mask
+        with faults:
+            image = annotations.member(index, "image_id", sizes)
+            annotations.member(index, "category_id", categories)
+            if not isinstance(record.get("segmentation"), dict):
+                annotations.get(index, "segmentation", list)
+            found.append((index, image))
+    check_masks(
+        [annotations.records[index]["segmentation"] for index, _ in found],
+        [sizes[image] for _, image in found],
+        lambda position: f"{annotations.where(found[position][0])}: field 'segmentation'",
+        faults,
+        strict=True,
+    )
+    return files
 
 
 def _check_images(

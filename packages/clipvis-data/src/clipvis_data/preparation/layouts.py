@@ -6,9 +6,6 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ..annotation_files import Records
-from ..image_datasets import lvis_file_name
-
 # Videos or images of each published json, by the end of its path in the layout of docs/data.md.
 PUBLISHED_COUNTS = {
     "lvis/lvis_v1_train.json": 100_170,
@@ -40,13 +37,6 @@ def published_count(path: Path) -> int | None:
         if path.resolve().as_posix().endswith(f"/{end}"):
             return count
     return None
-
-
-def image_name(images: Records, index: int) -> str:
-    """Relative path of an image: by LVIS's rule where the record has no `file_name`."""
-    if isinstance(images.records[index].get("file_name"), str):
-        return images.records[index]["file_name"]
-    return lvis_file_name(images, index)
 
 
 def find_image_folder(json_path: Path, root: Path, names: Sequence[str]) -> Path | None:

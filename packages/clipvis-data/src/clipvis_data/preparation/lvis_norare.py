@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from clipvis_core.foundation.categories import categories_from_records
 from clipvis_core.foundation.errors import InputError
-
-from ..annotation_files import Records, read_annotation_file, write_annotation_file
-from ..vocabularies import vocabulary_from_records
+from clipvis_core.foundation.records import Records, read_annotation_file
+from clipvis_core.foundation.whole_file import write_json
 
 
 def drop_rare_annotations(source: str | Path, target: str | Path | None = None) -> tuple[Path, int]:
@@ -29,7 +29,7 @@ def drop_rare_annotations(source: str | Path, target: str | Path | None = None) 
     target = Path(target) if target else source.with_name(f"{source.stem}_norare.json")
     data = read_annotation_file(source)
     categories = Records(source, data, "categories").records
-    vocabulary = vocabulary_from_records("lvis", categories, source=str(source))
+    vocabulary = categories_from_records("lvis", categories, source=str(source))
     if all(category.frequency is None for category in vocabulary.categories):
         raise InputError(f"{source}: categories have no 'frequency', so this is no LVIS json")
     annotations = Records(source, data, "annotations")
@@ -41,5 +41,5 @@ def drop_rare_annotations(source: str | Path, target: str | Path | None = None) 
             raise InputError(f"{annotations.where(i)}: there is no category {category_id}")
         if category_id not in rare:
             kept.append(annotation)
-    write_annotation_file(target, {**data, "annotations": kept})
+    write_json({**data, "annotations": kept}, target, indent=None)
     return target, len(annotations.records) - len(kept)

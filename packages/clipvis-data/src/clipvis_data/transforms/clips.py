@@ -16,9 +16,10 @@ from mmdet.datasets.transforms import BaseFrameSample, PackTrackInputs
 from mmdet.registry import TRANSFORMS
 from pycocotools import mask as mask_api
 
+from clipvis_core.foundation.images import resize_bilinear, resize_nearest, resized_size
+
 from .lazy_frames import FrameSequence
-from .masks import bitmap_masks, mask_bounds, rasterise
-from .resampling import resize_bilinear, resize_nearest
+from .masks import bitmap_box, bitmap_masks, rasterise
 
 ABSENT_ID = -1
 
@@ -118,7 +119,7 @@ class ResizeFrame(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Resizes one frame; its masks follow in `RasteriseRows`."""
         height, width = results["img"].shape[:2]
-        new_height, new_width = shortest_side_size(height, width, self.draw(), self.max_size)
+        new_height, new_width = resized_size(height, width, self.draw(), self.max_size)
         results["img"] = resize_bilinear(results["img"], (new_height, new_width))
         results["img_shape"] = (new_height, new_width)
         results["scale_factor"] = (new_width / width, new_height / height)
@@ -126,17 +127,6 @@ class ResizeFrame(BaseTransform):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(short_sides={self.short_sides}, max_size={self.max_size})"
-
-
-def shortest_side_size(height: int, width: int, short_side: int, max_size: int) -> tuple[int, int]:
-    """(height, width) with the shorter side at `short_side`, or less to keep the longer one within
-    `max_size`."""
-    scale = short_side / min(height, width)
-    new_height, new_width = (short_side, scale * width) if height < width else (scale * height, short_side)
-    if max(new_height, new_width) > max_size:
-        scale = max_size / max(new_height, new_width)
-        new_height, new_width = new_height * scale, new_width * scale
-    return int(new_height + 0.5), int(new_width + 0.5)
 
 
 @TRANSFORMS.register_module()
@@ -192,7 +182,7 @@ class RasteriseRows(BaseTransform):
             if row["mask"] is None:
                 continue
             _draw_row(masks[i], row["mask"], results["ori_shape"], results.get("flip", False))
-            boxes[i] = mask_bounds(masks[i])
+            boxes[i] = bitmap_box(masks[i])
             if boxes[i, 2] > 0:
                 ids[i] = row["instance_id"]
         results["gt_masks"] = bitmap_masks(masks)

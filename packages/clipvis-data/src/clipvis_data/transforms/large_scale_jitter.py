@@ -11,8 +11,9 @@ from mmcv.transforms.utils import cache_randomness
 from mmdet.registry import TRANSFORMS
 from pycocotools import mask as mask_api
 
-from .masks import bitmap_masks, clip_polygons, mask_bounds, rasterise
-from .resampling import resize_bilinear, resize_nearest
+from clipvis_core.foundation.images import resize_bilinear, resize_nearest
+
+from .masks import bitmap_box, bitmap_masks, clip_polygons, rasterise
 
 MIN_BOX_SIDE = 1e-5  # pixels; the published pipeline drops instances whose box is not larger
 
@@ -177,7 +178,7 @@ def _draw_instance(output: np.ndarray, mask: dict | list, geometry: JitterGeomet
     """
     if isinstance(mask, dict):
         output[:] = geometry.warp_bitmap(mask_api.decode(mask))
-        box = mask_bounds(output)
+        box = bitmap_box(output)
         return None if box[2] == 0 else box
     polygons = geometry.warp_polygons(mask)
     if not polygons:

@@ -8,8 +8,7 @@ from mmdet.registry import TRANSFORMS
 from PIL import Image, ImageOps
 
 from clipvis_core.foundation.errors import InputError
-
-_ORIENTATION = 0x0112  # EXIF tag; values from 5 on swap height and width
+from clipvis_core.foundation.images import turned_size
 
 
 @TRANSFORMS.register_module()
@@ -62,9 +61,3 @@ def read_rgb(path: str, height: int, width: int) -> np.ndarray:
         raise InputError(f"image {path} does not exist; check data_root and data_prefix") from None
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise InputError(f"image {path} cannot be read (damaged?): {error}") from None
-
-
-def turned_size(image: Image.Image) -> tuple[int, int]:
-    """(height, width) of an opened image after the turn its EXIF tag asks for; decodes nothing."""
-    width, height = image.size
-    return (width, height) if image.getexif().get(_ORIENTATION, 1) >= 5 else (height, width)

@@ -8,7 +8,7 @@ import shapely
 from mmdet.structures.mask import BitmapMasks
 from pycocotools import mask as mask_api
 
-from ..rle import decode_runs
+from clipvis_core.foundation.rle import decode_runs
 
 
 def rasterise(polygons: list[np.ndarray], output: np.ndarray) -> None:
@@ -80,7 +80,7 @@ def _overlaps(points: np.ndarray, box: tuple[int, int, int, int]) -> bool:
     return low[0] < box[2] and low[1] < box[3] and high[0] > box[0] and high[1] > box[1]
 
 
-def mask_bounds(mask: np.ndarray) -> list[int]:
+def bitmap_box(mask: np.ndarray) -> list[int]:
     """Tight box [x1, y1, x2, y2] of a (H, W) bitmap, upper bounds exclusive; zeros for an empty
     one."""
     rows = np.flatnonzero(mask.any(axis=1))

@@ -7,7 +7,7 @@ from mmcv.transforms import BaseTransform
 from mmdet.registry import TRANSFORMS
 from torch.utils.data import Dataset
 
-from .masks import bitmap_masks, mask_bounds
+from .masks import bitmap_box, bitmap_masks
 
 
 @TRANSFORMS.register_module()
@@ -65,7 +65,7 @@ class PasteInstances(BaseTransform):
         kept = (areas > 0) & (areas >= self.min_visible * whole)
         boxes = results["gt_bboxes"].copy()
         for i in np.flatnonzero(kept & (areas < whole)):
-            boxes[i] = mask_bounds(visible[i])
+            boxes[i] = bitmap_box(visible[i])
         results["gt_masks"] = bitmap_masks(np.concatenate([visible[kept], pasted]))
         results["gt_bboxes"] = np.concatenate([boxes[kept], other["gt_bboxes"][chosen]])
         results["gt_bboxes_labels"] = np.concatenate(

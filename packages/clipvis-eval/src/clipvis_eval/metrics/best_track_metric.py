@@ -11,16 +11,13 @@ from mmengine.logging import print_log
 from clipvis_core.foundation.errors import InputError
 
 from ..best_tracks import BestTrack, best_tracks, numbers
-from ..faults import Faults
 from ..ground_truth import load_ground_truth
-from ..results_file import check_record
 from ..rules import rules_for
-from .result_list_metric import ResultListMetric
-from .track_records import track_records
+from .track_records import TrackListMetric
 
 
 @METRICS.register_module()
-class BestTrackMetric(ResultListMetric):
+class BestTrackMetric(TrackListMetric):
     """How well the best of a few tracks covers each object of a YouTube-VIS json, which may annotate few of them.
 
     Logs a table of the objects; the figures are those of `clipvis_eval.best_tracks.numbers`.
@@ -39,29 +36,11 @@ class BestTrackMetric(ResultListMetric):
             raise InputError(f"num_tracks must be at least 1, not {num_tracks}")
         self.num_tracks = num_tracks
 
-    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
-        """Keeps the records of each video.
-
-        Args:
-            data_batch: Not used.
-            data_samples: `TrackDataSample`s as dicts; see `track_records`.
-        """
-        for sample in data_samples:
-            self.results.append(track_records(sample, self.category_ids)[1])
-
     def evaluate_records(self, records: list[dict]) -> dict[str, float]:
         """The figures over all objects."""
         rules = rules_for("ytvis2019", "corrected")
         truth = load_ground_truth(self.ann_file, "ytvis2019", rules)
-        faults = Faults("the model's output", f"is {truth.source} the data set that was tested?")
-        predictions = []
-        for index, record in enumerate(records):
-            try:
-                predictions.append(check_record(record, truth))
-            except ValueError as error:
-                faults.add(f"record {index}", str(error))
-        faults.raise_if_any()
-        found = best_tracks(truth, predictions, num_tracks=self.num_tracks)
+        found = best_tracks(truth, self.predictions(records, truth), num_tracks=self.num_tracks)
         if not found:
             raise InputError(f"{truth.source}: no object is annotated that a track could cover")
         print_log(as_table(found), logger="current")

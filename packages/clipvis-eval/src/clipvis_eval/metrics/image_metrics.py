@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from mmdet.registry import METRICS
-from pycocotools import mask as coco_mask
 
 from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.masks import encode_columns, record_of
 
 from ..image_ap import check_options, evaluate_images
 from .result_list_metric import ResultListMetric
@@ -60,7 +59,10 @@ class ImageMetric(ResultListMetric):
 
     def _shapes(self, found: dict) -> dict[str, list]:
         if self.metric == "segm":
-            return {"segmentation": encode_masks(found["masks"])}
+            masks = found["masks"]
+            if not isinstance(masks, torch.Tensor):
+                return {"segmentation": [record_of(mask) for mask in masks]}
+            return {"segmentation": encode_columns(masks.transpose(1, 2).contiguous().cpu().numpy())}
         boxes = found["bboxes"].clone()
         boxes[:, 2:] -= boxes[:, :2]
         return {"bbox": boxes.tolist()}
@@ -104,22 +106,3 @@ class CLIPVISLVISMetric(ImageMetric):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(benchmark="lvis", **kwargs)
-
-
-def encode_masks(masks: torch.Tensor | Sequence[dict]) -> list[dict]:
-    """Compressed RLEs, counts as text.
-
-    Args:
-        masks: (N, H, W) bool tensor, or N RLEs.
-    """
-    if isinstance(masks, torch.Tensor):
-        # Seen as (H, W, N) in column-major order, which is what the encoder takes without a copy.
-        columns = masks.transpose(1, 2).contiguous().cpu().numpy().astype(np.uint8)
-        masks = coco_mask.encode(columns.transpose(2, 1, 0)) if len(columns) else []
-    return [
-        {
-            "size": list(mask["size"]),
-            "counts": mask["counts"].decode() if isinstance(mask["counts"], bytes) else mask["counts"],
-        }
-        for mask in masks
-    ]

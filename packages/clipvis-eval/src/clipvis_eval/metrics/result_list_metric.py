@@ -11,8 +11,7 @@ import orjson
 from mmengine.evaluator import BaseMetric
 
 from clipvis_core.foundation.errors import InputError
-
-from ..whole_file import write_whole
+from clipvis_core.foundation.whole_file import write_whole
 
 
 class ResultListMetric(BaseMetric):

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, get_args
 
 from mmdet.registry import METRICS
 
+from clipvis_core.foundation.collector import collector_paused
 from clipvis_core.foundation.errors import InputError
 
-from ..collector import collector_paused
-from ..faults import Faults
 from ..ground_truth import load_ground_truth
-from ..results_file import check_record
 from ..rules import Benchmark, Protocol, default_protocol, rules_for
 from ..summary import EvaluationResult, flat_numbers
 from ..track_ap import TrackEvaluator, evaluate_files
-from .result_list_metric import ResultListMetric
-from .track_records import track_records
+from .track_records import TrackListMetric
 
 
 @METRICS.register_module()
-class TrackMetric(ResultListMetric):
+class TrackMetric(TrackListMetric):
     """Track AP of a video benchmark, from track-level predictions; masks stay run-length encoded.
 
     Args:
@@ -47,16 +44,6 @@ class TrackMetric(ResultListMetric):
         """
         load_ground_truth(self.ann_file, self.benchmark, self.rules)
 
-    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
-        """Keeps the records of each video.
-
-        Args:
-            data_batch: Not used.
-            data_samples: `TrackDataSample`s as dicts; see `track_records`.
-        """
-        for sample in data_samples:
-            self.results.append(track_records(sample, self.category_ids)[1])
-
     def evaluate_file(self, results: str | Path) -> EvaluationResult:
         """Evaluates a result list that is already on disk."""
         return evaluate_files(
@@ -75,14 +62,8 @@ class TrackMetric(ResultListMetric):
             evaluator = TrackEvaluator(
                 truth, benchmark=self.benchmark, protocol=self.protocol, class_agnostic=self.class_agnostic
             )
-            remedy = f"is {truth.source} the data set that was tested?"
-            faults = Faults("the model's output", remedy)
-            for index, record in enumerate(records):
-                try:
-                    evaluator.add(check_record(record, truth))
-                except ValueError as error:
-                    faults.add(f"record {index}", str(error))
-            faults.raise_if_any()
+            for prediction in self.predictions(records, truth):
+                evaluator.add(prediction)
             return flat_numbers(evaluator.evaluate())
 
 

@@ -2,8 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
+
+from clipvis_core.foundation.faults import Faults
+from clipvis_core.foundation.masks import record_of
+
+from ..ground_truth import GroundTruth
+from ..results_file import Prediction, checked_predictions
+from .result_list_metric import ResultListMetric
+
+
+class TrackListMetric(ResultListMetric):
+    """What the metrics of tracks share.
+
+    Args:
+        **kwargs: See `ResultListMetric`.
+    """
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """Keeps the records of each video.
+
+        Args:
+            data_batch: Not used.
+            data_samples: `TrackDataSample`s as dicts; see `track_records`.
+        """
+        for sample in data_samples:
+            self.results.append(track_records(sample, self.category_ids)[1])
+
+    @staticmethod
+    def predictions(records: Iterable[dict], truth: GroundTruth) -> Iterator[Prediction]:
+        """The records as predictions.
+
+        Raises:
+            InputError: After the last one, if any does not agree with the ground truth.
+        """
+        faults = Faults(f"is {truth.source} the data set that was tested?", "the model's output")
+        yield from checked_predictions(records, truth, faults)
+        faults.raise_if_any()
 
 
 def track_records(sample: Mapping[str, Any], category_ids: Sequence[int] | None = None) -> tuple[int, list[dict]]:
@@ -32,7 +68,7 @@ def track_records(sample: Mapping[str, Any], category_ids: Sequence[int] | None 
                 "video_id": video_id,
                 "score": score,
                 "category_id": label + 1 if category_ids is None else category_ids[label],
-                "segmentations": [None if mask is None else _as_text(mask) for mask in masks],
+                "segmentations": [None if mask is None else record_of(mask) for mask in masks],
             }
         )
     return video_id, records
@@ -46,9 +82,3 @@ def _video_id(sample: Mapping[str, Any]) -> int:
     if not frames or "video_id" not in frames[0]:
         raise ValueError("the data sample has no `video_id`; add it to `meta_keys` of the packing")
     return frames[0].video_id
-
-
-def _as_text(mask: Mapping[str, Any]) -> dict:
-    counts = mask["counts"]
-    text = counts.decode("ascii") if isinstance(counts, bytes) else counts
-    return {"size": [int(side) for side in mask["size"]], "counts": text}

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -12,9 +10,8 @@ import orjson
 from tqdm import tqdm
 
 from clipvis_core.foundation.errors import InputError
-
-from ..json_stream import read_json
-from ..whole_file import write_json, write_whole
+from clipvis_core.foundation.json_files import read_json
+from clipvis_core.foundation.whole_file import whole_file, write_json, write_whole
 
 _IDENTITY = "run.json"
 
@@ -82,25 +79,15 @@ class ResultStore:
         Raises:
             InputError: A video is not stored.
         """
-        path = Path(path)
-        handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(b"[")
-                is_first = True
-                for video_id in tqdm(video_ids, desc="merging", unit="video", delay=2):
-                    inner = self._read(video_id)[1:-1]
-                    if inner:
-                        file.write(inner if is_first else b",\n" + inner)
-                        is_first = False
-                file.write(b"]\n")
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(partial, 0o644)
-            os.replace(partial, path)
-        except BaseException:
-            os.unlink(partial)
-            raise
+        with whole_file(path) as file:
+            file.write(b"[")
+            is_first = True
+            for video_id in tqdm(video_ids, desc="merging", unit="video", delay=2):
+                inner = self._read(video_id)[1:-1]
+                if inner:
+                    file.write(inner if is_first else b",\n" + inner)
+                    is_first = False
+            file.write(b"]\n")
 
     def _read(self, video_id: int) -> bytes:
         try:

@@ -12,10 +12,10 @@ from mmengine.runner import TestLoop
 from mmengine.runner.amp import autocast
 
 from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.whole_file import write_json
 
 from ..metrics import TrackMetric, track_records
 from ..summary import flat_numbers
-from ..whole_file import write_json
 from .result_store import ResultStore
 
 

@@ -12,7 +12,7 @@ import pytest
 from pycocotools import mask as mask_api
 
 from clipvis_core.foundation.errors import InputError
-from clipvis_data.rle import RleError, validate_rle, validate_rles
+from clipvis_core.foundation.rle import RleError, validate_rle, validate_rles
 
 
 def good(height: int = 4, width: int = 5) -> dict:
@@ -69,7 +69,7 @@ def test_sizes_may_differ_within_a_batch():
 
 
 def test_long_runs_and_many_chunks(monkeypatch):
-    monkeypatch.setattr("clipvis_data.rle._CHUNK_BYTES", 64)
+    monkeypatch.setattr("clipvis_core.foundation.rle._CHUNK_BYTES", 64)
     mask = np.zeros((3000, 4000), np.uint8, order="F")
     mask[-1, -1] = mask[0, 1000] = 1
     rles = [mask_api.encode(mask)] * 30

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools import mask as mask_api
 
-from clipvis_data.rle import RleError, check_rles, decode_runs, validate_rle, validate_rles
+from clipvis_core.foundation.rle import RleError, check_rles, decode_runs, validate_rle, validate_rles
 
 relaxed = settings(max_examples=150, deadline=None, derandomize=True)
 sides = st.integers(1, 12)

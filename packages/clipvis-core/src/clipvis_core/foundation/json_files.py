@@ -10,9 +10,8 @@ from typing import Any
 
 import orjson
 
+from clipvis_core.foundation.collector import collector_paused
 from clipvis_core.foundation.errors import InputError
-
-from .collector import collector_paused
 
 _CHUNK_BYTES = 2**17  # text, objects and what is made of them stay in the processor cache
 _RECORD_HEAD = re.compile(rb'\{\s*"(?:[^"\\]|\\.)*"')
@@ -98,6 +97,6 @@ def _parse(text: bytes | bytearray, path: str | Path) -> Any:
     try:
         return _loads(text)
     except RecursionError:
-        raise InputError(f"{path}: is nested too deeply for a result or annotation file") from None
+        raise InputError(f"{path}: is not valid json: it is nested too deeply") from None
     except ValueError as error:
         raise InputError(f"{path}: is not valid json (cut short or damaged?): {error}") from None

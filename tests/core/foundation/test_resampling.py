@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clipvis_data.transforms.resampling import resize_bilinear, resize_nearest
+from clipvis_core.foundation.images import resize_bilinear, resize_nearest, resized_size
 
 relaxed = settings(max_examples=60, deadline=None, derandomize=True)
 sides = st.integers(1, 60)
@@ -59,3 +59,11 @@ def nearest(source: int, length: int) -> tuple[np.ndarray, np.ndarray]:
     """Source pixel of each output pixel, and the outputs where no rounding error can change it."""
     centers = (np.arange(length) + 0.5) * (source / length)
     return centers.astype(int), np.flatnonzero(np.abs(centers - np.round(centers)) > 1e-9)
+
+
+def test_the_published_rule_of_sizes():
+    """Its longer side is scaled twice where it is cut, which one rounding at the end would not give."""
+    assert resized_size(102, 372, 480, 1333) == (365, 1333)
+    assert resized_size(372, 102, 480, 1333) == (1333, 365)
+    assert resized_size(720, 1280, 480, 1333) == (480, 853)
+    assert resized_size(5000, 1, 480, 1333) == (1333, 1)

@@ -1,0 +1,67 @@
+"""Sizes of images, their orientation, and Pillow's resampling with the pixels of every Pillow version."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+_ORIENTATION = 0x0112  # EXIF tag
+_TURNED = (5, 6, 7, 8)  # its values that swap height and width
+
+
+def turned_size(image: Image.Image) -> tuple[int, int]:
+    """(height, width) of an opened image after the turn its EXIF tag asks for; decodes nothing."""
+    width, height = image.size
+    return (width, height) if image.getexif().get(_ORIENTATION) in _TURNED else (height, width)
+
+
+def resized_size(height: int, width: int, short_side: int, max_long_side: int) -> tuple[int, int]:
+    """(height, width) with the shorter side at `short_side`, or less to keep the longer one within `max_long_side`.
+
+    The published rule: the longer side is scaled twice where it has to be cut, and each size is rounded half up. No
+    side falls below one pixel.
+
+    Example:
+        >>> resized_size(720, 1280, 480, 1333)
+        (480, 853)
+        >>> resized_size(1, 5000, 480, 1333)
+        (1, 1333)
+    """
+    scale = short_side / min(height, width)
+    new_height, new_width = (short_side, scale * width) if height < width else (scale * height, short_side)
+    longest = max(new_height, new_width)
+    if longest > max_long_side:
+        scale = max_long_side / longest
+        new_height, new_width = new_height * scale, new_width * scale
+    return max(1, int(new_height + 0.5)), max(1, int(new_width + 0.5))
+
+
+def resize_bilinear(
+    image: np.ndarray, size: tuple[int, int], crop: tuple[int, int, int, int] | None = None
+) -> np.ndarray:
+    """Resizes with Pillow's antialiased bilinear filter, along the rows first, and crops.
+
+    Pillow rounds to uint8 between its two passes. Up to version 12 it always went along the rows first, and so did
+    the published systems; version 13 picks the order by cost, which changes grey levels. One pass at a time fixes the
+    order; besides, columns outside the crop are dropped in between. (Pillow's own `box` argument is kept in single
+    precision and shifts the filter.)
+
+    Args:
+        image: (H, W, 3) uint8.
+        size: (height, width) of the whole resized image.
+        crop: x0, y0, x1, y1 of the part that is wanted, in the resized image; None for all.
+
+    Returns:
+        (height, width, 3) uint8 of the part.
+    """
+    x0, y0, x1, y1 = crop or (0, 0, size[1], size[0])
+    bilinear = Image.Resampling.BILINEAR
+    picture = Image.fromarray(image).resize((size[1], image.shape[0]), bilinear)
+    if x1 - x0 < size[1]:
+        picture = picture.crop((x0, 0, x1, image.shape[0]))
+    return np.asarray(picture.resize((x1 - x0, size[0]), bilinear))[y0:y1]
+
+
+def resize_nearest(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Resizes a (H, W) uint8 bitmap to (height, width), taking the pixel below each centre (Pillow's rule)."""
+    return np.asarray(Image.fromarray(mask).resize(size[::-1], Image.Resampling.NEAREST))

@@ -1,0 +1,111 @@
+"""Masks of annotation and result files: run-length codes and polygons, checked and encoded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from pycocotools import mask as mask_api
+
+from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.faults import Faults, shown
+from clipvis_core.foundation.rle import MAX_PIXELS, check_rles
+
+Polygons = list[list[float]]
+"""[[x0, y0, x1, y1, ...], ...] in pixels."""
+
+
+def encode_columns(columns: np.ndarray) -> list[dict]:
+    """Compressed RLE records of N masks, ready for json.
+
+    Args:
+        columns: (N, W, H) bool or uint8, contiguous: masks with their columns as rows, which the coder takes without
+            a copy.
+    """
+    if not len(columns):
+        return []
+    return [record_of(rle) for rle in mask_api.encode(columns.view(np.uint8).transpose(2, 1, 0))]
+
+
+def record_of(rle: Mapping) -> dict:
+    """A compressed RLE as result files hold it, with `counts` as str."""
+    counts = rle["counts"]
+    text = counts.decode("ascii") if isinstance(counts, bytes) else counts
+    return {"size": [int(side) for side in rle["size"]], "counts": text}
+
+
+def mask_bounds(mask: dict | Polygons) -> list[float]:
+    """[x1, y1, x2, y2] of an RLE or of polygons."""
+    if isinstance(mask, list):
+        xs = [x for polygon in mask for x in polygon[0::2]]
+        ys = [y for polygon in mask for y in polygon[1::2]]
+        return [min(xs), min(ys), max(xs), max(ys)]
+    x, y, w, h = mask_api.toBbox(mask).tolist()
+    return [x, y, x + w, y + h]
+
+
+def check_polygons(polygons: list, *, strict: bool = False) -> Polygons:
+    """Polygons that enclose an area: those with at least three points and an even number of values.
+
+    Args:
+        polygons: As a file has them.
+        strict: Whether one that encloses none, or no polygon at all, is an error; otherwise it is left out.
+
+    Raises:
+        InputError: Something that is not a list of finite numbers in the range of an image; the message begins with a
+            verb.
+    """
+    good = []
+    for polygon in polygons:
+        try:
+            values = np.asarray(polygon, dtype=np.float64)
+            sound = isinstance(polygon, list) and values.ndim == 1 and bool((np.abs(values) <= MAX_PIXELS).all())
+        except (TypeError, ValueError):
+            sound = False
+        if not sound:
+            raise InputError(f"has a polygon that is not a list of numbers: {shown(polygon)}")
+        if len(polygon) >= 6 and len(polygon) % 2 == 0:
+            good.append(polygon)
+        elif strict:
+            raise InputError("has a polygon of under 3 points")
+    if strict and not good:
+        raise InputError("has no polygon")
+    return good
+
+
+def check_masks(
+    masks: Sequence[object],
+    sizes: Sequence[tuple[int, int]],
+    where: Callable[[int], str],
+    faults: Faults,
+    *,
+    strict: bool = False,
+) -> list[dict | Polygons]:
+    """Checks many masks of a file together; run-length codes pass `check_rles`.
+
+    Args:
+        masks: An RLE or a list of polygons each.
+        sizes: (height, width) each must have.
+        where: How messages name the mask at a position.
+        faults: What is wrong is noted here.
+        strict: See `check_polygons`.
+
+    Returns:
+        One mask each: a compressed RLE or polygons, [] where none encloses an area or the mask is bad.
+    """
+    checked: list[dict | Polygons] = [[] for _ in masks]
+    coded = [i for i, mask in enumerate(masks) if not isinstance(mask, list)]
+    heights, widths = zip(*(sizes[i] for i in coded), strict=True) if coded else ((), ())
+    rles, bad = check_rles([masks[i] for i in coded], heights, widths)
+    for position, i in enumerate(coded):
+        if position in bad:
+            faults.lines.append(f"{where(i)} {bad[position]}")
+        else:
+            checked[i] = rles[position]
+    for i, mask in enumerate(masks):
+        if isinstance(mask, list):
+            try:
+                checked[i] = check_polygons(mask, strict=strict)
+            except InputError as error:
+                faults.lines.append(f"{where(i)} {error}")
+    return checked

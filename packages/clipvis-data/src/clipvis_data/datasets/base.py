@@ -1,0 +1,50 @@
+"""What image and video datasets share: the annotation file, its categories and their prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from clipvis_data.paths import first_existing
+from clipvis_data.seeding import SeededItems
+from clipvis_data.vocabularies import dataset_vocabulary
+
+REMEDY = "correct the annotation file or fetch it again"
+
+
+class AnnotatedDataset(SeededItems):
+    """Mix-in of mmengine datasets that read an annotation json.
+
+    Args:
+        ann_file: The json, or several names of which the first that exists is taken; "" for none.
+        vocabulary: Name or file of the category list; None takes the json's own `categories`.
+        prompt_options: Arguments of `CategoryList.prompts`, for the `prompts` in `metainfo`.
+        check_files: Look for every image file before anything runs.
+        kwargs: See mmengine's `BaseDataset`.
+    """
+
+    def __init__(
+        self,
+        *,
+        ann_file: str | Sequence[str],
+        vocabulary: str | None = None,
+        prompt_options: Mapping | None = None,
+        check_files: bool = True,
+        **kwargs,
+    ) -> None:
+        self.vocabulary_name = vocabulary
+        self.prompt_options = dict(prompt_options or {})
+        self.check_files = check_files
+        if ann_file:
+            ann_file = first_existing(kwargs.get("data_root") or "", ann_file)
+        super().__init__(ann_file=ann_file, **kwargs)
+
+    def take_categories(self, source: str, data: dict) -> None:
+        """Sets `vocabulary` and what `metainfo` says of it, from the content of an annotation file."""
+        self.vocabulary = dataset_vocabulary(source, data, self.vocabulary_name)
+        self._metainfo.update(
+            classes=self.vocabulary.names,
+            prompts=self.vocabulary.prompts(**self.prompt_options),
+            category_ids=self.vocabulary.ids,
+            dataset_name=self.vocabulary.name,
+            ann_file=str(source) if data.get("annotations") else None,
+        )
