@@ -11,8 +11,8 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
-from .curves import RECALLS
-from .matching import IOU_THRESHOLDS, MAX_DETECTIONS
+from clipvis_eval.curves import RECALLS
+from clipvis_eval.matching import IOU_THRESHOLDS, MAX_DETECTIONS
 
 AREA_RANGES = {"": (0, 1e10), "s": (0, 128**2), "m": (128**2, 256**2), "l": (256**2, 1e10)}
 

@@ -127,7 +127,7 @@ def test_track_iou_is_the_exact_ratio(one, other, at_least):
     made = []
     for item in (one, other):
         masks = [None if b is None else encode(box_mask(b)) for b in item]
-        made.append(tracks.Track([tracks.decode_mask(m, HEIGHT, WIDTH) for m in masks]))
+        made.append(tracks.Track(tracks.decode_masks(masks, HEIGHT, WIDTH)))
     expected = plain_track_iou(dense_masks(one), dense_masks(other))
     iou = tracks.track_iou(*made, at_least=at_least)
     assert iou == (expected if expected >= at_least else 0.0)

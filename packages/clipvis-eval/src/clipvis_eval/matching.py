@@ -129,8 +129,8 @@ def match(overlaps: Overlaps, scores: np.ndarray, truths: Truths) -> Matches:
 
     In order of falling score (equal scores in the given order), each prediction takes, of the
     ground truths that are free and overlap enough, the one with the largest IoU (the last of equal
-    ones), and an ignored one only if no other fits. `plain_track_ap` has the loop that this
-    vectorises.
+    ones), and an ignored one only if no other fits. The tests compare with `plain_track_ap`, the loop that
+    this vectorises.
 
     Args:
         overlaps: Pairs whose prediction counts.

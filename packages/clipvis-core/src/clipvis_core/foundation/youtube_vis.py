@@ -6,7 +6,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from clipvis_core.foundation.errors import InputError
-from clipvis_core.foundation.faults import Faults
+from clipvis_core.foundation.faults import Faults, shown
 from clipvis_core.foundation.masks import Polygons, check_masks
 from clipvis_core.foundation.records import Records, relative_name
 
@@ -52,9 +52,7 @@ class TrackRecord:
     fields: dict
     where: str
 
-    def checked_masks(
-        self, frames: Sequence[int], faults: Faults, *, strict: bool = False
-    ) -> list[dict | Polygons]:
+    def checked_masks(self, frames: Sequence[int], faults: Faults, *, strict: bool = False) -> list[dict | Polygons]:
         """The masks of some frames; see `check_masks`."""
         return check_masks(
             [self.segmentations[t] for t in frames],
@@ -79,10 +77,11 @@ def read_videos(videos: Records, faults: Faults, *, names: bool = False) -> dict
             height, width = videos.size(index)
             listed = videos.get(index, "file_names", list) if names else videos.records[index].get("file_names") or ()
             length = videos.records[index].get("length", len(listed))
-            if type(length) is not int or length < 1 or (names and length > len(listed)):
-                raise InputError(
-                    f"{videos.where(index)}: field 'length' is {length!r}, but there are {len(listed)} file_names"
-                )
+            where = videos.where(index)
+            if type(length) is not int or length < 1:
+                raise InputError(f"{where}: field 'length' is {shown(length)}, not a whole number above 0")
+            if names and length > len(listed):
+                raise InputError(f"{where}: field 'length' is {length}, but there are {len(listed)} file_names")
             paths = _paths(videos, index, listed[:length]) if names else ()
             found[key] = Video(key, height, width, length, paths)
     return found
