@@ -131,10 +131,11 @@ def set_precision(model: object, dtype: str) -> None:
 
 
 def identity(config: Config, checkpoint: str, dtype: str) -> dict[str, str]:
-    """What a resumed run must share with the killed one."""
+    """What a resumed run must share with the killed one; hooks count, because one decides the words."""
     return {
         "config": text_digest(Config({"model": config.model}).pretty_text),
         "dataset": text_digest(Config({"dataset": config.test_dataloader.dataset}).pretty_text),
+        "list of hooks": text_digest(Config({"custom_hooks": config.get("custom_hooks", [])}).pretty_text),
         "checkpoint": file_digest(checkpoint),
         "dtype": dtype,
     }

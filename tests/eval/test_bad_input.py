@@ -120,11 +120,26 @@ def test_a_missing_file(tmp_path):
 TRUTH_FAULTS = {
     "coco file": (lambda t: t.pop("videos"), "has no list 'videos'"),
     "no annotations": (lambda t: t.update(annotations=None), "annotations are not public"),
-    "bad length": (lambda t: t["videos"][0].update(length=-1), "videos[0] (id 3): field 'length' is -1, not a whole number"),
-    "huge video": (lambda t: t["videos"][0].update(height=10**9), "videos[0] (id 3): the size 1000000000 x 5 is not one of an image"),
-    "twice": (lambda t: t["annotations"].append(t["annotations"][0]), "annotations[1] (id 1): the id is already taken by annotations[0]"),
-    "other video": (lambda t: t["annotations"][0].update(video_id=8), "annotations[0] (id 1): 'video_id' is 8, but there is no such video"),
-    "nan area": (lambda t: t["annotations"][0].update(areas=[float("nan")]), "annotations[0] (id 1): areas is not a list"),
+    "bad length": (
+        lambda t: t["videos"][0].update(length=-1),
+        "videos[0] (id 3): field 'length' is -1, not a whole number",
+    ),
+    "huge video": (
+        lambda t: t["videos"][0].update(height=10**9),
+        "videos[0] (id 3): the size 1000000000 x 5 is not one of an image",
+    ),
+    "twice": (
+        lambda t: t["annotations"].append(t["annotations"][0]),
+        "annotations[1] (id 1): the id is already taken by annotations[0]",
+    ),
+    "other video": (
+        lambda t: t["annotations"][0].update(video_id=8),
+        "annotations[0] (id 1): 'video_id' is 8, but there is no such video",
+    ),
+    "nan area": (
+        lambda t: t["annotations"][0].update(areas=[float("nan")]),
+        "annotations[0] (id 1): areas is not a list",
+    ),
     "occlusion": (lambda t: t["annotations"][0].update(occlusion=["some"]), "occlusion has labels"),
     "polygon": (
         lambda t: t["annotations"][0].update(segmentations=[[[1, 2, 3]], None]),

@@ -62,7 +62,8 @@ def test_a_word_in_two_categories_of_a_file(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [(b"", "words.txt: the list of categories is empty"), (b"\xff\xfe\x00d", "not a UTF-8 text")]
+    ("content", "message"),
+    [(b"", "words.txt: the list of categories is empty"), (b"\xff\xfe\x00d", "not a UTF-8 text")],
 )
 def test_bad_file(tmp_path, content, message):
     path = tmp_path / "words.txt"

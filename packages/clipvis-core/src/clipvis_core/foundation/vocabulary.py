@@ -48,9 +48,7 @@ class Vocabulary:
     @classmethod
     def from_categories(cls, categories: Iterable[str | Sequence[str]]) -> Vocabulary:
         """From a list with, for each category, its synonyms or one string that parts them by commas."""
-        return cls(
-            tuple(clean_words(words.split(",") if isinstance(words, str) else words) for words in categories)
-        )
+        return cls(tuple(clean_words(words.split(",") if isinstance(words, str) else words) for words in categories))
 
     @classmethod
     def from_text(cls, text: str) -> Vocabulary:
