@@ -18,7 +18,10 @@ from clipvis_eval.running import ResultStore
 
 VIDEOS = 6
 CONFIG = """
-custom_imports = dict(imports=["dummy_videos", "clipvis_eval.metrics", "clipvis_eval.running"], allow_failed_imports=False)
+custom_imports = dict(
+    imports=["dummy_videos", "clipvis_eval.metrics", "clipvis_eval.running"],
+    allow_failed_imports=False,
+)
 default_scope = "mmdet"
 model = dict(type="DummyVideoModel")
 test_dataloader = dict(

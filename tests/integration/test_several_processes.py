@@ -18,9 +18,7 @@ from run_tools import run_tool
 CONFIG = """
 _base_ = "{root}/configs/quick/clips.py"
 
-custom_imports = dict(
-    imports=["clipvis_core.models", "clipvis_data.datasets", "clipvis_eval.metrics", "clipvis_train.hooks", "recording"],
-)
+custom_imports = dict(imports=[*_base_.custom_imports.imports, "recording"])
 model = dict(
     head=dict(num_queries=6, transformer_decoder=dict(num_layers=2)),
     criterion=dict(num_points=128),

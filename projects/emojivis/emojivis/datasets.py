@@ -10,8 +10,8 @@ import torch
 from mmdet.registry import DATASETS
 from mmengine.dataset import BaseDataset
 
-from clipvis_data.seeding import SeededItems
 from clipvis_core.foundation.masks import mask_bounds
+from clipvis_data.seeding import SeededItems
 
 from .captions import write_caption
 from .scenes import SceneOptions
