@@ -1,7 +1,6 @@
 """Shows what training sees: the samples of a config's dataset after augmentation, drawn.
 
-Example: `python tools/browse_dataset.py configs/_base_/datasets/coco.py --out-dir pictures --number
-8`
+Example: `python tools/browse_dataset.py configs/_base_/datasets/coco.py --out-dir pictures --number 8`
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from mmengine.registry import init_default_scope
 from tqdm import tqdm
 
 import _command
+import clipvis_data.datasets  # noqa: F401 - registers
 from clipvis_core.foundation.errors import InputError
 from clipvis_data.drawing import draw_sample
 

@@ -17,6 +17,7 @@ from mmengine.runner import Runner
 import _command
 from clipvis_core.checkpoints import check_shapes, load_checkpoint, model_state, read_checkpoint
 from clipvis_core.foundation.errors import InputError
+from clipvis_core.inference import building
 from clipvis_core.inference.inferencer import DTYPES
 from clipvis_core.models import Arithmetic, CLIPVISImage, CLIPVISVideo
 from clipvis_eval.metrics import TrackMetric
@@ -77,14 +78,9 @@ def read_config(args: argparse.Namespace) -> Config:
     Raises:
         InputError: It is missing or broken.
     """
-    if not Path(args.config).is_file():
-        raise InputError(f"{args.config}: no such config; configs/ has those of this project")
     if not Path(args.checkpoint).is_file():
         raise InputError(f"{args.checkpoint}: no such checkpoint")
-    try:
-        config = Config.fromfile(args.config)
-    except (SyntaxError, OSError, KeyError, NameError, AttributeError) as error:
-        raise InputError(f"{args.config}: is not a config: {error}") from None
+    config = building.read_config(args.config, models="")  # other models can be tested, too
     if args.cfg_options:
         config.merge_from_dict(args.cfg_options)
     config.launcher = args.launcher

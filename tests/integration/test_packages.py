@@ -13,7 +13,14 @@ import tomllib
 import pytest
 
 ARROWS = {"core": set(), "data": {"core"}, "eval": {"core", "data"}, "train": {"core", "data", "eval"}}
-DISTRIBUTIONS = {"cv2": "opencv-python", "lap": "lapx", "open_clip": "open_clip_torch", "PIL": "pillow"}
+DISTRIBUTIONS = {
+    "cv2": "opencv-python",
+    "lap": "lapx",
+    "mmcv": "mmcv-lite",
+    "open_clip": "open_clip_torch",
+    "PIL": "pillow",
+    "yaml": "pyyaml",
+}
 #: Something each package registers with mmdet when its parts are imported.
 REGISTERED = {
     "core": ("MODELS", "CLIPVISVideo"),
