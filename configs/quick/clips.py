@@ -10,7 +10,7 @@ _base_ = [
 ]
 model = dict(
     backbone=_base_.clip_backbone,
-    head=dict(in_channels=_base_.clip_channels, **_base_.narrow_head),
+    head=_base_.narrow_head,
     criterion=dict(num_points=2048),
 )
 

@@ -10,12 +10,12 @@ _base_ = [
 ]
 model = dict(
     backbone=_base_.clip_backbone,
-    head=dict(in_channels=_base_.clip_channels, **_base_.narrow_head),
+    head=_base_.narrow_head,
     criterion=dict(num_points=2048),
     # Tests see the same padded size as training: what is learnt by heart goes by places, which count from 0 to 1.
     data_preprocessor=dict(pad_size_divisor=320),
 )
-model["head"]["num_queries"] = 50
+model["head"]["query_decoder"]["num_queries"] = 50
 
 photos = dict(
     type="CocoInstanceDataset",

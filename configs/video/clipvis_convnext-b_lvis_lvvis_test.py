@@ -8,7 +8,7 @@ _base_ = [
 
 model = dict(
     backbone=_base_.clip_backbone,
-    head=dict(in_channels=_base_.clip_channels, transformer_decoder=dict(num_layers=6)),
+    head=dict(query_decoder=dict(num_layers=6)),
 )
 
 test_cfg = dict(type="TestLoop")

@@ -10,5 +10,5 @@ _base_ = [
 
 model = dict(
     backbone=_base_.clip_backbone,
-    head=dict(in_channels=_base_.clip_channels, transformer_decoder=dict(num_layers=9)),
+    head=dict(query_decoder=dict(num_layers=9)),
 )

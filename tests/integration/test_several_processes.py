@@ -22,7 +22,7 @@ custom_imports = dict(
     imports=["clipvis_core.models", "clipvis_data", "clipvis_eval", "clipvis_train", "recording"],
 )
 model = dict(
-    head=dict(num_queries=6, transformer_decoder=dict(num_layers=2)),
+    head=dict(query_decoder=dict(num_queries=6, num_layers=2)),
     criterion=dict(num_points=128),
 )
 train_pipeline = _base_.train_pipeline

@@ -13,7 +13,7 @@ from mmengine.structures import InstanceData
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
-from clipvis_core.models.query_head import QueryPrediction
+from clipvis_core.models.query_decoder import QueryPrediction
 
 
 @dataclass(frozen=True)
