@@ -64,7 +64,7 @@ EARLIER = {
 }
 
 
-def test_earlier_names_are_renamed(state):
+def test_earlier_names_are_renamed(state, earlier_names):
     earlier = earlier_names(state)
     assert not EARLIER.keys() - earlier.keys()
     assert {name: list(to_current({name: None}))[0] for name in EARLIER} == EARLIER
@@ -73,7 +73,7 @@ def test_earlier_names_are_renamed(state):
     assert all(back[name] is state[name] for name in state)
 
 
-def test_files_with_earlier_names_load(video_model, state, tmp_path):
+def test_files_with_earlier_names_load(video_model, state, earlier_names, tmp_path):
     """Ours, and whoever else loads them: mmengine's runner, which resumes a run."""
     changed = earlier_names({name: tensor + 1 for name, tensor in state.items()})
     path = saved(tmp_path, {"state_dict": changed})
@@ -88,9 +88,8 @@ def test_files_with_earlier_names_load(video_model, state, tmp_path):
             assert all(torch.equal(tensor, state[name] + 1) for name, tensor in video_model.state_dict().items())
         finally:
             video_model.load_state_dict(state)
-    assert official_file(our_file({"model": to_official(state)}, "a"), "b")["model"].keys() == to_official(
-        to_current(changed)
-    ).keys()
+    official = official_file({"state_dict": changed}, path)["model"]
+    assert all(torch.equal(official[name], tensor + 1) for name, tensor in to_official(state).items() if "head" in name)
 
 
 def test_both_layouts_load(video_model, state, tmp_path):
