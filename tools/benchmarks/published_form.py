@@ -94,7 +94,9 @@ def decode(head: CLIPVISHead, levels: tuple[Tensor, ...], pool: object) -> list[
     return predictions
 
 
-def attend(attention: Attention, queries: Tensor, keys: Tensor, values: Tensor, blocked: Tensor | None = None) -> Tensor:
+def attend(
+    attention: Attention, queries: Tensor, keys: Tensor, values: Tensor, blocked: Tensor | None = None
+) -> Tensor:
     """PyTorch's attention that also gives its weights; `blocked` is bool `(B, Q, N)`."""
     import torch.nn.functional as F
 

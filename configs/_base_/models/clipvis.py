@@ -4,9 +4,7 @@ model = dict(
         type="CLIPVISHead",
         channels=256,
         num_heads=8,
-        pixel_decoder=dict(
-            type="CLIPVISPixelDecoder", num_layers=6, num_points=4, ffn_channels=1024, norm_groups=32
-        ),
+        pixel_decoder=dict(type="CLIPVISPixelDecoder", num_layers=6, num_points=4, ffn_channels=1024, norm_groups=32),
         query_decoder=dict(type="CLIPVISQueryDecoder", num_queries=100, num_layers=9, ffn_channels=2048),
     ),
     criterion=dict(

@@ -67,7 +67,7 @@ EARLIER = {
 def test_earlier_names_are_renamed(state, earlier_names):
     earlier = earlier_names(state)
     assert not EARLIER.keys() - earlier.keys()
-    assert {name: list(to_current({name: None}))[0] for name in EARLIER} == EARLIER
+    assert {name: next(iter(to_current({name: None}))) for name in EARLIER} == EARLIER
     back = to_current(earlier)
     assert list(back) == list(state) == list(to_current(state))
     assert all(back[name] is state[name] for name in state)
@@ -132,7 +132,10 @@ def test_another_depth_names_the_config_that_fits(repo_root, video_model, state,
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda state: state.pop("head.query_decoder.query_feat.weight"), "1 missing: head.query_decoder.query_feat.weight"),
+        (
+            lambda state: state.pop("head.query_decoder.query_feat.weight"),
+            "1 missing: head.query_decoder.query_feat.weight",
+        ),
         (lambda state: state.update(extra=torch.ones(1)), "1 unexpected: extra"),
         (
             lambda state: state.update({"head.query_decoder.query_feat.weight": torch.ones(100, 256)}),

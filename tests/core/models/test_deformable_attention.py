@@ -54,7 +54,8 @@ import torch
 from clipvis_core.models.deformable_attention import deformable_attention, has_mmcv_kernel
 assert not has_mmcv_kernel()
 for form in ("embedding_bag", "pytorch"):
-    deformable_attention(torch.randn(1, 6, 2, 4), ((2, 3),), torch.ones(1, 5, 2, 2, 1, 4), torch.ones(1, 5, 2, 1, 4), form)
+    places, weights = torch.ones(1, 5, 2, 2, 1, 4), torch.ones(1, 5, 2, 1, 4)
+    deformable_attention(torch.randn(1, 6, 2, 4), ((2, 3),), places, weights, form)
 """
     subprocess.run([sys.executable, "-c", code], check=True)
 

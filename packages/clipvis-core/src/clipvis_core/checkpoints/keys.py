@@ -82,8 +82,7 @@ _PUBLISHED, _EARLIER, _OURS = range(3)
 def _rules(source: int, target: int) -> list[tuple[re.Pattern, str]]:
     """Patterns that rename names of one column into another's."""
     return [
-        (re.compile(re.escape(row[source]).replace(r"\#", r"(\d+)")), row[target].replace("#", r"\1"))
-        for row in _NAMES
+        (re.compile(re.escape(row[source]).replace(r"\#", r"(\d+)")), row[target].replace("#", r"\1")) for row in _NAMES
     ]
 
 

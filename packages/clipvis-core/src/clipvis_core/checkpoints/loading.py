@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from clipvis_core.checkpoints.files import read_checkpoint
-from clipvis_core.checkpoints.keys import Layout, describe_layout, is_official, list_names, to_current, to_official, to_ours
+from clipvis_core.checkpoints.keys import (
+    Layout,
+    describe_layout,
+    is_official,
+    list_names,
+    to_current,
+    to_official,
+    to_ours,
+)
 from clipvis_core.foundation.errors import InputError
 
 if TYPE_CHECKING:

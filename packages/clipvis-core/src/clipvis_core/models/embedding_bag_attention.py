@@ -20,7 +20,7 @@ from clipvis_core.models.positions import Size
 
 def embedding_bag_form(value: Tensor, sizes: tuple[Size, ...], places: Tensor, weights: Tensor) -> Tensor:
     """See `deformable_attention`."""
-    heads, scales, points = weights.shape[2:]
+    heads, _, points = weights.shape[2:]
     table = FramedTable.of(sizes, heads, points, places)
     places = torch.minimum(places.flatten(2).clamp(min=0), table.limits)
     cells = places.detach().floor().nan_to_num_()  # a row that exists; the weight stays NaN

@@ -106,7 +106,12 @@ class CLIPVISPixelDecoder(BaseModule):
         return self._run(fine, coarse, sizes, positions, centres)
 
     def _decode(
-        self, fine: Tensor, coarse: list[Tensor], sizes: tuple[Size, ...], positions: tuple[Tensor, ...], centres: Tensor
+        self,
+        fine: Tensor,
+        coarse: list[Tensor],
+        sizes: tuple[Size, ...],
+        positions: tuple[Tensor, ...],
+        centres: Tensor,
     ) -> tuple[Tensor, list[Tensor]]:
         projected = [conv(level) for conv, level in zip(self.input_convs, coarse, strict=True)]
         tokens = torch.cat([level.flatten(2).transpose(1, 2) for level in projected], dim=1)

@@ -1,4 +1,4 @@
-"""The video model: the image model's network on windows of frames, plus time (METHOD section 7)."""
+"""The video model: the image model's network on windows of frames, plus time (docs/model.md, equations 14 to 17)."""
 
 from __future__ import annotations
 
