@@ -33,6 +33,8 @@ custom_hooks = [
     dict(type="SamplerStateHook"),
 ]
 
+test_cfg = dict(type="TestLoop")
+
 env_cfg = dict(
     cudnn_benchmark=False,
     mp_cfg=dict(mp_start_method="fork", opencv_num_threads=0),

@@ -7,7 +7,7 @@ _base_ = [
 
 model = dict(
     backbone=_base_.clip_backbone,
-    head=dict(in_channels=_base_.clip_channels, **_base_.narrow_head),
+    head=_base_.narrow_head,
 )
 
 inference = dict(short_side=320, max_long_side=640)

@@ -7,7 +7,4 @@ _base_ = [
     "../_base_/default_runtime.py",
 ]
 
-model = dict(
-    backbone=_base_.clip_backbone,
-    head=dict(in_channels=_base_.clip_channels, transformer_decoder=dict(num_layers=9)),
-)
+model = dict(backbone=_base_.clip_backbone, head=dict(query_decoder=dict(num_layers=9)))

@@ -7,7 +7,7 @@ _base_ = [
 
 model = dict(
     backbone=_base_.encoder,
-    head=dict(in_channels=_base_.channels, **_base_.photo_mini_head),
+    head=_base_.photo_mini_head,
     data_preprocessor=_base_.pixels,
 )
 

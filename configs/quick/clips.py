@@ -10,7 +10,7 @@ _base_ = [
 ]
 model = dict(
     backbone=_base_.clip_backbone,
-    head=dict(in_channels=_base_.clip_channels, **_base_.narrow_head),
+    head=_base_.narrow_head,
     criterion=dict(num_points=2048),
 )
 
@@ -19,18 +19,37 @@ clips = dict(
     ann_file="instances.json",
     data_prefix=dict(img_path="JPEGImages"),
 )
-train_pipeline = _base_.train_pipeline
-train_pipeline[2].transforms[1].short_sides = 192
-test_pipeline = _base_.test_pipeline
-test_pipeline[0].transforms[1].short_sides = 192
+small = dict(type="ResizeFrame", short_sides=192, max_size=1333)
+train_pipeline = [
+    dict(type="ClipFrameSample", num_frames=1, frame_range=20),
+    dict(type="ClipInstanceTable"),
+    dict(
+        type="TransformBroadcaster",
+        share_random_params=False,
+        transforms=[
+            dict(type="LoadRGBImage"),
+            small,
+            dict(type="FlipFrame", prob=0.5),
+            dict(type="RasteriseRows"),
+        ],
+    ),
+    dict(type="PackClip"),
+]
+test_pipeline = [
+    dict(type="LazyFrames", transforms=[dict(type="LoadRGBImage"), small]),
+    dict(type="PackClip"),
+]
 
 train_dataloader = dict(batch_size=4, num_workers=1, dataset=dict(pipeline=train_pipeline, **clips))
 val_dataloader = dict(num_workers=1, dataset=dict(pipeline=test_pipeline, **clips))
 test_dataloader = val_dataloader
 val_evaluator = dict(type="TrackMetric", benchmark="ytvis2019", class_agnostic=True)
 test_evaluator = val_evaluator
-custom_hooks = _base_.custom_hooks
-custom_hooks[1].class_agnostic = True
+custom_hooks = [
+    dict(type="InitialWeightsHook"),
+    dict(type="VocabularyHook", class_agnostic=True),
+    dict(type="SamplerStateHook"),
+]
 
 randomness = dict(seed=0)
 default_hooks = dict(checkpoint=dict(interval=500, max_keep_ckpts=1))

@@ -1,14 +1,8 @@
 # ConvNeXt-B, COCO model fine-tuned on YouTube-VIS 2019, one frame a clip. Start it from COCO weights:
 # `--cfg-options load_from=...`.
 _base_ = [
-    "../_base_/backbones/clip_convnext-b.py",
-    "../_base_/models/clipvis_video.py",
+    "../_base_/models/video_convnext-b_9_layers.py",
     "../_base_/datasets/ytvis2019.py",
     "../_base_/schedules/adamw_368k.py",
     "../_base_/default_runtime.py",
 ]
-
-model = dict(
-    backbone=_base_.clip_backbone,
-    head=dict(in_channels=_base_.clip_channels, transformer_decoder=dict(num_layers=9)),
-)

@@ -1,14 +1,6 @@
 # R50, LVIS image model run on the LV-VIS test set: writes a file for the server.
 _base_ = [
-    "../_base_/backbones/clip_r50.py",
-    "../_base_/models/clipvis_video.py",
+    "../_base_/models/video_r50_6_layers.py",
     "../_base_/datasets/lvvis_test.py",
     "../_base_/default_runtime.py",
 ]
-
-model = dict(
-    backbone=_base_.clip_backbone,
-    head=dict(in_channels=_base_.clip_channels, transformer_decoder=dict(num_layers=6)),
-)
-
-test_cfg = dict(type="TestLoop")

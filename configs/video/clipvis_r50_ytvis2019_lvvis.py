@@ -1,14 +1,6 @@
 # R50, YouTube-VIS 2019 model run on the videos of LV-VIS.
 _base_ = [
-    "../_base_/backbones/clip_r50.py",
-    "../_base_/models/clipvis_video.py",
+    "../_base_/models/video_r50_9_layers.py",
     "../_base_/datasets/lvvis.py",
     "../_base_/default_runtime.py",
 ]
-
-model = dict(
-    backbone=_base_.clip_backbone,
-    head=dict(in_channels=_base_.clip_channels, transformer_decoder=dict(num_layers=9)),
-)
-
-test_cfg = dict(type="TestLoop")

@@ -11,14 +11,21 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch import nn
 
+from clipvis_core.checkpoints import keys
 from clipvis_core.inference import build_model
 
 
+def rename_to_earlier(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """A state dict as it was written while mmdet's decoder layers held the parameters."""
+    rules = keys._rules(keys._OURS, keys._EARLIER)
+    return {keys._renamed(name, rules) or name: tensor for name, tensor in state.items()}
+
+
 def fill_by_name(model: nn.Module) -> None:
-    """Fixed weights: normal draws seeded by the parameter's name, centred and scaled so that activations
+    """Fixed weights: normal draws seeded by the parameter's earlier name, centred and scaled so that activations
     keep their size and masks their balance."""
     with torch.no_grad():
-        for name, tensor in model.state_dict().items():
+        for name, tensor in rename_to_earlier(model.state_dict()).items():
             if not tensor.is_floating_point() or name.endswith("logit_scale"):
                 continue
             generator = torch.Generator().manual_seed(zlib.crc32(name.encode()))
@@ -35,11 +42,16 @@ def fill_by_name(model: nn.Module) -> None:
 def small_config(repo_root, mode: str) -> Config:
     """RN50 with three decoder layers, 20 queries and few points."""
     config = Config.fromfile(repo_root / f"configs/{mode}/clipvis_r50_lvis.py")
-    config.model.head.transformer_decoder.num_layers = 3
-    config.model.head.num_queries = 20
+    config.model.head.query_decoder.num_layers = 3
+    config.model.head.query_decoder.num_queries = 20
     config.model.criterion.num_points = 64
     config.model.text = dict(cache_dir=False)
     return config
+
+
+@pytest.fixture(scope="session")
+def earlier_names():
+    return rename_to_earlier
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -26,8 +26,8 @@ SMALLER = {
 clip_backbone["templates"] = ["a photo of a {}."]
 """,
     "models/clipvis.py": """
-model["head"].update(num_queries=8)
-model["head"]["pixel_decoder"]["encoder"]["num_layers"] = 1
+model["head"]["query_decoder"]["num_queries"] = 8
+model["head"]["pixel_decoder"]["num_layers"] = 1
 model["criterion"]["num_points"] = 64
 """,
     "datasets/image_data.py": """

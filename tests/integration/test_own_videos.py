@@ -19,8 +19,8 @@ from clipvis_core.inference import build_model
 
 #: A network and a schedule that a test can afford; everything else is the recipe.
 SMALL = [
-    "model.head.transformer_decoder.num_layers=2",
-    "model.head.num_queries=8",
+    "model.head.query_decoder.num_layers=2",
+    "model.head.query_decoder.num_queries=8",
     "model.criterion.num_points=64",
     "train_dataloader.dataset.pipeline.2.transforms.1.short_sides=64",
     "train_dataloader.num_workers=1",
@@ -96,8 +96,8 @@ def initial(workplace):
 
     config = Config.fromfile(workplace / "configs/video/clipvis_r50_own.py")
     config.merge_from_dict(dict(option.split("=") for option in SMALL[:2]))
-    config.model.head.transformer_decoder.num_layers = 2
-    config.model.head.num_queries = 8
+    config.model.head.query_decoder.num_layers = 2
+    config.model.head.query_decoder.num_queries = 8
     path = workplace / "initial.pth"
     torch.save({"model": to_official(build_model(config, None).state_dict())}, path)
     return path

@@ -20,7 +20,7 @@ _base_ = "{root}/configs/quick/clips.py"
 
 custom_imports = dict(imports=[*_base_.custom_imports.imports, "recording"])
 model = dict(
-    head=dict(num_queries=6, transformer_decoder=dict(num_layers=2)),
+    head=dict(query_decoder=dict(num_queries=6, num_layers=2)),
     criterion=dict(num_points=128),
 )
 train_pipeline = _base_.train_pipeline

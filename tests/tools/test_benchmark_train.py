@@ -48,9 +48,9 @@ def test_the_published_order_pools_the_same_clip_features(step):
 
 
 def test_stages_add_up_and_the_model_moves(step):
-    before = step.model.head.query_feat.weight.detach().clone()
+    before = step.model.head.query_decoder.query_feat.weight.detach().clone()
     seconds = step(nullcontext())
     parts = sum(value for stage, value in seconds.items() if stage != "total")
     assert seconds.keys() >= {"backbone", "pixel_decoder", "query_decoder", "losses", "backward"}
     assert parts == pytest.approx(seconds["total"], rel=0.05)
-    assert not torch.equal(before, step.model.head.query_feat.weight)
+    assert not torch.equal(before, step.model.head.query_decoder.query_feat.weight)

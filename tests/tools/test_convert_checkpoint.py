@@ -46,7 +46,7 @@ def test_faults_leave_no_file(convert, official, tmp_path):
     torch.save({"model": state}, tmp_path / "official.pth")
     code, _, err = convert(tmp_path / "official.pth", tmp_path / "ours.pth")
     assert code == 2
-    assert "1 missing: head.query_feat.weight" in err
+    assert "1 missing: head.query_decoder.query_feat.weight" in err
     code, _, err = convert(tmp_path / "none.pth", tmp_path / "ours.pth")
     assert code == 2
     assert sorted(path.name for path in tmp_path.iterdir()) == ["official.pth"]

@@ -284,7 +284,7 @@ def test_web_page_as_checkpoint_and_foreign_weights(infer, frames_folder, tmp_pa
     torch.save({"state_dict": {"conv1.weight": torch.ones(1)}}, path)
     code, _, stderr = infer(frames_folder, "--classes", "dog", "--checkpoint", path)
     assert_refused(code, stderr, "not the weights of a CLIP-VIS model")
-    other = ("backbone.trunk.weight", "head.transformer_decoder.layers.0.ffn.weight")
+    other = ("backbone.trunk.weight", "head.query_decoder.layers.0.ffn.weight")
     torch.save({"state_dict": dict.fromkeys(other, torch.ones(1))}, path)
     code, _, stderr = infer(frames_folder, "--classes", "dog", "--checkpoint", path)
     assert_refused(code, stderr, "an encoder other than CLIP with 1 decoder layers: say with --config")

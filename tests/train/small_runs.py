@@ -13,9 +13,9 @@ from mmengine.runner import Runner
 
 #: What makes `configs/quick` small: a picture of 64 pixels, few queries and points, a schedule within reach.
 SMALL = {
-    "model.head.num_queries": 8,
-    "model.head.pixel_decoder.encoder.num_layers": 1,
-    "model.head.transformer_decoder.num_layers": 2,
+    "model.head.query_decoder.num_queries": 8,
+    "model.head.pixel_decoder.num_layers": 1,
+    "model.head.query_decoder.num_layers": 2,
     "model.criterion.num_points": 64,
     "train_dataloader.batch_size": 2,
     "train_cfg.max_iters": 9,

@@ -60,7 +60,7 @@ def test_a_config_builds(name):
     config = load(name)
     model = model_of(Config({"model": config.model}).pretty_text)
     if config.model.type != "ContrastiveCLIP":
-        assert model.head.num_layers == config.model.head.transformer_decoder.num_layers
+        assert model.head.num_layers == config.model.head.query_decoder.num_layers
         assert (model.criterion is not None) == ("criterion" in config.model)
     for phase in ("train", "val", "test"):
         loader = config.get(f"{phase}_dataloader")
@@ -97,7 +97,7 @@ def test_trained_runs_are_stated_as_published(name, backbone):
     config = load(name.format(backbone))
     dataset, layers = TRAINED[name]
     assert config.model.backbone.model_name == BACKBONES[backbone]
-    assert config.model.head.transformer_decoder.num_layers == layers
+    assert config.model.head.query_decoder.num_layers == layers
     assert config.train_dataloader.dataset.type == dataset
     processes = 8
     assert config.train_dataloader.batch_size * processes == config.auto_scale_lr.base_batch_size
@@ -116,7 +116,7 @@ def test_trained_runs_are_stated_as_published(name, backbone):
 def test_both_video_models_have_every_benchmark(backbone, weights, layers, benchmark):
     config = load(evaluation_config(backbone, weights, benchmark))
     assert config.model.backbone.model_name == BACKBONES[backbone]
-    assert config.model.head.transformer_decoder.num_layers == layers
+    assert config.model.head.query_decoder.num_layers == layers
     assert config.test_evaluator.type == TESTED[benchmark]
     dataset = config.test_dataloader.dataset
     assert dataset.vocabulary == benchmark.removesuffix("_test")

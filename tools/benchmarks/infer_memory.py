@@ -74,7 +74,7 @@ def segment(path: str, num_classes: int) -> dict:
     from infer import set_random_words
 
     config = Config.fromfile(CONFIG)
-    config.model.head.num_queries = QUERIES
+    config.model.head.query_decoder.num_queries = QUERIES
     config.inference = {"short_side": HEIGHT, "max_long_side": WIDTH}
     inferencer = CLIPVISInferencer(config, vocabulary=["word"], device="cpu")
     set_random_words(inferencer.model, num_classes)

@@ -1,7 +1,8 @@
 """A whole clip in the published order, to compare times with: windows of 10 frames, everything kept to the end.
 
-What comes after the network is written out here as `METHOD` section 7 has it: one Hungarian problem and one copy a
-remembered frame, classification of aligned masks, one upsampled and encoded mask for each (query, category) pair.
+What comes after the network is written out here as docs/model.md has it, equations 12 to 17: one Hungarian problem and
+one copy a remembered frame, classification of aligned masks, one upsampled and encoded mask for each (query, category)
+pair.
 """
 
 from __future__ import annotations

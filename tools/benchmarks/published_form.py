@@ -1,9 +1,9 @@
 """The published order of computation, to compare times with.
 
-It is put together from the model's own layers as `METHOD` describes the published code, so that both run on the
+It is put together from the model's own layers as docs/model.md describes the published code, so that both run on the
 same machine in the same minute: masks at full size after every layer, resized for the attention; CLIP's features
 averaged over every layer's masks, a result that nothing uses; in the end, for ResNets, one attention query a mask;
-mmcv's own deformable attention; BatchNorm apart from its convolution.
+deformable attention by `grid_sample`; BatchNorm apart from its convolution.
 """
 
 from __future__ import annotations
@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 
     from clipvis_core.models import CLIPVISModel
     from clipvis_core.models.encoder import EncoderFeatures
-    from clipvis_core.models.query_head import CLIPVISHead, QueryPrediction
+    from clipvis_core.models.head import CLIPVISHead
+    from clipvis_core.models.query_decoder import Attention, QueryPrediction
 
 
 @contextmanager
 def published_form(model: CLIPVISModel) -> Iterator[None]:
     """The model computes in the published order while the context lasts; results are the same but for rounding."""
-    from mmdet.models.layers import MSDeformAttnPixelDecoder
+    from clipvis_core.models import pixel_decoder
+    from clipvis_core.models.deformable_attention import pytorch_form
 
     seen: list[Tensor] = []
     extract = model.extract_feat
@@ -39,11 +41,13 @@ def published_form(model: CLIPVISModel) -> Iterator[None]:
         predictions = decode(model.head, levels, partial(average_each_mask, seen[0]))
         return predictions if all_layers else predictions[-1:]
 
-    decoder = model.head.pixel_decoder
+    def plain_attention(value: Tensor, sizes: tuple, places: Tensor, weights: Tensor, _form: str | None) -> Tensor:
+        return pytorch_form(value, sizes, places, weights)
+
     with (
         patch.object(model, "extract_feat", remember_dense),
         patch.object(model.backbone.tower, "features", partial(plain_features, model)),
-        patch.object(decoder, "forward", partial(MSDeformAttnPixelDecoder.forward, decoder)),
+        patch.object(pixel_decoder, "deformable_attention", plain_attention),
         patch.object(model.head, "forward", forward),
         patch.object(model.backbone, "region_embeddings", partial(embed_regions, model)),
     ):
@@ -69,38 +73,60 @@ def plain_features(model: CLIPVISModel, images: Tensor) -> EncoderFeatures:
 def decode(head: CLIPVISHead, levels: tuple[Tensor, ...], pool: object) -> list[QueryPrediction]:
     """All predictions, masks at full size after every layer, CLIP's features averaged over each layer's."""
     mask_features, scales = head.decode_pixels(levels)
-    placed, keys = head._memory(scales)
-    decoder = head.transformer_decoder
-    query = head.query_feat.weight.expand(len(mask_features), -1, -1)
-    query_pos = head.query_embed.weight.expand(len(mask_features), -1, -1)
+    decoder = head.query_decoder
+    keys, values = decoder._memory(scales)
+    queries = decoder.query_feat.weight.expand(len(mask_features), -1, -1)
+    positions = decoder.query_embed.weight.expand(len(mask_features), -1, -1)
     predictions = []
-    for index in range(len(decoder.layers) + 1):
-        prediction = head._predict(decoder.post_norm(query), mask_features)
+    for index, layer in enumerate(decoder.layers):
+        prediction = decoder.predict(decoder.norm(queries), mask_features)
         pool(prediction.mask_logits)
         predictions.append(prediction)
-        if index == len(decoder.layers):
-            return predictions
-        level = index % len(scales)
-        layer = decoder.layers[index]
-        query = layer(
-            query=query,
-            key=keys[level],
-            value=keys[level],
-            query_pos=query_pos,
-            key_pos=placed[level] - keys[level],
-            cross_attn_mask=blocked_cells(prediction.mask_logits, scales[level].shape[-2:], layer.cross_attn.num_heads),
-        )
-    raise AssertionError("unreachable")
+        scale = index % len(scales)
+        blocked = blocked_cells(prediction.mask_logits, scales[scale].shape[-2:])
+        found = attend(layer.cross_attention, queries + positions, keys[scale], values[scale], blocked)
+        queries = layer.norm1(queries + found)
+        placed = queries + positions
+        queries = layer.norm2(queries + attend(layer.self_attention, placed, placed, queries))
+        queries = layer.norm3(queries + layer.ffn(queries))
+    predictions.append(decoder.predict(decoder.norm(queries), mask_features))
+    pool(predictions[-1].mask_logits)
+    return predictions
 
 
-def blocked_cells(mask_logits: Tensor, size: tuple[int, int], heads: int) -> Tensor:
-    """Attention mask `(B * heads, Q, HW)` from masks at full size."""
+def attend(
+    attention: Attention, queries: Tensor, keys: Tensor, values: Tensor, blocked: Tensor | None = None
+) -> Tensor:
+    """PyTorch's attention that also gives its weights; `blocked` is bool `(B, Q, N)`."""
+    import torch.nn.functional as F
+
+    mask = None if blocked is None else blocked.repeat_interleave(attention.num_heads, dim=0)
+    found, _ = F.multi_head_attention_forward(
+        query=queries.transpose(0, 1),
+        key=keys.transpose(0, 1),
+        value=values.transpose(0, 1),
+        embed_dim_to_check=queries.shape[-1],
+        num_heads=attention.num_heads,
+        in_proj_weight=attention.in_proj_weight,
+        in_proj_bias=attention.in_proj_bias,
+        bias_k=None,
+        bias_v=None,
+        add_zero_attn=False,
+        dropout_p=0.0,
+        out_proj_weight=attention.out_proj.weight,
+        out_proj_bias=attention.out_proj.bias,
+        attn_mask=mask,
+    )
+    return found.transpose(0, 1)
+
+
+def blocked_cells(mask_logits: Tensor, size: tuple[int, int]) -> Tensor:
+    """Attention mask `(B, Q, HW)` from masks at full size."""
     import torch.nn.functional as F
 
     resized = F.interpolate(mask_logits.detach(), size=size, mode="bilinear", align_corners=False)
     blocked = resized.sigmoid().flatten(2) < 0.5
-    blocked &= ~blocked.all(dim=-1, keepdim=True)
-    return blocked.repeat_interleave(heads, dim=0)
+    return blocked & ~blocked.all(dim=-1, keepdim=True)
 
 
 def average_each_mask(dense: Tensor, mask_logits: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from clipvis_core.models import CLIPVISModel
-    from clipvis_core.models.query_head import QueryPrediction
+    from clipvis_core.models.query_decoder import QueryPrediction
 
 ROOT = Path(__file__).resolve().parents[2]
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}

@@ -5,4 +5,3 @@ clip_backbone = dict(
     pretrained="laion_aesthetic_s13b_b82k",
     quick_gelu=False,
 )
-clip_channels = [128, 256, 512, 1024]

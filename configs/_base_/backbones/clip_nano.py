@@ -5,4 +5,3 @@ clip_backbone = dict(
     pretrained="work_dirs/clip_nano_uncrowded/clip_nano.safetensors",
     quick_gelu=False,
 )
-clip_channels = [96, 192, 384, 768]

@@ -1,3 +1,2 @@
 # OpenAI's CLIP RN50. Its text tower needs QuickGELU, whoever loads the weights.
 clip_backbone = dict(type="FrozenCLIP", model_name="RN50", pretrained="openai", quick_gelu=True)
-clip_channels = [256, 512, 1024, 2048]

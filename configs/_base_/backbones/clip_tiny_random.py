@@ -10,4 +10,3 @@ clip_backbone = dict(
         dict(type="Constant", layer="BatchNorm2d", val=1.0, bias=0.0),
     ],
 )
-clip_channels = [64, 128, 256, 512]

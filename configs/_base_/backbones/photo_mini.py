@@ -5,6 +5,5 @@ encoder = dict(
     embed_dim=256,
     pretrained="work_dirs/photo_mini/encoder.safetensors",
 )
-channels = [24, 40, 112, 320]
 # The weights want RGB from -1 to 1 (127 and 128 as in TensorFlow's recipe), not ImageNet's mean and deviation.
 pixels = dict(mean=[127.0, 127.0, 127.0], std=[128.0, 128.0, 128.0])

@@ -2,53 +2,10 @@
 model = dict(
     head=dict(
         type="CLIPVISHead",
-        num_queries=100,
-        feat_channels=256,
-        pixel_decoder=dict(
-            type="CLIPVISPixelDecoder",
-            strides=[4, 8, 16, 32],
-            num_outs=3,
-            norm_cfg=dict(type="GN", num_groups=32),
-            act_cfg=dict(type="ReLU"),
-            encoder=dict(
-                num_layers=6,
-                layer_cfg=dict(
-                    self_attn_cfg=dict(
-                        embed_dims=256,
-                        num_heads=8,
-                        num_levels=3,
-                        num_points=4,
-                        dropout=0.0,
-                        batch_first=True,
-                    ),
-                    ffn_cfg=dict(
-                        embed_dims=256,
-                        feedforward_channels=1024,
-                        num_fcs=2,
-                        ffn_drop=0.0,
-                        act_cfg=dict(type="ReLU", inplace=True),
-                    ),
-                ),
-            ),
-            positional_encoding=dict(num_feats=128, normalize=True),
-        ),
-        transformer_decoder=dict(
-            num_layers=9,
-            return_intermediate=True,
-            layer_cfg=dict(
-                self_attn_cfg=dict(embed_dims=256, num_heads=8, dropout=0.0, batch_first=True),
-                cross_attn_cfg=dict(embed_dims=256, num_heads=8, dropout=0.0, batch_first=True),
-                ffn_cfg=dict(
-                    embed_dims=256,
-                    feedforward_channels=2048,
-                    num_fcs=2,
-                    ffn_drop=0.0,
-                    act_cfg=dict(type="ReLU", inplace=True),
-                ),
-            ),
-            init_cfg=None,
-        ),
-        positional_encoding=dict(type="SinePositionalEncoding", num_feats=128, normalize=True),
+        channels=256,
+        num_heads=8,
+        pixel_decoder=dict(type="CLIPVISPixelDecoder", num_layers=6, num_points=4, ffn_channels=1024, norm_groups=32),
+        query_decoder=dict(type="CLIPVISQueryDecoder", num_queries=100, num_layers=9, ffn_channels=2048),
     ),
     criterion=dict(
         type="ClassAgnosticMaskCriterion",

@@ -3,7 +3,6 @@
 # config; `--auto-scale-lr` multiplies the learning rate by (processes x batch_size) / base_batch_size.
 train_cfg = dict(type="IterBasedTrainLoop", max_iters=368750, val_interval=10000)
 val_cfg = dict(type="ValLoop")
-test_cfg = dict(type="TestLoop")
 
 optim_wrapper = dict(
     type="OptimWrapper",

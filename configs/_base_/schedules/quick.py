@@ -2,7 +2,6 @@
 # and steps at 3/4 and 9/10 of the way.
 train_cfg = dict(type="IterBasedTrainLoop", max_iters=2500, val_interval=500)
 val_cfg = dict(type="ValLoop")
-test_cfg = dict(type="TestLoop")
 
 optim_wrapper = dict(
     type="OptimWrapper",

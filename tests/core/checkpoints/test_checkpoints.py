@@ -8,6 +8,7 @@ import pickle
 import pytest
 import torch
 from mmengine.logging import HistoryBuffer
+from mmengine.runner import load_checkpoint as mmengine_load_checkpoint
 
 from clipvis_core import InputError
 from clipvis_core.checkpoints import (
@@ -19,6 +20,7 @@ from clipvis_core.checkpoints import (
     official_file,
     our_file,
     read_checkpoint,
+    to_current,
     to_official,
     to_ours,
     write_checkpoint,
@@ -45,6 +47,49 @@ def test_names_there_and_back(state):
     back = to_ours(official)
     assert back.keys() == state.keys()
     assert all(back[name] is state[name] for name in state)
+
+
+EARLIER = {
+    "head.query_feat.weight": "head.query_decoder.query_feat.weight",
+    "head.iou_embed.4.bias": "head.query_decoder.iou_head.4.bias",
+    "head.pixel_decoder.level_encoding.weight": "head.pixel_decoder.level_embed.weight",
+    "head.pixel_decoder.lateral_convs.0.gn.weight": "head.pixel_decoder.lateral_conv.gn.weight",
+    "head.pixel_decoder.encoder.layers.5.norms.1.bias": "head.pixel_decoder.layers.5.norm2.bias",
+    "head.pixel_decoder.encoder.layers.0.ffn.layers.0.0.bias": "head.pixel_decoder.layers.0.ffn.0.bias",
+    "head.transformer_decoder.layers.2.cross_attn.attn.in_proj_weight": (
+        "head.query_decoder.layers.2.cross_attention.in_proj_weight"
+    ),
+    "head.transformer_decoder.layers.2.norms.2.weight": "head.query_decoder.layers.2.norm3.weight",
+    "head.transformer_decoder.post_norm.bias": "head.query_decoder.norm.bias",
+}
+
+
+def test_earlier_names_are_renamed(state, earlier_names):
+    earlier = earlier_names(state)
+    assert not EARLIER.keys() - earlier.keys()
+    assert {name: next(iter(to_current({name: None}))) for name in EARLIER} == EARLIER
+    back = to_current(earlier)
+    assert list(back) == list(state) == list(to_current(state))
+    assert all(back[name] is state[name] for name in state)
+
+
+def test_files_with_earlier_names_load(video_model, state, earlier_names, tmp_path):
+    """Ours, and whoever else loads them: mmengine's runner, which resumes a run."""
+    changed = earlier_names({name: tensor + 1 for name, tensor in state.items()})
+    path = saved(tmp_path, {"state_dict": changed})
+    loaders = [
+        lambda: load_checkpoint(video_model, path),
+        lambda: video_model.load_state_dict(changed),
+        lambda: mmengine_load_checkpoint(video_model, str(path), strict=True),
+    ]
+    for load in loaders:
+        try:
+            load()
+            assert all(torch.equal(tensor, state[name] + 1) for name, tensor in video_model.state_dict().items())
+        finally:
+            video_model.load_state_dict(state)
+    official = official_file({"state_dict": changed}, path)["model"]
+    assert all(torch.equal(official[name], tensor + 1) for name, tensor in to_official(state).items() if "head" in name)
 
 
 def test_both_layouts_load(video_model, state, tmp_path):
@@ -74,7 +119,7 @@ def test_loading_forgets_encoded_words(video_model, state, tmp_path):
 
 
 def test_another_depth_names_the_config_that_fits(repo_root, video_model, state, tmp_path):
-    layer = "head.transformer_decoder.layers."
+    layer = "head.query_decoder.layers."
     deeper = dict(state)
     for name, tensor in state.items():
         if name.startswith(f"{layer}0."):
@@ -87,11 +132,14 @@ def test_another_depth_names_the_config_that_fits(repo_root, video_model, state,
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda state: state.pop("head.query_feat.weight"), "1 missing: head.query_feat.weight"),
+        (
+            lambda state: state.pop("head.query_decoder.query_feat.weight"),
+            "1 missing: head.query_decoder.query_feat.weight",
+        ),
         (lambda state: state.update(extra=torch.ones(1)), "1 unexpected: extra"),
         (
-            lambda state: state.update({"head.query_feat.weight": torch.ones(100, 256)}),
-            r"head.query_feat.weight \(100, 256\) instead of \(20, 256\)",
+            lambda state: state.update({"head.query_decoder.query_feat.weight": torch.ones(100, 256)}),
+            r"head.query_decoder.query_feat.weight \(100, 256\) instead of \(20, 256\)",
         ),
     ],
 )

@@ -22,8 +22,8 @@ WORDS = ["dog, puppy", "grass"]
 
 def short_config(repo_root, mode):
     config = Config.fromfile(repo_root / f"configs/{mode}/clipvis_r50_lvis.py")
-    config.model.head.transformer_decoder.num_layers = 3
-    config.model.head.num_queries = 10
+    config.model.head.query_decoder.num_layers = 3
+    config.model.head.query_decoder.num_queries = 10
     return config
 
 

@@ -15,7 +15,7 @@ def tiny(repo_root):
     config = Config.fromfile(repo_root / "configs/_base_/backbones/clip_tiny_random.py")
     config.clip_backbone.pop("type")
     torch.manual_seed(0)
-    return FrozenCLIP(**config.clip_backbone), config.clip_channels
+    return FrozenCLIP(**config.clip_backbone), [64, 128, 256, 512]
 
 
 def test_own_architectures_are_known_by_name(tiny):

@@ -15,7 +15,7 @@ from mmengine.structures import InstanceData
 
 from clipvis_core.models.criterion import FrameTarget
 from clipvis_core.models.image_model import CLIPVISImage
-from clipvis_core.models.query_head import QueryPrediction
+from clipvis_core.models.query_decoder import QueryPrediction
 
 QUERIES = 6
 

@@ -108,7 +108,7 @@ def test_the_head_trains_on_it(workplace, mode):
     masks[:, :, :32] = True
     losses = model.compute_losses(striped(model), [FrameTarget(masks, torch.zeros(1, dtype=torch.long))])
     sum(losses.values()).backward()
-    assert model.head.query_feat.weight.grad.abs().sum() > 0
+    assert model.head.query_decoder.query_feat.weight.grad.abs().sum() > 0
     assert not any(True for _ in model.backbone.parameters())
 
 

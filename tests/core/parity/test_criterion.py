@@ -15,7 +15,7 @@ from mmengine.structures import InstanceData
 
 from clipvis_core.checkpoints import to_official
 from clipvis_core.models.criterion import FrameTarget, PointSampler
-from clipvis_core.models.query_head import QueryPrediction
+from clipvis_core.models.query_decoder import QueryPrediction
 from clipvis_core.models.video_model import clip_targets
 
 CASES = [

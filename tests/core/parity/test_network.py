@@ -85,10 +85,11 @@ def test_auxiliary_predictions(reference, case):
 def attention_margins(head, monkeypatch) -> list[torch.Tensor]:
     """Collects, window by window, each frame's smallest |attention logit| over all layers and queries."""
     windows: list[torch.Tensor] = []
-    original, calls = head._blocked, [0]
+    decoder = head.query_decoder
+    original, calls = decoder.blocked_cells, [0]
 
     def recording(normed, features):
-        smallest = (head.mask_embed(normed) @ features.flatten(2)).abs().amin(dim=(1, 2))
+        smallest = (decoder.mask_head(normed) @ features.flatten(2)).abs().amin(dim=(1, 2))
         if calls[0] % head.num_layers == 0:
             windows.append(smallest)
         else:
@@ -96,5 +97,5 @@ def attention_margins(head, monkeypatch) -> list[torch.Tensor]:
         calls[0] += 1
         return original(normed, features)
 
-    monkeypatch.setattr(head, "_blocked", recording)
+    monkeypatch.setattr(decoder, "blocked_cells", recording)
     return windows

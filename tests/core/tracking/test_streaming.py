@@ -63,7 +63,7 @@ def table(tracks) -> dict[tuple[int, int], tuple[float, list]]:
 
 
 def offline(outputs: WindowOutputs, topk: int) -> dict:
-    """METHOD section 7 written out, with everything of the clip in memory: score and masks by pair."""
+    """Equations 14 to 17 of docs/model.md, with everything of the clip in memory: score and masks by pair."""
     matcher = TemporalMatcher(4, 3)
     order = torch.stack([matcher.step(frame) for frame in outputs.embeddings])
     frames = torch.arange(len(order)).unsqueeze(1)

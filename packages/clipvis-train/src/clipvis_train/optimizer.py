@@ -11,7 +11,7 @@ from torch.nn.modules.batchnorm import _NormBase
 NORMS = (_NormBase, nn.GroupNorm, nn.LayerNorm, nn.LocalResponseNorm)
 #: Embeddings that are decayed all the same: the published pixel decoder holds its level embedding as a bare
 #: parameter, which its rule for embeddings does not see.
-DECAYED_EMBEDDINGS = ("pixel_decoder.level_encoding",)
+DECAYED_EMBEDDINGS = ("pixel_decoder.level_embed",)
 
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()

@@ -1,7 +1,7 @@
 """Checkpoint files: safe reading, the published key names, strict loading with messages that help."""
 
 from clipvis_core.checkpoints.files import WEIGHTS_SUFFIX, read_checkpoint, write_checkpoint, write_weights
-from clipvis_core.checkpoints.keys import Layout, describe_layout, is_official, to_official, to_ours
+from clipvis_core.checkpoints.keys import Layout, describe_layout, is_official, to_current, to_official, to_ours
 from clipvis_core.checkpoints.loading import check_shapes, load_checkpoint, model_state, official_file, our_file
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "official_file",
     "our_file",
     "read_checkpoint",
+    "to_current",
     "to_official",
     "to_ours",
     "write_checkpoint",

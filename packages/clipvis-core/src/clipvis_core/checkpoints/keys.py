@@ -18,61 +18,77 @@ CLASS_WEIGHT = torch.tensor([1.0, 0.4])
 #: Family of an encoder that is no CLIP, as far as names say.
 OTHER_ENCODER = "an encoder other than CLIP"
 
-_PIXEL = ("sem_seg_head.pixel_decoder.", "head.pixel_decoder.")
-_ENCODER = (_PIXEL[0] + "transformer.encoder.layers.#.", _PIXEL[1] + "encoder.layers.#.")
-_PREDICTOR = ("sem_seg_head.predictor.", "head.")
-_LAYER = "head.transformer_decoder.layers.#."
 
-#: (published, ours) name prefixes; `#` stands for a layer number.
-_PREFIXES: tuple[tuple[str, str], ...] = (
-    ("backbone.clip_model.", "backbone.clip."),
-    (_PIXEL[0] + "input_proj.#.0.", _PIXEL[1] + "input_convs.#.conv."),
-    (_PIXEL[0] + "input_proj.#.1.", _PIXEL[1] + "input_convs.#.gn."),
-    (_PIXEL[0] + "transformer.level_embed", _PIXEL[1] + "level_encoding.weight"),
-    (_ENCODER[0] + "self_attn.", _ENCODER[1] + "self_attn."),
-    (_ENCODER[0] + "norm1.", _ENCODER[1] + "norms.0."),
-    (_ENCODER[0] + "norm2.", _ENCODER[1] + "norms.1."),
-    (_ENCODER[0] + "linear1.", _ENCODER[1] + "ffn.layers.0.0."),
-    (_ENCODER[0] + "linear2.", _ENCODER[1] + "ffn.layers.1."),
-    (_PIXEL[0] + "adapter_1.norm.", _PIXEL[1] + "lateral_convs.0.gn."),
-    (_PIXEL[0] + "adapter_1.", _PIXEL[1] + "lateral_convs.0.conv."),
-    (_PIXEL[0] + "layer_1.norm.", _PIXEL[1] + "output_convs.0.gn."),
-    (_PIXEL[0] + "layer_1.", _PIXEL[1] + "output_convs.0.conv."),
-    (_PIXEL[0] + "mask_features.", _PIXEL[1] + "mask_feature."),
-    (_PREDICTOR[0] + "transformer_cross_attention_layers.#.multihead_attn.", _LAYER + "cross_attn.attn."),
-    (_PREDICTOR[0] + "transformer_cross_attention_layers.#.norm.", _LAYER + "norms.0."),
-    (_PREDICTOR[0] + "transformer_self_attention_layers.#.self_attn.", _LAYER + "self_attn.attn."),
-    (_PREDICTOR[0] + "transformer_self_attention_layers.#.norm.", _LAYER + "norms.1."),
-    (_PREDICTOR[0] + "transformer_ffn_layers.#.linear1.", _LAYER + "ffn.layers.0.0."),
-    (_PREDICTOR[0] + "transformer_ffn_layers.#.linear2.", _LAYER + "ffn.layers.1."),
-    (_PREDICTOR[0] + "transformer_ffn_layers.#.norm.", _LAYER + "norms.2."),
-    (_PREDICTOR[0] + "decoder_norm.", "head.transformer_decoder.post_norm."),
-    *(
-        (_PREDICTOR[0] + f"{name}.", _PREDICTOR[1] + f"{name}.")
-        for name in ("query_feat", "query_embed", "level_embed")
+def _part(prefixes: tuple[str, str, str], *rows: tuple[str, str, str]) -> list[tuple[str, str, str]]:
+    """Rows of one part of the model, each name with the part's own start."""
+    return [tuple(prefix + name for prefix, name in zip(prefixes, row, strict=True)) for row in rows]
+
+
+#: (published, earlier, ours): starts of names; `#` stands for a layer's number. The earlier names are those of files
+#: written while mmdet's decoder layers held the parameters.
+_NAMES: tuple[tuple[str, str, str], ...] = (
+    ("backbone.clip_model.", "backbone.clip.", "backbone.clip."),
+    *_part(
+        ("sem_seg_head.pixel_decoder.", "head.pixel_decoder.", "head.pixel_decoder."),
+        ("input_proj.#.0.", "input_convs.#.conv.", "input_convs.#.conv."),
+        ("input_proj.#.1.", "input_convs.#.gn.", "input_convs.#.gn."),
+        ("transformer.level_embed", "level_encoding.weight", "level_embed.weight"),
+        ("adapter_1.norm.", "lateral_convs.0.gn.", "lateral_conv.gn."),
+        ("adapter_1.", "lateral_convs.0.conv.", "lateral_conv.conv."),
+        ("layer_1.norm.", "output_convs.0.gn.", "output_conv.gn."),
+        ("layer_1.", "output_convs.0.conv.", "output_conv.conv."),
+        ("mask_features.", "mask_feature.", "mask_feature."),
     ),
-    *(
-        (_PREDICTOR[0] + f"{published}.layers.{layer}.", _PREDICTOR[1] + f"{ours}.{2 * layer}.")
-        for published, ours in (
-            ("object_embed", "object_embed"),
-            ("mask_embed", "mask_embed"),
-            ("iou_head", "iou_embed"),
-        )
-        for layer in range(3)
+    *_part(
+        (
+            "sem_seg_head.pixel_decoder.transformer.encoder.layers.#.",
+            "head.pixel_decoder.encoder.layers.#.",
+            "head.pixel_decoder.layers.#.",
+        ),
+        ("self_attn.", "self_attn.", "attention."),
+        ("norm1.", "norms.0.", "norm1."),
+        ("linear1.", "ffn.layers.0.0.", "ffn.0."),
+        ("linear2.", "ffn.layers.1.", "ffn.2."),
+        ("norm2.", "norms.1.", "norm2."),
+    ),
+    *_part(
+        ("sem_seg_head.predictor.transformer_", "head.transformer_decoder.layers.#.", "head.query_decoder.layers.#."),
+        ("cross_attention_layers.#.multihead_attn.", "cross_attn.attn.", "cross_attention."),
+        ("cross_attention_layers.#.norm.", "norms.0.", "norm1."),
+        ("self_attention_layers.#.self_attn.", "self_attn.attn.", "self_attention."),
+        ("self_attention_layers.#.norm.", "norms.1.", "norm2."),
+        ("ffn_layers.#.linear1.", "ffn.layers.0.0.", "ffn.0."),
+        ("ffn_layers.#.linear2.", "ffn.layers.1.", "ffn.2."),
+        ("ffn_layers.#.norm.", "norms.2.", "norm3."),
+    ),
+    *_part(
+        ("sem_seg_head.predictor.", "head.", "head.query_decoder."),
+        ("decoder_norm.", "transformer_decoder.post_norm.", "norm."),
+        *((f"{name}.", f"{name}.", f"{name}.") for name in ("query_feat", "query_embed", "level_embed")),
+        *(
+            (f"{published}.layers.{layer}.", f"{earlier}.{2 * layer}.", f"{ours}.{2 * layer}.")
+            for published, earlier, ours in (
+                ("object_embed", "object_embed", "object_head"),
+                ("mask_embed", "mask_embed", "mask_head"),
+                ("iou_head", "iou_embed", "iou_head"),
+            )
+            for layer in range(3)
+        ),
     ),
 )
+_PUBLISHED, _EARLIER, _OURS = range(3)
 
 
 def _rules(source: int, target: int) -> list[tuple[re.Pattern, str]]:
-    """Patterns that rename names of one side into the other's."""
-    rules = []
-    for pair in _PREFIXES:
-        pattern = re.escape(pair[source]).replace(r"\#", r"(\d+)")
-        rules.append((re.compile(pattern), pair[target].replace("#", r"\1")))
-    return rules
+    """Patterns that rename names of one column into another's."""
+    return [
+        (re.compile(re.escape(row[source]).replace(r"\#", r"(\d+)")), row[target].replace("#", r"\1")) for row in _NAMES
+    ]
 
 
-_TO_OURS, _TO_OFFICIAL = _rules(0, 1), _rules(1, 0)
+_PUBLISHED_TO_OURS = _rules(_PUBLISHED, _OURS)
+_EARLIER_TO_OURS = _rules(_EARLIER, _OURS)
+_OURS_TO_PUBLISHED = _rules(_OURS, _PUBLISHED)
 
 
 @dataclass(frozen=True)
@@ -107,7 +123,7 @@ def describe_layout(names: Iterable[str]) -> Layout:
         int(found[1])
         for name in names
         if (found := re.match(r"sem_seg_head\.predictor\.transformer_ffn_layers\.(\d+)\.", name))
-        or (found := re.match(r"head\.transformer_decoder\.layers\.(\d+)\.ffn\.", name))
+        or (found := re.match(r"head\.query_decoder\.layers\.(\d+)\.ffn\.", name))
     }
     encoder = [name for name in names if name.startswith("backbone.")]
     if not layers or not encoder:
@@ -134,27 +150,33 @@ def to_ours(state: dict[str, Tensor]) -> dict[str, Tensor]:
     weight = state.pop(CLASS_WEIGHT_KEY, CLASS_WEIGHT)
     if weight.shape != CLASS_WEIGHT.shape or not torch.equal(weight.float().cpu(), CLASS_WEIGHT):
         raise InputError(f"{CLASS_WEIGHT_KEY} is {weight.tolist()} and should be {CLASS_WEIGHT.tolist()}")
-    return _rename(state, _TO_OURS)
+    return _rename_all(state, _PUBLISHED_TO_OURS)
 
 
 def to_official(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """The way back of `to_ours`, bit for bit."""
-    return {**_rename(state, _TO_OFFICIAL), CLASS_WEIGHT_KEY: CLASS_WEIGHT.clone()}
+    return {**_rename_all(state, _OURS_TO_PUBLISHED), CLASS_WEIGHT_KEY: CLASS_WEIGHT.clone()}
 
 
-def _rename(state: dict[str, Tensor], rules: list[tuple[re.Pattern, str]]) -> dict[str, Tensor]:
-    renamed, unknown = {}, []
-    for name, tensor in state.items():
-        for pattern, replacement in rules:
-            new_name, hits = pattern.subn(replacement, name, count=1)
-            if hits and pattern.match(name):
-                renamed[new_name] = tensor
-                break
-        else:
-            unknown.append(name)
+def to_current(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Renames what has an earlier name of ours; all else keeps its name, tensors are passed on untouched."""
+    return {_renamed(name, _EARLIER_TO_OURS) or name: tensor for name, tensor in state.items()}
+
+
+def _rename_all(state: dict[str, Tensor], rules: list[tuple[re.Pattern, str]]) -> dict[str, Tensor]:
+    renamed = {name: _renamed(name, rules) for name in state}
+    unknown = [name for name, other in renamed.items() if other is None]
     if unknown:
         raise InputError(f"{len(unknown)} names do not belong to a CLIP-VIS model: {list_names(unknown)}")
-    return renamed
+    return {renamed[name]: tensor for name, tensor in state.items()}
+
+
+def _renamed(name: str, rules: list[tuple[re.Pattern, str]]) -> str | None:
+    """The name by the first rule that fits its start."""
+    for pattern, replacement in rules:
+        if found := pattern.match(name):
+            return found.expand(replacement) + name[found.end() :]
+    return None
 
 
 def list_names(names: list[str], most: int = 8) -> str:

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from clipvis_core.checkpoints.files import read_checkpoint
-from clipvis_core.checkpoints.keys import Layout, describe_layout, is_official, list_names, to_official, to_ours
+from clipvis_core.checkpoints.keys import (
+    Layout,
+    describe_layout,
+    is_official,
+    list_names,
+    to_current,
+    to_official,
+    to_ours,
+)
 from clipvis_core.foundation.errors import InputError
 
 if TYPE_CHECKING:
@@ -27,6 +35,8 @@ FITTING_CONFIGS = {
 def model_state(content: dict[str, Any], path: str | Path = "the checkpoint") -> dict[str, Tensor]:
     """The state dict inside a checkpoint's content: entry `model`, `state_dict`, or the whole.
 
+    Earlier names of ours come back as today's.
+
     Raises:
         InputError: There is no dict of tensors in it.
     """
@@ -35,7 +45,7 @@ def model_state(content: dict[str, Any], path: str | Path = "the checkpoint") ->
         raise InputError(
             f"{path} has no weights: a dict of tensors is expected, or one as entry 'model' or 'state_dict'"
         )
-    return state
+    return to_current(state)
 
 
 def load_checkpoint(model: CLIPVISModel, path: str | Path) -> Layout:
@@ -56,7 +66,7 @@ def load_checkpoint(model: CLIPVISModel, path: str | Path) -> Layout:
     built = describe_layout(expected)
     named = replace(built, family=model.backbone.family)
     if built != layout:
-        fitting = FITTING_CONFIGS.get(layout, "one with that encoder and head.transformer_decoder.num_layers")
+        fitting = FITTING_CONFIGS.get(layout, "one with that encoder and head.query_decoder.num_layers")
         raise InputError(f"{path} holds {layout}, but the config builds {named}: use {fitting}")
     check_shapes(state, expected, path)
     model.load_state_dict(state, strict=True)

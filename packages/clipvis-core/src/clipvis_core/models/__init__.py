@@ -10,9 +10,10 @@ from clipvis_core.models.arithmetic import Arithmetic
 from clipvis_core.models.clip_backbone import FrozenCLIP
 from clipvis_core.models.conse_encoder import ConSEEncoder
 from clipvis_core.models.criterion import ClassAgnosticMaskCriterion
+from clipvis_core.models.head import CLIPVISHead
 from clipvis_core.models.image_model import CLIPVISImage
 from clipvis_core.models.pixel_decoder import CLIPVISPixelDecoder
-from clipvis_core.models.query_head import CLIPVISHead, QueryPrediction
+from clipvis_core.models.query_decoder import CLIPVISQueryDecoder, QueryPrediction
 from clipvis_core.models.video_model import CLIPVISVideo, VideoSession, VideoTracks
 from clipvis_core.models.vocabulary_hook import VocabularyHook
 
@@ -21,6 +22,7 @@ __all__ = [
     "CLIPVISHead",
     "CLIPVISImage",
     "CLIPVISPixelDecoder",
+    "CLIPVISQueryDecoder",
     "CLIPVISVideo",
     "ClassAgnosticMaskCriterion",
     "ConSEEncoder",

@@ -13,11 +13,12 @@ from mmengine.config import ConfigDict
 from mmengine.structures import InstanceData
 from torch import Tensor
 
+from clipvis_core.checkpoints.keys import to_current
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.foundation.vocabulary import Vocabulary
 from clipvis_core.models.criterion import FrameTarget
 from clipvis_core.models.encoder import EncoderFeatures, ImageTextEncoder
-from clipvis_core.models.query_head import QueryPrediction
+from clipvis_core.models.query_decoder import QueryPrediction
 from clipvis_core.text import TextClassifier, VocabularyEmbedding
 
 
@@ -47,13 +48,14 @@ class CLIPVISModel(BaseDetector):
     ) -> None:
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         self.backbone: ImageTextEncoder = MODELS.build(backbone)
-        self.head = MODELS.build(head)
+        self.head = MODELS.build(head, default_args=dict(in_channels=self.backbone.channels))
         self.criterion = MODELS.build(criterion) if criterion is not None else None
         self.text_classifier = TextClassifier(self.backbone, **(text or {}))
         self._vocabulary: Vocabulary | None = None
         self._embedding: VocabularyEmbedding | None = None
         if vocabulary is not None:
             self.set_vocabulary(Vocabulary.from_categories(vocabulary))
+        self.register_load_state_dict_pre_hook(_rename_earlier)
         self.register_load_state_dict_post_hook(_forget_words)
 
     def set_vocabulary(self, vocabulary: Vocabulary | Sequence[str | Sequence[str]]) -> None:
@@ -125,6 +127,14 @@ class CLIPVISModel(BaseDetector):
 def target_masks(instances: InstanceData, device: torch.device) -> Tensor:
     """Masks of mmdet's ground truth as bool tensor `(N, H, W)`."""
     return instances.masks.to_tensor(dtype=torch.bool, device=device)
+
+
+def _rename_earlier(_model: CLIPVISModel, state: dict[str, Tensor], prefix: str, *_: object) -> None:
+    """Weights of a file with earlier names, whoever loads them."""
+    if not prefix:
+        current = to_current(state)
+        state.clear()
+        state.update(current)
 
 
 def _forget_words(model: CLIPVISModel, _incompatible_keys: object) -> None:

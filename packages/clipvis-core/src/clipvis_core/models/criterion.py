@@ -1,4 +1,4 @@
-"""Matching and losses of class-agnostic masks, shared by the image and the video model (METHOD section 5)."""
+"""Matching and losses of class-agnostic masks, for images and videos (docs/model.md, equations 6 to 10)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mmengine.structures import InstanceData
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
-from clipvis_core.models.query_head import QueryPrediction
+from clipvis_core.models.query_decoder import QueryPrediction
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class PointSampler:
 
 @MODELS.register_module()
 class ClassAgnosticMaskCriterion(nn.Module):
-    """Bipartite matching, then objectness, mask, Dice and mask-IoU losses for every decoder layer.
+    """Bipartite matching (equation 6), then the losses of every decoder layer (equations 7 to 10 of docs/model.md).
 
     Args:
         match_costs: Configs of mmdet match costs; they see `scores` (object logits) and `masks` (point logits).

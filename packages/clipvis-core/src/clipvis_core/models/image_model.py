@@ -1,4 +1,4 @@
-"""The image model: scores and masks of single images (METHOD section 6)."""
+"""The image model: scores and masks of single images (docs/model.md, equation 13)."""
 
 from __future__ import annotations
 

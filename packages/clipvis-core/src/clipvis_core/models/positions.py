@@ -1,35 +1,48 @@
-"""Position encodings of feature maps, kept while the sizes stay the same."""
+"""Sine positions of feature maps (Carion et al., DETR, ECCV 2020), kept while the sizes stay the same."""
 
 from __future__ import annotations
 
+import math
+from functools import lru_cache
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 Size = tuple[int, int]
 
+_TEMPERATURE = 10000
+_FULL_TURN = 2 * math.pi
 
-class ScalePositions:
-    """Encodings of several scales as tokens; frames of a video, and images of one size, share them.
+
+@lru_cache(maxsize=8)
+def sine_positions(
+    sizes: tuple[Size, ...], channels: int, dtype: torch.dtype, device: torch.device
+) -> tuple[Tensor, ...]:
+    """Positions of the cells of several scales.
 
     Args:
-        encoding: mmdet's `SinePositionalEncoding`, or one called like it: a padding mask `(1, H, W)` to
-            `(1, C, H, W)`. It must have no parameters.
+        sizes: H and W of each scale.
+        channels: C, a multiple of 4: one half for y and one for x.
+        dtype: Of the result; the computation is in float32.
+        device: Where the result lies.
+
+    Returns:
+        `(1, HW, C)` for each scale.
     """
+    with torch.inference_mode(False):  # else the kept tensors would be of no use in training
+        return tuple(_encode(size, channels, device).to(dtype) for size in sizes)
 
-    def __init__(self, encoding: nn.Module) -> None:
-        self.encoding = encoding
-        self._made_for: tuple | None = None
-        self._tokens: list[Tensor] = []
 
-    def __call__(self, sizes: tuple[Size, ...], like: Tensor) -> list[Tensor]:
-        """`(1, HW, C)` of each scale, on the device and of the dtype of `like`."""
-        wanted = (sizes, like.device, like.dtype)
-        if self._made_for != wanted:
-            with torch.inference_mode(False):  # else they would be of no use in training
-                self._tokens = [self._encode(size, like) for size in sizes]
-            self._made_for = wanted
-        return self._tokens
-
-    def _encode(self, size: Size, like: Tensor) -> Tensor:
-        no_padding = torch.zeros((1, *size), dtype=torch.bool, device=like.device)
-        return self.encoding(no_padding).flatten(2).transpose(1, 2).to(like.dtype).contiguous()
+def _encode(size: Size, channels: int, device: torch.device) -> Tensor:
+    half = channels // 2
+    index = torch.arange(half, dtype=torch.float32, device=device)
+    wavelengths = _TEMPERATURE ** (2 * (index // 2) / half)
+    axes = []
+    for side in size:
+        places = torch.arange(1, side + 1, dtype=torch.float32, device=device)
+        angles = (places / (places[-1] + 1e-6) * _FULL_TURN)[:, None] / wavelengths
+        axes.append(torch.stack((angles[:, 0::2].sin(), angles[:, 1::2].cos()), dim=2).flatten(1))
+    y, x = axes
+    height, width = size
+    both = torch.cat((y[:, None].expand(height, width, half), x[None].expand(height, width, half)), dim=-1)
+    return both.flatten(0, 1).unsqueeze(0)

@@ -1,4 +1,4 @@
-"""The video model: the image model's network on windows of frames, plus time (METHOD section 7)."""
+"""The video model: the image model's network on windows of frames, plus time (docs/model.md, equations 14 to 17)."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class CLIPVISVideo(CLIPVISModel):
         """Frames the network sees at once."""
         if self._window is not None:
             return self._window
-        return CPU_WINDOW if self.head.query_feat.weight.device.type == "cpu" else GPU_WINDOW
+        return CPU_WINDOW if self.backbone.logit_scale.device.type == "cpu" else GPU_WINDOW
 
     @window.setter
     def window(self, frames: int) -> None:

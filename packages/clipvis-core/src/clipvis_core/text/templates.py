@@ -1,4 +1,4 @@
-"""The prompt templates a category name is put into (METHOD: text classifier)."""
+"""The prompt templates a category name is put into (docs/model.md, equation 11)."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ class TemporalMatcher:
     The memory holds the embeddings of the last frames in track order, oldest first. A new frame is matched with each
     of them (Hungarian on 1 - cosine). With fewer than `num_match` memories the cheapest memory's assignment is
     taken; otherwise the costs of the `num_match` cheapest memories are averaged, each weighted by its position in
-    the memory (1 = oldest), and matched once more (METHOD section 7; paper: temporal top-K-enhanced matching).
+    the memory (1 = oldest), and matched once more (docs/model.md, equation 17).
 
     Args:
         num_memory: M, the most frames remembered; with 0, nothing is matched and every frame keeps its own order.

@@ -1,4 +1,4 @@
-"""Track scores: running sums over a video's frames, then the top (query, category) pairs (METHOD section 7)."""
+"""Track scores: sums over a video's frames, then the top (query, category) pairs (docs/model.md, equation 14)."""
 
 from __future__ import annotations
 

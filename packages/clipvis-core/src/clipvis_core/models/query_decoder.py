@@ -1,0 +1,233 @@
+"""Mask2Former's query decoder with CLIP-VIS's three heads: objectness, mask, mask IoU.
+
+Cheng et al., "Masked-attention mask transformer for universal image segmentation", CVPR 2022, section 3.2, and the
+CLIP-VIS paper, "Class-agnostic mask generation"; docs/model.md, equations 2 to 5.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from mmdet.registry import MODELS
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from clipvis_core.models.positions import sine_positions
+
+
+@dataclass(frozen=True)
+class QueryPrediction:
+    """What the queries say after one decoder layer; float32 in parity mode.
+
+    Attributes:
+        object_logits: `(B, Q, 2)`; 0 = object, 1 = nothing.
+        ious: `(B, Q)` in [0, 1], the mask's predicted IoU with the object.
+        mask_logits: `(B, Q, H/4, W/4)`.
+        embeddings: `(B, Q, C)`, normed queries; the tracking embedding after the last layer.
+    """
+
+    object_logits: Tensor
+    ious: Tensor
+    mask_logits: Tensor
+    embeddings: Tensor
+
+
+@MODELS.register_module()
+class CLIPVISQueryDecoder(BaseModule):
+    """Learnable queries that look at the scales in turn, each inside its own mask.
+
+    Args:
+        channels: C, of scales, mask features and queries.
+        num_heads: Heads of the attention.
+        num_queries: Q.
+        num_layers: L.
+        ffn_channels: Width of the layers' feed-forward part.
+        num_scales: Scales that the pixel decoder gives.
+    """
+
+    def __init__(
+        self,
+        *,
+        channels: int,
+        num_heads: int,
+        num_queries: int = 100,
+        num_layers: int = 9,
+        ffn_channels: int = 2048,
+        num_scales: int = 3,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg=init_cfg)
+        self.layers = nn.ModuleList(MaskedAttentionLayer(channels, num_heads, ffn_channels) for _ in range(num_layers))
+        self.norm = nn.LayerNorm(channels)
+        self.query_feat = nn.Embedding(num_queries, channels)
+        self.query_embed = nn.Embedding(num_queries, channels)
+        self.level_embed = nn.Embedding(num_scales, channels)
+        self.object_head = _mlp(channels, 2)
+        self.mask_head = _mlp(channels, channels)
+        self.iou_head = _mlp(channels, 1)
+
+    def init_weights(self) -> None:
+        """Xavier-uniform matrices in the layers."""
+        for parameter in self.layers.parameters():
+            if parameter.dim() > 1:
+                nn.init.xavier_uniform_(parameter)
+
+    def forward(self, mask_features: Tensor, scales: list[Tensor], all_layers: bool = False) -> list[QueryPrediction]:
+        """Decodes the queries.
+
+        Args:
+            mask_features: `(B, C, H/4, W/4)`.
+            scales: `(B, C, H/s, W/s)`; layer l looks at scale l modulo their number.
+            all_layers: Also predict from the initial queries and after each layer but the last, as the
+                losses need. Otherwise full-size masks are computed once, after the last layer.
+
+        Returns:
+            The last layer's prediction alone, or all L + 1 in order of depth.
+        """
+        keys, values = self._memory(scales)
+        # Resizing is linear and so is the mask product: resize(E . F) = E . resize(F), with F resized once.
+        resized = [
+            F.interpolate(mask_features, size=scale.shape[-2:], mode="bilinear", align_corners=False)
+            for scale in scales
+        ]
+        batch = len(mask_features)
+        queries = self.query_feat.weight.expand(batch, -1, -1)
+        positions = self.query_embed.weight.expand(batch, -1, -1)
+        predictions = []
+        for index, layer in enumerate(self.layers):
+            normed = self.norm(queries)
+            if all_layers:
+                predictions.append(self.predict(normed, mask_features))
+            scale = index % len(scales)
+            blocked = self.blocked_cells(normed, resized[scale])
+            queries = layer(queries, positions, keys[scale], values[scale], blocked)
+        predictions.append(self.predict(self.norm(queries), mask_features))
+        return predictions
+
+    def _memory(self, scales: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        """What queries look at in each scale, `(B, HW, C)`: keys with positions, values without."""
+        values = [
+            scale.flatten(2).transpose(1, 2) + embedding
+            for scale, embedding in zip(scales, self.level_embed.weight, strict=True)
+        ]
+        sizes = tuple(tuple(scale.shape[-2:]) for scale in scales)
+        places = sine_positions(sizes, scales[0].shape[1], values[0].dtype, values[0].device)
+        return [value + place for value, place in zip(values, places, strict=True)], values
+
+    @torch.no_grad()
+    def blocked_cells(self, normed: Tensor, features: Tensor) -> Tensor:
+        """Cells a query may not attend to: outside its mask so far (docs/model.md, equation 2).
+
+        Args:
+            normed: `(B, Q, C)`.
+            features: Mask features at the scale of the keys, `(B, C, H, W)`.
+
+        Returns:
+            bool `(B, Q, HW)`; a mask without a cell blocks none.
+        """
+        mask_logits = _mask_product(self.mask_head(normed), features).flatten(2)
+        blocked = mask_logits.sigmoid() < 0.5
+        return blocked & ~blocked.all(dim=-1, keepdim=True)
+
+    def predict(self, normed: Tensor, mask_features: Tensor) -> QueryPrediction:
+        """The three heads on queries `(B, Q, C)` after the norm (docs/model.md, equations 3 to 5)."""
+        return QueryPrediction(
+            object_logits=self.object_head(normed),
+            ious=self.iou_head(normed).sigmoid().squeeze(-1),
+            mask_logits=_mask_product(self.mask_head(normed), mask_features),
+            embeddings=normed,
+        )
+
+
+class MaskedAttentionLayer(nn.Module):
+    """Cross-attention inside the masks, self-attention, a feed-forward part; norms after the sums.
+
+    Args:
+        channels: C.
+        num_heads: Heads, which divide C.
+        ffn_channels: Width of the feed-forward part.
+    """
+
+    def __init__(self, channels: int, num_heads: int, ffn_channels: int) -> None:
+        super().__init__()
+        # In this order because an optimizer's saved state knows parameters by their number.
+        self.self_attention = Attention(channels, num_heads)
+        self.cross_attention = Attention(channels, num_heads)
+        self.ffn = nn.Sequential(
+            nn.Linear(channels, ffn_channels), nn.ReLU(inplace=True), nn.Linear(ffn_channels, channels)
+        )
+        self.norm1 = nn.LayerNorm(channels)
+        self.norm2 = nn.LayerNorm(channels)
+        self.norm3 = nn.LayerNorm(channels)
+
+    def forward(self, queries: Tensor, positions: Tensor, keys: Tensor, values: Tensor, blocked: Tensor) -> Tensor:
+        """One step of all queries.
+
+        Args:
+            queries: `(B, Q, C)`.
+            positions: Position embedding of the queries, `(B, Q, C)`.
+            keys: Features of one scale with their positions, `(B, HW, C)`.
+            values: The features without positions, `(B, HW, C)`.
+            blocked: bool `(B, Q, HW)`, cells a query may not attend to; at least one must be open.
+
+        Returns:
+            `(B, Q, C)`.
+        """
+        found = self.cross_attention(queries + positions, keys, values, open_cells=~blocked)
+        queries = self.norm1(queries + found)
+        placed = queries + positions
+        queries = self.norm2(queries + self.self_attention(placed, placed, queries))
+        return self.norm3(queries + self.ffn(queries))
+
+
+class Attention(nn.Module):
+    """Multi-head attention by PyTorch's fused kernels; the published model has no dropout.
+
+    Args:
+        channels: C.
+        num_heads: Heads, which divide C.
+    """
+
+    def __init__(self, channels: int, num_heads: int) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.in_proj_weight = nn.Parameter(torch.empty(3 * channels, channels))
+        self.in_proj_bias = nn.Parameter(torch.zeros(3 * channels))
+        self.out_proj = nn.Linear(channels, channels)
+        nn.init.zeros_(self.out_proj.bias)
+        nn.init.xavier_uniform_(self.in_proj_weight)
+
+    def forward(self, queries: Tensor, keys: Tensor, values: Tensor, open_cells: Tensor | None = None) -> Tensor:
+        """What queries `(B, Q, C)` find in `(B, N, C)`; where `open_cells`, bool `(B, Q, N)`, is true if given."""
+        projected = (
+            F.linear(tokens, matrix, bias).unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
+            for tokens, matrix, bias in zip(
+                (queries, keys, values), self.in_proj_weight.chunk(3), self.in_proj_bias.chunk(3), strict=True
+            )
+        )
+        mask = None if open_cells is None else open_cells.unsqueeze(1)
+        found = F.scaled_dot_product_attention(*projected, attn_mask=mask)
+        return self.out_proj(found.transpose(1, 2).flatten(2))
+
+
+def _mlp(channels: int, out_channels: int) -> nn.Sequential:
+    """Three linear layers with ReLU between."""
+    return nn.Sequential(
+        nn.Linear(channels, channels),
+        nn.ReLU(inplace=True),
+        nn.Linear(channels, channels),
+        nn.ReLU(inplace=True),
+        nn.Linear(channels, out_channels),
+    )
+
+
+def _mask_product(embeddings: Tensor, features: Tensor) -> Tensor:
+    """Masks `(B, Q, H, W)` from `(B, Q, C)` and `(B, C, H, W)`."""
+    if features.dtype == torch.bfloat16 and features.device.type == "cpu":
+        # The product below takes ten times longer there, as does the copy it needs with channels last.
+        tokens = features.flatten(2).transpose(1, 2)
+        masks = (tokens @ embeddings.transpose(1, 2)).transpose(1, 2)
+        return masks.unflatten(2, features.shape[-2:]).contiguous()
+    return torch.einsum("bqc,bchw->bqhw", embeddings, features)
