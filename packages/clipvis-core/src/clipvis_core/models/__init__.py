@@ -13,7 +13,7 @@ from clipvis_core.models.criterion import ClassAgnosticMaskCriterion
 from clipvis_core.models.image_model import CLIPVISImage
 from clipvis_core.models.pixel_decoder import CLIPVISPixelDecoder
 from clipvis_core.models.query_head import CLIPVISHead, QueryPrediction
-from clipvis_core.models.video_model import CLIPVISVideo, VideoSession, VideoTracks
+from clipvis_core.models.video_model import CLIPVISVideo
 
 __all__ = [
     "Arithmetic",
@@ -25,6 +25,4 @@ __all__ = [
     "ConSEEncoder",
     "FrozenCLIP",
     "QueryPrediction",
-    "VideoSession",
-    "VideoTracks",
 ]
