@@ -108,22 +108,11 @@ def is_track_test(config: Config) -> bool:
 
 
 def set_precision(model: object, dtype: str) -> None:
-    """Has the model test in a precision.
-
-    The context is entered within the step, since mmengine's test loops switch autocast off around it.
-    """
+    """Has the model test in a precision."""
     model = getattr(model, "module", model)
     if not isinstance(model, CLIPVISImage | CLIPVISVideo):
         raise InputError(f"--dtype {dtype} is for CLIP-VIS models; run without it")
-    arithmetic = Arithmetic(DTYPES[dtype])
-    arithmetic.prepare(model)
-    step, device = model.test_step, next(model.head.parameters()).device
-
-    def step_in_precision(data: dict) -> list:
-        with arithmetic.running(device):
-            return step(data)
-
-    model.test_step = step_in_precision
+    Arithmetic(DTYPES[dtype]).prepare(model)
 
 
 def identity(config: Config, checkpoint: str, dtype: str) -> dict[str, str]:

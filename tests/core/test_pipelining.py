@@ -104,3 +104,30 @@ def test_an_error_behind_is_raised_in_front():
     behind.submit(lambda: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         behind.wait()
+
+
+def test_a_block_that_raises_ends_after_the_jobs_behind_it():
+    done = []
+
+    def slow():
+        time.sleep(0.1)
+        done.append(1)
+
+    def block():
+        with Behind(depth=3) as behind:
+            behind.submit(slow)
+            behind.submit(slow)
+            raise ValueError("in front")
+
+    with pytest.raises(ValueError, match="in front"):
+        block()
+    assert done == [1, 1]
+
+
+def test_a_block_waits_for_its_jobs_and_raises_what_they_raise():
+    done = []
+    with Behind(depth=3) as behind:
+        behind.submit(done.append, 1)
+    assert done == [1]
+    with pytest.raises(ZeroDivisionError), Behind(depth=1) as behind:
+        behind.submit(lambda: 1 / 0)

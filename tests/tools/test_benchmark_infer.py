@@ -7,8 +7,9 @@ import json
 import sys
 
 import pytest
-import torch
 from pycocotools import mask as coco_mask
+
+from clipvis_core.tracking import MaskSizes
 
 
 @pytest.fixture
@@ -33,14 +34,13 @@ def test_the_published_order_gives_the_same_tracks(small):
 
     args = small()
     args.classes = 7
-    model = build(args, "float32", compiled=False).model
+    model = build(args, "float32", compiled=False)
     frames = smooth_noise(13, (64, 96))
     published, seconds = published_clip(model, frames, (100, 150), "cpu")
-    with torch.no_grad():
-        session = model.start_video((64, 96), (100, 150))
-        for frame in frames:
-            session.add(model.prepare(frame[None]))
-        ours = session.finish()
+    tracker = model.tracker(MaskSizes((64, 96), (64, 96), (100, 150)))
+    for _ in model.track((model.prepare(frame[None]) for frame in frames), tracker):
+        pass
+    ours = tracker.finish()
 
     def by_pair(queries, labels, values):
         pairs = zip(queries.tolist(), labels.tolist(), strict=True)
@@ -81,3 +81,14 @@ def test_a_sweep_runs_every_combination(small, monkeypatch):
     assert figures["runs"] == seen
     assert [(run["frames"], run["classes"]) for run in seen] == [(1, 3), (1, 4), (2, 3), (2, 4)]
     assert seen[0]["size"] == (64, 96)
+
+
+def test_memory_of_two_videos_is_compared(monkeypatch, small):
+    """Each in a process of its own, as the command runs it."""
+    from benchmarks import infer, infer_memory
+
+    run = infer_memory.run
+    monkeypatch.setattr(infer_memory, "run", lambda short, long, classes: run(2, 4, classes))
+    figures = infer.run(small("--memory"))
+    assert set(figures["frames"]) == {"2", "4"}
+    assert figures["within"]

@@ -134,6 +134,16 @@ def read_lines(path) -> list[dict]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+def test_only_what_this_run_wrote_is_listed(infer, frames_folder, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "overlay.mp4").write_text("of an earlier run")
+    given = [frames_folder, "--classes", "dog", "--out-dir", tmp_path, *SHORT, "--no-video"]
+    for options, files in (([], ""), (["--stream"], "frames.jsonl, ")):
+        code, stdout, _ = infer(*given, *options)
+        assert code == 0
+        assert stdout.splitlines()[-1] == f"wrote {files}results.json, vocabulary.json to {tmp_path}"
+
+
 def test_stream_of_a_file(infer, frames_folder, tmp_path):
     """The same results as without, and each frame's tracks besides."""
     for name, options in (("plain", []), ("stream", ["--stream"])):

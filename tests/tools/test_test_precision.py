@@ -20,18 +20,20 @@ def program(repo_root):
     return module
 
 
-def test_the_step_runs_in_lower_precision_within_a_loop_that_switches_it_off(program, repo_root, monkeypatch):
+def test_the_network_runs_in_lower_precision_within_a_loop_that_switches_it_off(program, repo_root, monkeypatch):
     model = build_model(repo_root / "configs/quick/clips.py", None)
+    model.set_vocabulary(["dog"])
     seen = []
+    segment = model.segment
 
-    def step(data):
+    def watched(images):
         seen.append(torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else None)
-        return data
+        return segment(images)
 
-    monkeypatch.setattr(model, "test_step", step)
+    monkeypatch.setattr(model, "segment", watched)
     program.set_precision(model, "bfloat16")
     with torch.autocast("cpu", enabled=False):
-        assert model.test_step({"inputs": []}) == {"inputs": []}
+        assert model.outputs(torch.zeros(1, 3, 64, 64)).mask_logits.dtype == torch.float32
     assert seen == [torch.bfloat16]
     assert model.head.autocast_pixels
 

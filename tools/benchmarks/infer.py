@@ -16,14 +16,14 @@ import sys
 import time
 from collections import defaultdict
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from benchmarks.stage_times import timed
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from clipvis_core.models import Arithmetic, CLIPVISVideo
+    from clipvis_core.models import CLIPVISVideo
 
 ROOT = Path(__file__).resolve().parents[2]
 SWEPT = ("frames", "classes", "size", "dtype")
@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> dict:
     """One run, a sweep, or the memory of long videos."""
     if args.memory:
-        from . import infer_memory
+        from benchmarks import infer_memory
 
         return infer_memory.run(100, 2000, args.classes[0])
     combinations = list(itertools.product(*(getattr(args, name) for name in SWEPT)))
@@ -81,27 +81,20 @@ def run_apart(swept: dict) -> dict:
     return json.loads(output)["figures"]
 
 
-class Prepared(NamedTuple):
-    """A model with random words, and how it is to compute."""
-
-    model: CLIPVISVideo
-    arithmetic: Arithmetic
-
-
 def run_one(args: argparse.Namespace) -> dict:
     """Best of `--repeats` runs, by stage; the published order and the external command in turn with them."""
     import torch
 
     torch.set_num_threads(args.threads)
-    prepared = build(args, args.dtype, args.compile)
+    model = build(args, args.dtype, args.compile)
     frames = smooth_noise(args.frames, args.size)
-    segment(prepared, frames[: prepared.model.window], args)  # compiles, folds, fills the caches
-    timing, scores = segment(prepared, frames, args)
+    segment(model, frames[: model.window], args)  # compiles, folds, fills the caches
+    timing, scores = segment(model, frames, args)
     peak = peak_memory(args.device)
-    rounds = [compare(prepared, frames, args)]
+    rounds = [compare(model, frames, args)]
     for _ in range(args.repeats - 1):
-        timing = min(timing, segment(prepared, frames, args)[0], key=lambda run: run["total"])
-        rounds.append(compare(prepared, frames, args))
+        timing = min(timing, segment(model, frames, args)[0], key=lambda run: run["total"])
+        rounds.append(compare(model, frames, args))
     figures = {"seconds": rounded(timing), "frames_per_second": round(args.frames / timing["total"], 4), **peak}
     for name in rounds[0]:
         least = min((others[name] for others in rounds), key=lambda run: run["total"])
@@ -116,15 +109,14 @@ def run_one(args: argparse.Namespace) -> dict:
     return figures
 
 
-def compare(prepared: Prepared, frames: Tensor, args: argparse.Namespace) -> dict[str, dict[str, float]]:
+def compare(model: CLIPVISVideo, frames: Tensor, args: argparse.Namespace) -> dict[str, dict[str, float]]:
     """Seconds of what else was asked for: the published order on the same clip, an external command."""
     from benchmarks.published_clip import published_clip
 
     others = {}
     if args.published:
-        model = prepared.model
         if args.dtype != "float32" or args.compile:
-            model = build(args, "float32", compiled=False).model
+            model = build(args, "float32", compiled=False)
         others["published_order"] = published_clip(model, frames, args.output_size, args.device)[1]
     if args.external:
         start = time.perf_counter()
@@ -133,7 +125,7 @@ def compare(prepared: Prepared, frames: Tensor, args: argparse.Namespace) -> dic
     return others
 
 
-def build(args: argparse.Namespace, dtype: str, compiled: bool) -> Prepared:
+def build(args: argparse.Namespace, dtype: str, compiled: bool) -> CLIPVISVideo:
     """The config's model with random words, prepared for a precision."""
     import torch
 
@@ -142,9 +134,8 @@ def build(args: argparse.Namespace, dtype: str, compiled: bool) -> Prepared:
 
     model = build_model(args.config, args.checkpoint, args.device)
     set_random_words(model, args.classes)
-    arithmetic = Arithmetic(getattr(torch, dtype), compiled)
-    arithmetic.prepare(model)
-    return Prepared(model, arithmetic)
+    Arithmetic(getattr(torch, dtype), compiled).prepare(model)
+    return model
 
 
 def set_random_words(model: CLIPVISVideo, number: int) -> None:
@@ -174,13 +165,11 @@ def smooth_noise(number: int, frame_size: tuple[int, int]) -> Tensor:
     return frames.clamp(0, 255).byte()
 
 
-def segment(prepared: Prepared, frames: Tensor, args: argparse.Namespace) -> tuple[dict[str, float], Tensor]:
+def segment(model: CLIPVISVideo, frames: Tensor, args: argparse.Namespace) -> tuple[dict[str, float], Tensor]:
     """One pass over the clip: seconds a stage, and the track scores."""
-    import torch
 
-    from clipvis_core.tracking import TemporalMatcher
+    from clipvis_core.tracking import MaskSizes, TemporalMatcher
 
-    model = prepared.model
     seconds: dict[str, float] = defaultdict(float)
     stages = {
         "backbone": (model, "extract_feat"),
@@ -189,14 +178,14 @@ def segment(prepared: Prepared, frames: Tensor, args: argparse.Namespace) -> tup
         "classification": (model, "classify"),
         "association": (TemporalMatcher, "steps"),
     }
-    running = prepared.arithmetic.running(args.device)
-    with torch.no_grad(), running, timed(stages, seconds, args.device):
+    with timed(stages, seconds, args.device):
         start = time.perf_counter()
-        session = model.start_video(args.size, args.output_size)
-        for window in frames.split(model.window):
-            session.add(model.prepare(window.to(args.device)))
+        tracker = model.tracker(MaskSizes(model.padded_size(args.size), args.size, args.output_size))
+        windows = (model.prepare(window.to(args.device)) for window in frames.split(model.window))
+        for _ in model.track(windows, tracker):
+            pass
         network_end = time.perf_counter()
-        tracks = session.finish()
+        tracks = tracker.finish()
         for segments in tracks.segmentations:
             list(segments)
         end = time.perf_counter()
@@ -205,7 +194,7 @@ def segment(prepared: Prepared, frames: Tensor, args: argparse.Namespace) -> tup
     seconds["scores_and_waiting_for_masks"] = network_end - start - measured
     seconds["masks_at_the_end"] = end - network_end
     seconds["total"] = end - start
-    return dict(seconds), session.tracker.scores.scores().cpu()
+    return dict(seconds), tracker.scores.scores().cpu()
 
 
 def peak_memory(device: str) -> dict[str, int]:

@@ -33,8 +33,8 @@ def run(short: int, long: int, num_classes: int) -> dict:
         for frames in (short, long):
             path = Path(folder) / f"{frames}.mp4"
             write_video(path, frames)
-            command = [sys.executable, __file__, str(path), str(num_classes)]
-            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+            command = [sys.executable, "-m", "benchmarks.infer_memory", str(path), str(num_classes)]
+            done = subprocess.run(command, cwd=ROOT / "tools", stdout=subprocess.PIPE, text=True, check=True)
             figures[str(frames)] = json.loads(done.stdout)
     peaks = [figures[str(frames)]["peak_rss_mib"] for frames in (short, long)]
     allowed = ALLOWED_SHARE * peaks[0] + ALLOWED_BYTES_A_FRAME * (long - short) / 2**20
@@ -70,8 +70,8 @@ def segment(path: str, num_classes: int) -> dict:
 
     from mmengine.config import Config
 
+    from benchmarks.infer import set_random_words
     from clipvis_core.inference import CLIPVISInferencer
-    from infer import set_random_words
 
     config = Config.fromfile(CONFIG)
     config.model.head.query_decoder.num_queries = QUERIES

@@ -47,14 +47,14 @@ def result() -> SegmentationResult:
 
 
 def test_the_better_track_is_seen(result):
-    numbers = index_mask(result, 0, [1, 0])
+    numbers = index_mask(result.drawn(0.3), 0)
     assert numbers.dtype == np.uint8
     assert numbers[:, 0].tolist() == [1, 1, 1, 2, 2, 0]
     assert (numbers == numbers[:, :1]).all()
 
 
 def test_pictures_hold_numbers_and_the_overlays_colours(result, tmp_path):
-    write_index_masks(result, tmp_path / "masks", score_thr=0.3, progress=False)
+    write_index_masks(result.drawn(0.3), tmp_path / "masks", progress=False)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["masks"]
     pictures = [Image.open(path) for path in sorted((tmp_path / "masks").iterdir())]
     assert [picture.filename[-9:] for picture in pictures] == ["00000.png", "00001.png"]
@@ -68,21 +68,21 @@ def test_pictures_hold_numbers_and_the_overlays_colours(result, tmp_path):
 
 def test_an_earlier_run_is_replaced_and_nothing_else(result, tmp_path):
     folder = tmp_path / "masks"
-    write_index_masks(result, folder, score_thr=0.0, progress=False)
+    write_index_masks(result.drawn(0.0), folder, progress=False)
     (folder / "00007.png").write_bytes(b"of a longer video")
-    write_index_masks(result, folder, score_thr=1.0, progress=False)
+    write_index_masks(result.drawn(1.0), folder, progress=False)
     assert sorted(path.name for path in folder.iterdir()) == ["00000.png", "00001.png"]
     assert not np.asarray(Image.open(folder / "00000.png")).any()
     (folder / "notes.txt").write_text("mine")
     with pytest.raises(InputError, match=r"notes\.txt"):
-        write_index_masks(result, folder, score_thr=0.0, progress=False)
+        write_index_masks(result.drawn(0.0), folder, progress=False)
     assert (folder / "notes.txt").read_text() == "mine"
 
 
 def test_a_failure_leaves_nothing(result, tmp_path):
     broken = result_of([[rle(slice(0, 1)), {"size": [3, 3], "counts": b"91"}]], [0.9])
     with pytest.raises(ValueError, match="RLE"):
-        write_index_masks(broken, tmp_path / "masks", score_thr=0.0, progress=False)
+        write_index_masks(broken.drawn(0.0), tmp_path / "masks", progress=False)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -93,7 +93,7 @@ def test_numbers_end_at_255(tracks, fits, tmp_path):
     result = result_of(one_frame_each, [0.9] * tracks)
     if not fits:
         with pytest.raises(InputError, match="track 256 does not fit"):
-            write_index_masks(result, tmp_path / "masks", score_thr=0.0, progress=False)
+            write_index_masks(result.drawn(0.0), tmp_path / "masks", progress=False)
         return
-    write_index_masks(result, tmp_path / "masks", score_thr=0.0, progress=False)
+    write_index_masks(result.drawn(0.0), tmp_path / "masks", progress=False)
     assert np.asarray(Image.open(tmp_path / "masks/00254.png")).max() == 255

@@ -12,7 +12,7 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from clipvis_core import InputError, Vocabulary
-from clipvis_core.inference import CLIPVISInferencer, draw_live, resized_size, write_overlay
+from clipvis_core.inference import CLIPVISInferencer, draw_records, resized_size, write_overlay
 from clipvis_core.inference.preprocessing import to_input
 from clipvis_core.media import open_frames
 from clipvis_core.tracking import LiveRule
@@ -70,32 +70,60 @@ def test_one_frame_and_one_pixel(inferencer):
 def test_a_stream_ends_with_the_result_of_the_whole(inferencer, frames):
     stream = inferencer.stream(frames)
     found = list(stream)
-    assert [frame.index for frame in found] == list(range(12))
-    np.testing.assert_array_equal([frame.image for frame in found], frames)
+    assert [tracks.frame for _, tracks in found] == list(range(12))
+    np.testing.assert_array_equal([image for image, _ in found], frames)
     assert stream.result().records() == inferencer(frames, progress=False).records()
-    last = found[-1].tracks()
-    assert [track.id for track in found[-1].tracks(score_thr=last[1].score)] == [track.id for track in last[:2]]
-    for track in last:
-        assert track.label == ("dog", "grass")[track.category_id - 1]
-        if track.segmentation is not None:
-            assert track.mask().shape == (48, 72)
-    assert draw_live(found[-1], score_thr=0).shape == (48, 72, 3)
-    assert (draw_live(found[-1], score_thr=1) == frames[-1]).all()
+    image, tracks = found[-1]
+    names = stream.vocabulary.names
+    last = tracks.records(names)
+    assert tracks.records(names, score_thr=last[1]["score"]) == last[:2]
+    for record in last:
+        assert record["label"] == ("dog", "grass")[record["category_id"] - 1]
+        if record["segmentation"] is not None:
+            assert record["segmentation"]["size"] == [48, 72]
+    drawn = draw_records(image, last)
+    assert drawn.shape == (48, 72, 3)
+    assert (drawn != image).any()
+    assert (draw_records(image, []) == frames[-1]).all()
 
 
 def test_a_stream_may_be_left_early(inferencer, frames):
     """The result is that of the frames so far."""
     stream = inferencer.stream(iter(frames))
-    for frame in stream:
-        if frame.index == 4:
+    for _, tracks in stream:
+        if tracks.frame == 4:
             break
     stream.close()
     assert stream.result().records() == inferencer(frames[:5], progress=False).records()
 
 
+def test_leaving_in_a_window_of_many(inferencer, frames, monkeypatch):
+    """The result holds no frame that was not seen."""
+    monkeypatch.setattr(inferencer.model, "window", 10)
+    stream = inferencer.stream(frames)
+    for _, tracks in stream:
+        if tracks.frame == 2:
+            break
+    stream.close()
+    assert stream.result().num_frames == 3
+
+
+def test_frames_of_a_live_source_do_not_wait_for_each_other(inferencer, frames, monkeypatch):
+    monkeypatch.setattr(inferencer.model, "window", 10)
+    seen = []
+    outputs = inferencer.model.outputs
+    monkeypatch.setattr(inferencer.model, "outputs", lambda images: seen.append(len(images)) or outputs(images))
+    source = open_frames(frames[:3])
+    for live, windows in ((False, [3]), (True, [1, 1, 1])):
+        source.live = live
+        seen.clear()
+        inferencer(source, progress=False)
+        assert seen == windows
+
+
 def test_an_endless_stream_keeps_nothing(inferencer, frames):
     stream = inferencer.stream(frames, live=LiveRule(start_score=0, patience=2), keep=False)
-    assert all(frame.tracks() for frame in stream)
+    assert all(len(tracks.ids) for _, tracks in stream)
     with pytest.raises(ValueError, match="nothing was kept"):
         stream.result()
 
@@ -110,7 +138,7 @@ def test_a_source_that_breaks(inferencer, frames):
     stream = inferencer.stream(broken())
     seen = []
     with pytest.raises(InputError, match="the cable was pulled"):
-        seen.extend(frame.index for frame in stream)
+        seen.extend(tracks.frame for _, tracks in stream)
     with pytest.raises(InputError, match="the cable was pulled"):
         inferencer(broken(), progress=False)
     assert seen in ([], [0, 1, 2])
@@ -118,23 +146,24 @@ def test_a_source_that_breaks(inferencer, frames):
 
 def test_summary_shows_each_query_once(inferencer, frames):
     result = inferencer(frames, progress=False)
-    visible = result.visible(score_thr=0.0)
-    queries = result.tracks.queries[visible].tolist()
+    drawn = result.drawn(score_thr=0.0)
+    queries = result.tracks.queries[drawn.indices].tolist()
     assert len(queries) == len(set(queries))
-    for line, index in zip(result.summary(score_thr=0.0), visible, strict=True):
+    for line, index in zip(drawn.summary(), drawn.indices, strict=True):
         shown = [t for t, segment in enumerate(result.tracks.segmentations[index]) if segment]
         assert (line.track, line.first, line.last) == (index + 1, shown[0], shown[-1])
         assert line.label == ("dog", "grass")[int(result.tracks.labels[index])]
-    assert result.visible(score_thr=1.1) == []
+    assert result.drawn(score_thr=1.1).summary() == []
+    assert drawn.first(1).indices == drawn.indices[:1]
 
 
 def test_an_object_with_two_tracks_is_shown_once(inferencer, frames):
     result = inferencer(frames, progress=False)
-    first, *others = result.visible(score_thr=0.0)
+    first, *others = result.drawn(score_thr=0.0).indices
     assert others
     masks = [result.tracks.segmentations[first]] * len(result.tracks.segmentations)
     twice = replace(result, tracks=replace(result.tracks, segmentations=masks))
-    assert twice.visible(score_thr=0.0) == [first]
+    assert twice.drawn(score_thr=0.0).indices == [first]
     assert len(twice.records()) == len(result.records())
 
 
@@ -150,7 +179,7 @@ def test_masks_are_the_records(inferencer, frames):
 def test_overlay_has_every_frame(inferencer, frames, tmp_path):
     source = open_frames(frames)
     result = inferencer(source, progress=False)
-    write_overlay(result, source, tmp_path / "overlay.mp4", score_thr=0.0, progress=False)
+    write_overlay(result.drawn(score_thr=0.0), source, tmp_path / "overlay.mp4", progress=False)
     written = open_frames(tmp_path / "overlay.mp4")
     assert len(list(written)) == 12
     assert (written.height, written.width, written.frame_rate) == (48, 72, result.frame_rate)

@@ -13,7 +13,7 @@ import pytest
 
 from clipvis_core import InputError
 from clipvis_core.media import TruncatedError, VideoStream, open_frames
-from clipvis_core.media.stream import camera_path
+from clipvis_core.media.stream import camera_path, open_camera
 
 
 class Pipe(io.RawIOBase):
@@ -100,6 +100,15 @@ def test_camera_names(tmp_path, monkeypatch):
     assert camera_path("clip.mp4") is None
     (tmp_path / "0").mkdir()
     assert camera_path("0") is None
+
+
+@pytest.mark.parametrize(
+    ("device", "name"), [("/dev/video12", "camera12"), ("/dev/video2", "camera2"), ("12", "camera12")]
+)
+def test_a_camera_is_named_by_its_whole_number(monkeypatch, device, name):
+    monkeypatch.setattr("clipvis_core.media.stream.VideoStream", lambda device, *, name, container_format: name)
+    monkeypatch.setattr("clipvis_core.media.stream._can_read", lambda capture: True)
+    assert open_camera(device) == name
 
 
 def test_no_camera():

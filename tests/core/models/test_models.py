@@ -17,6 +17,9 @@ from pycocotools import mask as coco_mask
 from clipvis_core import InputError
 from clipvis_core.models import CLIPVISImage, CLIPVISVideo
 from clipvis_core.models.visual_towers import build_tower
+from clipvis_core.tracking import MaskSizes
+
+SIZES = MaskSizes((64, 96), (60, 90), (45, 70))
 
 RELEASED = sorted(
     f"{mode}/clipvis_{backbone}_{data}.py"
@@ -97,10 +100,10 @@ def test_unknown_tower():
 def test_windows_do_not_change_results(video_model, clip):
     results = []
     for window in (1, 3, 5):
-        session = video_model.start_video((60, 90), (45, 70))
-        for frames in clip.split(window):
-            session.add(frames)
-        results.append((session.tracker.permutations, session.tracker.scores.scores()))
+        tracker = video_model.tracker(SIZES)
+        for _ in video_model.track(clip.split(window), tracker):
+            pass
+        results.append((tracker.permutations, tracker.scores.scores()))
     for permutations, scores in results[1:]:
         np.testing.assert_array_equal(permutations, results[0][0])
         torch.testing.assert_close(scores, results[0][1], atol=1e-4, rtol=0)
@@ -180,10 +183,14 @@ def test_a_video_without_any_mask(video_model, clip, monkeypatch):
 
 
 def test_frames_of_two_sizes_are_refused(video_model, clip):
-    session = video_model.start_video((60, 90), (45, 70))
-    session.add(clip[:1])
     with pytest.raises(ValueError, match="padded size"):
-        session.add(clip[:1, :, :32])
+        list(video_model.track([clip[:1], clip[:1, :, :32]], video_model.tracker(SIZES)))
+
+
+def test_the_padded_size_is_known_before_the_first_frame(video_model):
+    for size in ((60, 90), (64, 96), (1, 33)):
+        frames = torch.zeros((1, 3, *size), dtype=torch.uint8)
+        assert video_model.padded_size(size) == tuple(video_model.prepare(frames).shape[-2:])
 
 
 def test_image_predict(image_model, clip):

@@ -9,7 +9,7 @@ import pytest
 import torch
 from pycocotools import mask as coco_mask
 
-from clipvis_core.tracking import TemporalMatcher
+from clipvis_core.tracking import MaskSizes, TemporalMatcher
 
 CASES = ["A_rn50_dec7", "A_rn50_dec10", "A_convnextb_dec10", "B_rn50_dec10", "B_convnextb_dec10"]
 SIZES = {"A": ((96, 160), (120, 200)), "B": ((90, 150), (180, 301))}
@@ -31,33 +31,33 @@ def test_association_alone(reference, name):
 
 @pytest.fixture(scope="module", params=CASES)
 def clip_run(request, reference):
-    """One clip segmented with every matching setting: (case, reference arrays, sessions by setting)."""
+    """One clip segmented with every matching setting: (case, reference arrays, trackers by setting)."""
     case = request.param
     letter, kind, depth = case.split("_")
     model = reference.model("video", kind, int(depth.removeprefix("dec")))
     frames = reference.clip(letter, kind, model)
-    sessions = {}
+    trackers = {}
     for tag, (model.num_memory, model.num_match) in SETTINGS.items():
-        session = model.start_video(*SIZES[letter])
-        for window in frames.split(10):
-            session.add(window)
-        sessions[tag] = session
-    return case, reference.arrays(f"infer_{case}_final"), sessions
+        tracker = model.tracker(MaskSizes(tuple(frames.shape[-2:]), *SIZES[letter]))
+        for _ in model.track(frames.split(10), tracker):
+            pass
+        trackers[tag] = tracker
+    return case, reference.arrays(f"infer_{case}_final"), trackers
 
 
 def test_permutations(clip_run):
-    _, expected, sessions = clip_run
-    for tag, session in sessions.items():
-        permutations = session.tracker.permutations
+    _, expected, trackers = clip_run
+    for tag, tracker in trackers.items():
+        permutations = tracker.permutations
         np.testing.assert_array_equal(permutations[0], np.arange(permutations.shape[1]))
         np.testing.assert_array_equal(permutations[1:], expected[f"perm_{tag}"], err_msg=tag)
 
 
 def test_classification(reference, clip_run):
-    case, expected, sessions = clip_run
-    letter, kind, _ = case.split("_")
-    model = sessions["t9k5"].model
-    rows = torch.from_numpy(sessions["t9k5"].tracker.permutations).long()
+    case, expected, trackers = clip_run
+    letter, kind, depth = case.split("_")
+    model = reference.model("video", kind, int(depth.removeprefix("dec")))
+    rows = torch.from_numpy(trackers["t9k5"].permutations).long()
     frames = reference.clip(letter, kind, model)
     with torch.no_grad():
         outputs = [model.segment(window) for window in frames.split(10)]
@@ -67,37 +67,37 @@ def test_classification(reference, clip_run):
 
 
 def test_scores_and_pairs(reference, clip_run, record_property):
-    case, expected, sessions = clip_run
-    flipped = mask_pixel_flips(reference.arrays(f"infer_{case}_decoder"), sessions["t9k5"])
-    for tag, session in sessions.items():
-        scores = session.tracker.scores.scores().numpy()
+    case, expected, trackers = clip_run
+    flipped = mask_pixel_flips(reference.arrays(f"infer_{case}_decoder"), trackers["t9k5"])
+    for tag, tracker in trackers.items():
+        scores = tracker.scores.scores().numpy()
         np.testing.assert_allclose(scores, expected[f"final_scores_{tag}"], atol=2e-5, rtol=0, err_msg=tag)
-        tracks = session.tracker.scores.top(session.model.topk)
+        tracks = tracker.scores.top(tracker.topk)
         ours = dict(
             zip(zip(tracks.queries.tolist(), tracks.labels.tolist(), strict=True), tracks.scores.tolist(), strict=True)
         )
         pairs = zip(expected[f"inst_query_{tag}"].tolist(), expected[f"inst_labels_{tag}"].tolist(), strict=True)
         theirs = dict(zip(pairs, expected[f"inst_scores_{tag}"].tolist(), strict=True))
         assert ours.keys() == theirs.keys(), tag
-        permutations = session.tracker.permutations
+        permutations = tracker.permutations
         for (query, label), score in theirs.items():
             flips = sum(flipped[t, permutations[t, query]] for t in range(len(permutations)))
             # A pixel on the other side of zero enters the mean sigmoid inside the mask with about 0.5.
-            allowed = 2e-5 + flips * 0.5 / mask_pixels(session, query)
+            allowed = 2e-5 + flips * 0.5 / mask_pixels(tracker, query)
             record_property(f"flips_{tag}_{query}_{label}", int(flips))
             assert abs(ours[query, label] - score) <= allowed, (tag, query, label, flips)
 
 
 def test_hidden_frames(clip_run):
     """Frames in which a pair has a mask but is too little present to show it."""
-    _, expected, sessions = clip_run
-    for tag, session in sessions.items():
-        top = session.tracker.scores.top(session.model.topk)
+    _, expected, trackers = clip_run
+    for tag, tracker in trackers.items():
+        top = tracker.scores.top(tracker.topk)
         ours = {
             (query, label): hidden
             for query, label, hidden in zip(top.queries.tolist(), top.labels.tolist(), top.hidden.numpy(), strict=True)
         }
-        cells = session.tracker.scores.mask_cells()
+        cells = tracker.scores.mask_cells()
         for query, label, hidden in zip(
             expected[f"inst_query_{tag}"],
             expected[f"inst_labels_{tag}"],
@@ -108,26 +108,24 @@ def test_hidden_frames(clip_run):
             np.testing.assert_array_equal(ours[query, label][filled], hidden[filled])
 
 
-def mask_pixel_flips(decoder: dict, session) -> np.ndarray:
+def mask_pixel_flips(decoder: dict, tracker) -> np.ndarray:
     """Mask pixels on the other side of zero than in the reference, net, by frame and network query `(T, Q)`."""
-    height, width = (side // 4 for side in session.tracker.sizes.padded)
+    height, width = (side // 4 for side in tracker.sizes.padded)
     fractions = decoder["pred_masks_mean_std_posfrac"][..., 2]
     counts = np.zeros_like(fractions)
-    for t, (permutation, cells) in enumerate(
-        zip(session.tracker.permutations, session.tracker.scores.mask_cells(), strict=True)
-    ):
+    for t, (permutation, cells) in enumerate(zip(tracker.permutations, tracker.scores.mask_cells(), strict=True)):
         counts[t, permutation] = cells
     return np.abs(counts - np.rint(fractions * height * width))
 
 
-def mask_pixels(session, query: int) -> int:
+def mask_pixels(tracker, query: int) -> int:
     """Positive pixels of a track over the whole clip, at least 1."""
-    return max(1, int(sum(cells[query] for cells in session.tracker.scores.mask_cells())))
+    return max(1, int(sum(cells[query] for cells in tracker.scores.mask_cells())))
 
 
 def test_masks(reference, clip_run):
-    case, expected, sessions = clip_run
-    tracks = sessions["t9k5"].finish()
+    case, expected, trackers = clip_run
+    tracks = trackers["t9k5"].finish()
     pairs = zip(expected["inst_query_t9k5"].tolist(), expected["inst_labels_t9k5"].tolist(), strict=True)
     records = dict(zip(pairs, reference.results(case), strict=True))
     for query, label, segments in zip(

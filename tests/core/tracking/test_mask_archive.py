@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import tempfile
 
 import numpy as np
 import pytest
@@ -11,8 +13,9 @@ from pycocotools import mask as coco_mask
 
 from clipvis_core import InputError
 from clipvis_core.tracking import MaskSizes, encode_masks, resize_mask_logits
-from clipvis_core.tracking.mask_archive import FRAMES_IN_WAITING, MaskArchive, MaskRecorder, TrackSegments
+from clipvis_core.tracking.mask_archive import FRAMES_IN_WAITING, MaskArchive, MaskRecorder
 from clipvis_core.tracking.spill_file import SpillFile
+from clipvis_core.tracking.tracks import TrackSegments
 
 SIZES = MaskSizes((32, 48), (30, 45), (50, 70))
 QUERIES = 5
@@ -28,20 +31,23 @@ def test_spill_file_gives_back_what_it_got():
     assert (len(spill), spill.nbytes) == (7, 21)
 
 
-def test_a_full_disk_is_named(monkeypatch):
-    spill = SpillFile()
+@pytest.mark.parametrize("own_folder", [False, True])
+def test_a_full_disk_is_named(monkeypatch, tmp_path, own_folder):
+    """By the folder that is full: the one given, or the system's."""
+    spill = SpillFile(tmp_path if own_folder else None)
+    folder = str(tmp_path) if own_folder else tempfile.gettempdir()
 
     def full(_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(spill, "_write", full)
-    with pytest.raises(InputError, match=r"No space left on device.*TMPDIR"):
+    with pytest.raises(InputError, match=rf"^{re.escape(folder)}: .*No space left on device.*TMPDIR"):
         spill.append(b"x")
     assert len(spill) == 0
 
 
 def test_archive_and_segments():
-    archive = MaskArchive(QUERIES)
+    archive = MaskArchive(SpillFile())
     masks = torch.zeros((2, 4, 6), dtype=torch.bool)
     masks[0, 1:3, 2:5] = masks[1, 0, 0] = True
     codes = [record["counts"].encode() for record in encode_masks(masks)]
@@ -55,15 +61,17 @@ def test_archive_and_segments():
     assert segments[-3] == segments[:1][0]
     assert archive.code(2, 3) == codes[1]
     assert archive.code(0, 0) is None
+    assert archive.code(0, 4) is None
+    assert archive.code(1, 3) is None
     json.dumps(segments[:])
     with pytest.raises(IndexError):
         segments[3]
 
 
-def recorded(num_frames: int, leading, **options):
+def recorded(num_frames: int, leading, *, keep: bool = True):
     """A recorder that was given random frames, those frames in track order, and the codes that were ready at once."""
     generator = torch.Generator().manual_seed(0)
-    recorder = MaskRecorder(QUERIES, SIZES, **options)
+    recorder = MaskRecorder(SIZES, SpillFile() if keep else None)
     frames, ready = [], []
     for t in range(num_frames):
         logits = torch.randn((QUERIES, 8, 12), generator=generator)

@@ -41,7 +41,7 @@ def test_masks_are_those_of_the_plain_form(seed, cells, cut, output, blob):
     padded = (4 * cells[0], 4 * cells[1])
     image = tuple(max(1, side - lost) for side, lost in zip(padded, cut, strict=True))
     plain = resize_mask_logits(logits[None], padded, image, output)[0].numpy()
-    mask = MaskRenderer(cells, MaskSizes(padded, image, output)).render(logits.numpy())
+    mask = MaskRenderer(MaskSizes(padded, image, output)).render(logits.numpy())
     assert mask.shape == output
     assert mask.flags.f_contiguous
     certain = np.abs(plain) > 1e-5
@@ -50,7 +50,7 @@ def test_masks_are_those_of_the_plain_form(seed, cells, cut, output, blob):
 
 
 def test_nothing_positive_is_an_empty_mask():
-    renderer = MaskRenderer((8, 8), MaskSizes((32, 32), (30, 30), (64, 64)))
+    renderer = MaskRenderer(MaskSizes((32, 32), (30, 30), (64, 64)))
     assert not renderer.render(-np.ones((8, 8), np.float32)).any()
     assert not renderer.render(np.full((8, 8), np.nan, np.float32)).any()
 
@@ -61,4 +61,4 @@ def test_a_single_cell(cell):
     logits[cell] = 5
     sizes = MaskSizes((32, 32), (32, 32), (96, 48))
     plain = resize_mask_logits(torch.from_numpy(logits)[None], *vars(sizes).values())[0] > 0
-    np.testing.assert_array_equal(MaskRenderer((8, 8), sizes).render(logits), plain.numpy())
+    np.testing.assert_array_equal(MaskRenderer(sizes).render(logits), plain.numpy())

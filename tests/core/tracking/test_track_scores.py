@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from clipvis_core.tracking import FrameOutputs, TrackScores, mask_statistics
+from clipvis_core.tracking import TrackScores
+from clipvis_core.tracking.outputs import mask_statistics
 
 
 @dataclass
@@ -36,9 +37,7 @@ def random_frames(num_frames: int, queries: int = 6, classes: int = 5, seed: int
 def scored(frames: list[Frame], **options) -> TrackScores:
     scores = TrackScores(**options)
     for frame in frames:
-        scores.update(
-            FrameOutputs(frame.class_probs, frame.ious, frame.object_logits, *mask_statistics(frame.mask_logits))
-        )
+        scores.update(frame.class_probs, frame.ious, frame.object_logits, *mask_statistics(frame.mask_logits))
     return scores
 
 

@@ -85,7 +85,8 @@ class _Producer(threading.Thread):
 class Behind:
     """Runs jobs in a thread, in the order given, at most `depth` of them late.
 
-    What a job raises is raised by a later `submit` or by `wait`.
+    What a job raises is raised by a later `submit` or by `wait`. As a context it ends with its block: after all jobs,
+    also when the block raises.
 
     Args:
         depth: Jobs that may wait or run; `submit` blocks when there are more.
@@ -116,3 +117,13 @@ class Behind:
         while self._jobs:
             self._jobs.popleft().result()
         self._worker.shutdown()
+
+    def __enter__(self) -> Behind:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                self.wait()
+        finally:
+            self._worker.shutdown()

@@ -17,12 +17,10 @@ from PIL import Image
 
 from clipvis_core import Vocabulary
 from clipvis_core.foundation.whole_file import whole_file
-from clipvis_core.inference.result import SegmentationResult
-from clipvis_core.media import draw_tracks
+from clipvis_core.inference.result import SegmentationResult, tracks_of_image
 from clipvis_core.media.images import load_image
-from clipvis_core.models.video_model import VideoTracks
 from clipvis_core.models.vocabulary_hook import inner_model
-from clipvis_core.tracking import encode_masks
+from clipvis_core.tracking import VideoTracks
 
 
 @HOOKS.register_module()
@@ -89,12 +87,10 @@ class PredictionVisualizationHook(Hook):
         is_clip = isinstance(sample, TrackDataSample)
         frames = list(sample) if is_clip else [sample]
         result = as_result(sample, vocabulary)
-        tracks = result.visible(self.score_thr)[: self.max_objects]
-        names = [vocabulary.names[int(result.tracks.labels[index])] for index in tracks]
-        scores = [float(result.tracks.scores[index]) for index in tracks]
+        drawn = result.drawn(self.score_thr).first(self.max_objects)
         for t in spread(len(frames), self.frames_per_clip):
             path = Path(frames[t].img_path)
-            picture = draw_tracks(load_image(path), result.masks(t, tracks), [i + 1 for i in tracks], names, scores)
+            picture = drawn.draw(load_image(path), t)
             yield f"{path.parent.name}_{path.stem}" if is_clip else path.stem, picture
 
 
@@ -112,22 +108,10 @@ def spread(count: int, chosen: int) -> list[int]:
 def as_result(sample: DetDataSample | TrackDataSample, vocabulary: Vocabulary) -> SegmentationResult:
     """A model's output as the inference API gives it; an image is a clip of one frame."""
     if isinstance(sample, TrackDataSample):
-        found, first = sample.pred_tracks, sample[0]
-        num_frames, segmentations = len(sample), found.segmentations
+        found, first, num_frames = sample.pred_tracks, sample[0], len(sample)
+        tracks = VideoTracks(found.scores, found.labels, found.queries, found.segmentations)
     else:
-        found, first = sample.pred_instances, sample
-        num_frames = 1
-        segmentations = [
-            [mask if filled else None]
-            for mask, filled in zip(encode_masks(found.masks), found.masks.flatten(1).any(dim=1).tolist(), strict=True)
-        ]
+        first, num_frames = sample, 1
+        tracks = tracks_of_image(sample.pred_instances)
     height, width = first.ori_shape[:2]
-    return SegmentationResult(
-        name=Path(first.img_path).stem,
-        height=height,
-        width=width,
-        frame_rate=Fraction(1),
-        num_frames=num_frames,
-        vocabulary=vocabulary,
-        tracks=VideoTracks(found.scores, found.labels, found.queries, segmentations),
-    )
+    return SegmentationResult(Path(first.img_path).stem, height, width, Fraction(1), num_frames, vocabulary, tracks)

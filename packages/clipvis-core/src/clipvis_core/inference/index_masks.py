@@ -11,7 +11,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from clipvis_core.foundation.errors import InputError
-from clipvis_core.inference.result import SegmentationResult
+from clipvis_core.inference.result import DrawnTracks
 from clipvis_core.media.palette import track_color
 
 MOST = 255  # tracks in pictures of 8 bits, of which 0 is the background
@@ -19,9 +19,7 @@ _PALETTE = bytes((0, 0, 0)) + bytes(value for number in range(1, MOST + 1) for v
 _OWN_NAME = re.compile(r"\d{5,}\.png")
 
 
-def write_index_masks(
-    result: SegmentationResult, folder: str | Path, *, score_thr: float, progress: bool = True
-) -> None:
+def write_index_masks(drawn: DrawnTracks, folder: str | Path, *, progress: bool = True) -> None:
     """Writes one PNG a frame, `00000.png` onwards, at the source's resolution.
 
     A pixel is the track's number in the result list (from 1), in the colour of the overlay, and 0 where there is none.
@@ -29,9 +27,8 @@ def write_index_masks(
     one from an earlier run.
 
     Args:
-        result: Tracks of the source.
+        drawn: Tracks to show.
         folder: The folder to write; its parent exists.
-        score_thr: Tracks below it are left out.
         progress: Show a progress bar.
 
     Raises:
@@ -39,17 +36,15 @@ def write_index_masks(
     """
     folder = Path(folder)
     check_replaceable(folder)
-    tracks = result.visible(score_thr)
-    if tracks and tracks[-1] >= MOST:
-        raise InputError(
-            f"{folder}: track {tracks[-1] + 1} does not fit into 8 bits; raise --score-thr or lower --topk"
-        )
-    frames = tqdm(range(result.num_frames), "writing masks", unit="frame", disable=not progress)
+    last = max(drawn.numbers, default=0)
+    if last > MOST:
+        raise InputError(f"{folder}: track {last} does not fit into 8 bits; raise --score-thr or lower --topk")
+    frames = tqdm(range(drawn.result.num_frames), "writing masks", unit="frame", disable=not progress)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as parts:
         new, old = Path(parts, "new"), Path(parts, "old")
         new.mkdir()
         for frame in frames:
-            picture = Image.fromarray(index_mask(result, frame, tracks))
+            picture = Image.fromarray(index_mask(drawn, frame))
             picture.putpalette(_PALETTE)
             picture.save(new / f"{frame:05}.png")
         if folder.exists():
@@ -57,13 +52,12 @@ def write_index_masks(
         new.rename(folder)
 
 
-def index_mask(result: SegmentationResult, frame: int, tracks: list[int]) -> np.ndarray:
-    """The numbers of some tracks, given by their indices, in one frame: uint8 `(H, W)`."""
-    numbers = np.zeros((result.height, result.width), dtype=np.uint8)
-    worst_first = sorted(tracks, reverse=True)
-    for index, mask in zip(worst_first, result.masks(frame, worst_first), strict=True):
-        numbers[mask] = index + 1
-    return numbers
+def index_mask(drawn: DrawnTracks, frame: int) -> np.ndarray:
+    """The numbers of the tracks in one frame, uint8 `(H, W)`."""
+    picture = np.zeros((drawn.result.height, drawn.result.width), dtype=np.uint8)
+    for number, mask in reversed(list(zip(drawn.numbers, drawn.masks(frame), strict=True))):  # the best comes last
+        picture[mask] = number
+    return picture
 
 
 def check_replaceable(folder: Path) -> None:

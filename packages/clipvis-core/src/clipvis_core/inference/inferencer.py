@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from mmdet.structures import DetDataSample
 from mmengine.config import Config
-from torch import Tensor
 
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.foundation.images import resized_size
 from clipvis_core.foundation.vocabulary import Vocabulary
 from clipvis_core.inference.building import build_model, read_config
+from clipvis_core.inference.frame_stream import FrameStream
 from clipvis_core.inference.preprocessing import to_input
-from clipvis_core.inference.result import SegmentationResult
-from clipvis_core.inference.streaming import FrameStream
+from clipvis_core.inference.result import SegmentationResult, tracks_of_image
 from clipvis_core.media import FrameSource, open_frames
-from clipvis_core.models import Arithmetic, CLIPVISVideo, VideoSession
-from clipvis_core.tracking import FrameTracks, LiveRule, VideoTracks, encode_masks
+from clipvis_core.models import Arithmetic, CLIPVISVideo
+from clipvis_core.tracking import MaskSizes
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -42,13 +42,13 @@ class CLIPVISInferencer:
         num_match: Memories the matching combines; the default is the config's.
 
     Raises:
-        InputError: Something the caller gave cannot be used; one line says what and how to mend it.
+        InputError: Something the caller gave cannot be used; one line says what and how to fix it.
 
     Example:
         inferencer = CLIPVISInferencer("configs/video/clipvis_r50_lvis.py", "clipvis_r50_lvis.pth",
                                        vocabulary=["dog, puppy", "frisbee"])
         result = inferencer("park.mp4")
-        for line in result.summary(score_thr=0.3):
+        for line in result.drawn(score_thr=0.3).summary():
             print(line.label, line.score)
     """
 
@@ -70,13 +70,12 @@ class CLIPVISInferencer:
         self.device = _usable_device(device)
         if dtype not in DTYPES:
             raise InputError(f"dtype '{dtype}' is unknown: use one of {', '.join(DTYPES)}")
-        self.arithmetic = Arithmetic(DTYPES[dtype], compile)
         self.short_side = _at_least("short_side", 1, short_side, config.inference.short_side)
         self.max_long_side = config.inference.max_long_side
         if not isinstance(vocabulary, Vocabulary):
             vocabulary = Vocabulary.from_categories(vocabulary)
         self.model = build_model(config, checkpoint, self.device)
-        self.arithmetic.prepare(self.model)
+        Arithmetic(DTYPES[dtype], compile).prepare(self.model)
         self.model.topk = _at_least("topk", 1, topk, self.model.topk)
         if isinstance(self.model, CLIPVISVideo):
             self.model.num_memory = _at_least("num_memory", 0, num_memory, self.model.num_memory)
@@ -117,51 +116,34 @@ class CLIPVISInferencer:
         self,
         source: str | Path | FrameSource | Iterable[np.ndarray],
         *,
-        live: LiveRule | None = None,
-        keep: bool = True,
-        temp_dir: str | Path | None = None,
         allow_truncated: bool = False,
         progress: bool = False,
+        **tracking: Any,
     ) -> FrameStream:
         """Segments a video frame by frame: iterate over what this returns, then ask for its `result()`.
 
         Args:
             source: As for a call; also `-` (a video on standard input), a named pipe or a camera.
-            live: When tracks start and end; by default each lasts from the first frame to the last. It changes what
-                the frames say, not the result.
-            keep: Whether `result` will be asked for. Without, which needs `live`, nothing is kept of past frames.
-            temp_dir: Folder of the temporary files (about 0.1 MB a frame); by default the system's.
             allow_truncated: Take a video that breaks half-way for what could be decoded.
             progress: Show a progress bar with frames a second.
+            tracking: `live`, `keep` and `temp_dir` of `Tracker`: when tracks start and end, whether `result` will be
+                asked for, and where the temporary files go (about 0.1 MB a frame).
 
         Raises:
             InputError: The source cannot be read, or the model is an image model.
 
         Example:
             stream = inferencer.stream("/dev/video0", live=LiveRule(start_score=0.4, patience=15))
-            for frame in stream:
-                for track in frame.tracks(score_thr=0.3):
-                    print(frame.index, track.id, track.label)
+            for image, tracks in stream:
+                for track in tracks.records(stream.vocabulary.names, score_thr=0.3):
+                    print(tracks.frame, track["id"], track["label"])
         """
         if not isinstance(self.model, CLIPVISVideo):
             raise InputError("the config builds an image model: use one of configs/video")
         frames = _as_source(source, allow_truncated)
         size = self._network_size(frames)
-        session = self.model.start_video(size, (frames.height, frames.width), live=live, keep=keep, folder=temp_dir)
-        return FrameStream(
-            source=frames,
-            session=session,
-            size=size,
-            window=self.model.window,
-            advance=self._advance,
-            vocabulary=self.model.vocabulary,
-            progress=progress,
-        )
-
-    def _advance(self, session: VideoSession, frames: Tensor) -> list[FrameTracks]:
-        """Takes uint8 frames `(n, 3, H, W)` into a video."""
-        with self.arithmetic.running(self.device), torch.no_grad():
-            return session.add(self.model.prepare(frames))
+        sizes = MaskSizes(self.model.padded_size(size), size, (frames.height, frames.width))
+        return FrameStream(frames, self.model, self.model.tracker(sizes, **tracking), progress=progress)
 
     def _network_size(self, frames: FrameSource) -> tuple[int, int]:
         return resized_size(frames.height, frames.width, self.short_side, self.max_long_side)
@@ -175,22 +157,9 @@ class CLIPVISInferencer:
         size = self._network_size(frames)
         sample = DetDataSample(metainfo={"img_shape": size, "ori_shape": (frames.height, frames.width)})
         inputs = {"inputs": [to_input(images, size)[0].to(self.device)], "data_samples": [sample]}
-        with self.arithmetic.running(self.device), torch.no_grad():
-            (sample,) = self.model(**self.model.data_preprocessor(inputs, False), mode="predict")
-        found = sample.pred_instances
-        filled = found.masks.flatten(1).any(dim=1).tolist()
-        segmentations = [
-            [rle if any_pixel else None] for rle, any_pixel in zip(encode_masks(found.masks), filled, strict=True)
-        ]
-        return SegmentationResult(
-            name=frames.name,
-            height=frames.height,
-            width=frames.width,
-            frame_rate=frames.frame_rate,
-            num_frames=1,
-            vocabulary=self.model.vocabulary,
-            tracks=VideoTracks(found.scores.cpu(), found.labels.cpu(), found.queries.cpu(), segmentations),
-        )
+        (sample,) = self.model.test_step(inputs)
+        tracks = tracks_of_image(sample.pred_instances)
+        return SegmentationResult.of(frames, self.model.vocabulary, tracks, num_frames=1)
 
 
 def _as_source(source: str | Path | FrameSource | Iterable[np.ndarray], allow_truncated: bool) -> FrameSource:

@@ -9,11 +9,13 @@ from fractions import Fraction
 from typing import BinaryIO
 
 import numpy as np
+from mmengine.structures import InstanceData
 from pycocotools import mask as coco_mask
 
 from clipvis_core.foundation.vocabulary import Vocabulary
 from clipvis_core.inference.duplicates import distinct
-from clipvis_core.tracking import VideoTracks
+from clipvis_core.media import FrameSource, draw_tracks
+from clipvis_core.tracking import VideoTracks, encode_masks
 
 
 @dataclass(frozen=True)
@@ -24,15 +26,15 @@ class TrackSummary:
         track: 1-based position in the result list.
         label: Name of the category.
         score: Reported score.
-        first: First frame with a mask, from 0; None if there is none.
+        first: First frame with a mask, from 0.
         last: Last frame with a mask.
     """
 
     track: int
     label: str
     score: float
-    first: int | None
-    last: int | None
+    first: int
+    last: int
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,13 @@ class SegmentationResult:
     vocabulary: Vocabulary
     tracks: VideoTracks
 
+    @classmethod
+    def of(
+        cls, source: FrameSource, vocabulary: Vocabulary, tracks: VideoTracks, num_frames: int
+    ) -> SegmentationResult:
+        """The result of a source, of which `num_frames` were decoded."""
+        return cls(source.name, source.height, source.width, source.frame_rate, num_frames, vocabulary, tracks)
+
     def records(self, video_id: int = 1) -> list[dict]:
         """The YouTube-VIS result list, ready for JSON: all tracks, whatever their score."""
         return list(self.iter_records(video_id))
@@ -76,8 +85,8 @@ class SegmentationResult:
             separator = b", "
         file.write(b"]" if separator == b", " else b"[]")
 
-    def visible(self, score_thr: float) -> list[int]:
-        """Indices of the tracks to show, best first: score at least `score_thr`, each object once.
+    def drawn(self, score_thr: float) -> DrawnTracks:
+        """The tracks to show, best first: score at least `score_thr`, each object once.
 
         A query is shown under its best name only, and of tracks that cover the same object (`duplicates.distinct`)
         the best one.
@@ -90,23 +99,7 @@ class SegmentationResult:
                 best.setdefault(query, index)
         indices = sorted(best.values())
         segmentations = [self.tracks.segmentations[index] for index in indices]
-        return [indices[place] for place in distinct(segmentations, self.num_frames)]
-
-    def summary(self, score_thr: float) -> list[TrackSummary]:
-        """Lines for the tracks that `visible` names."""
-        lines = []
-        for index in self.visible(score_thr):
-            frames = [t for t, segment in enumerate(self.tracks.segmentations[index]) if segment is not None]
-            lines.append(
-                TrackSummary(
-                    track=index + 1,
-                    label=self.vocabulary.names[int(self.tracks.labels[index])],
-                    score=float(self.tracks.scores[index]),
-                    first=frames[0] if frames else None,
-                    last=frames[-1] if frames else None,
-                )
-            )
-        return lines
+        return DrawnTracks(self, [indices[place] for place in distinct(segmentations, self.num_frames)])
 
     def masks(self, frame: int, tracks: list[int]) -> np.ndarray:
         """Masks of some tracks in one frame, bool `(N, H, W)`."""
@@ -116,3 +109,59 @@ class SegmentationResult:
             if segment is not None:
                 masks[slot] = coco_mask.decode(segment)
         return masks
+
+
+@dataclass(frozen=True)
+class DrawnTracks:
+    """The tracks of a result that are shown; overlay, table and mask pictures are made of these.
+
+    Attributes:
+        result: All tracks.
+        indices: Places of the N tracks in the result list, from 0, best first.
+    """
+
+    result: SegmentationResult
+    indices: list[int]
+
+    @property
+    def numbers(self) -> list[int]:
+        """Places in the result list, from 1, by which tracks are called."""
+        return [index + 1 for index in self.indices]
+
+    @property
+    def labels(self) -> list[str]:
+        """Name of each track's category."""
+        return [self.result.vocabulary.names[label] for label in self.result.tracks.labels[self.indices].tolist()]
+
+    @property
+    def scores(self) -> list[float]:
+        """Reported scores."""
+        return self.result.tracks.scores[self.indices].tolist()
+
+    def first(self, count: int) -> DrawnTracks:
+        """The best `count` of them."""
+        return DrawnTracks(self.result, self.indices[:count])
+
+    def masks(self, frame: int) -> np.ndarray:
+        """Masks in one frame, bool `(N, H, W)`."""
+        return self.result.masks(frame, self.indices)
+
+    def draw(self, image: np.ndarray, frame: int) -> np.ndarray:
+        """The tracks drawn on their frame, RGB uint8 `(H, W, 3)`."""
+        return draw_tracks(image, self.masks(frame), self.numbers, self.labels, self.scores)
+
+    def summary(self) -> list[TrackSummary]:
+        """A line for each track."""
+        lines = []
+        for index, number, label, score in zip(self.indices, self.numbers, self.labels, self.scores, strict=True):
+            frames = [t for t, mask in enumerate(self.result.tracks.segmentations[index]) if mask is not None]
+            lines.append(TrackSummary(number, label, score, first=frames[0], last=frames[-1]))
+        return lines
+
+
+def tracks_of_image(found: InstanceData) -> VideoTracks:
+    """What the image model found (see `CLIPVISImage.predict`), as tracks of one frame."""
+    filled = found.masks.flatten(1).any(dim=1).tolist()
+    masks = zip(encode_masks(found.masks), filled, strict=True)
+    segmentations = [[mask if any_pixel else None] for mask, any_pixel in masks]
+    return VideoTracks(found.scores.cpu(), found.labels.cpu(), found.queries.cpu(), segmentations)

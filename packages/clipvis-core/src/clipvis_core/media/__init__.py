@@ -1,5 +1,4 @@
-"""Frames in, videos out: reading videos, streams, folders and arrays, drawing tracks, writing the
-overlay."""
+"""Reading videos, streams, folders and arrays as frames; drawing tracks; writing videos."""
 
 from clipvis_core.media.contact_sheet import ContactSheet
 from clipvis_core.media.frames import DEFAULT_FRAME_RATE, MAX_PIXELS, FrameSource, TruncatedError

@@ -15,8 +15,7 @@ DEFAULT_FRAME_RATE = Fraction(10)
 """Frames a second of sources that do not say: folders, images, arrays."""
 
 MAX_PIXELS = 2**26
-"""Largest accepted frame, in pixels (8192 x 8192); anything larger is taken for an attack or a
-mistake."""
+"""Largest accepted frame, in pixels (8192 x 8192)."""
 
 
 class TruncatedError(InputError):
@@ -38,7 +37,10 @@ class FrameSource(ABC):
         num_frames: Number of frames the source promises before anything is decoded, `None` if it
             does not say. Containers are sometimes wrong: count on `num_read`.
         num_read: Frames handed out by the latest iteration.
+        live: Whether the frames come as they are made, so that none should wait for the next.
     """
+
+    live = False
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""One door for everything that holds frames."""
+"""Opening anything that holds frames."""
 
 from __future__ import annotations
 

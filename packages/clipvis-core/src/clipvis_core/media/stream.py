@@ -38,6 +38,8 @@ class VideoStream(FrameSource):
         InputError: What comes is no video, or nothing comes.
     """
 
+    live = True
+
     def __init__(
         self,
         source: BinaryIO | str,
@@ -121,7 +123,7 @@ def open_camera(device: str) -> VideoStream:
     capture = _CAMERA_FORMATS.get(sys.platform)
     if capture is None or not _can_read(capture):
         raise InputError(f"cameras cannot be read here; pipe {device} in: ffmpeg ... | infer.py -")
-    return VideoStream(device, name=f"camera{device[-1:]}", container_format=capture)
+    return VideoStream(device, name=f"camera{device.removeprefix('/dev/video')}", container_format=capture)
 
 
 def _can_read(name: str) -> bool:

@@ -14,7 +14,7 @@ from clipvis_core.models.head import CLIPVISHead
 from clipvis_core.models.image_model import CLIPVISImage
 from clipvis_core.models.pixel_decoder import CLIPVISPixelDecoder
 from clipvis_core.models.query_decoder import CLIPVISQueryDecoder, QueryPrediction
-from clipvis_core.models.video_model import CLIPVISVideo, VideoSession, VideoTracks
+from clipvis_core.models.video_model import CLIPVISVideo
 from clipvis_core.models.vocabulary_hook import VocabularyHook
 
 __all__ = [
@@ -28,7 +28,5 @@ __all__ = [
     "ConSEEncoder",
     "FrozenCLIP",
     "QueryPrediction",
-    "VideoSession",
-    "VideoTracks",
     "VocabularyHook",
 ]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 
-from clipvis_core.models.base import CLIPVISModel
+if TYPE_CHECKING:
+    from clipvis_core.models.base import CLIPVISModel
 
 
 @dataclass(frozen=True)
@@ -21,24 +23,23 @@ class Arithmetic:
             waits for the compiler.
 
     Example:
-        arithmetic = Arithmetic(dtype=torch.bfloat16)
-        arithmetic.prepare(model)
-        with torch.no_grad(), arithmetic.running(images.device):
-            prediction, dense = model.segment(images)
+        Arithmetic(dtype=torch.bfloat16).prepare(model)
+        outputs = model.outputs(images)
     """
 
     dtype: torch.dtype = torch.float32
     compile: bool = False
 
     def prepare(self, model: CLIPVISModel) -> None:
-        """Sets the model up; its parameters and their names stay as they are."""
+        """Has the model's `outputs` compute so; its parameters and their names stay as they are."""
+        model.arithmetic = self
         model.head.autocast_pixels = self.dtype != torch.float32
         if self.compile:
             model.head.pixel_decoder.compile()
             model.backbone.compile()
 
     def running(self, device: torch.device | str) -> AbstractContextManager:
-        """The context in which a prepared model is to be called."""
+        """The context in which parts of a prepared model are to be called; `outputs` enters it by itself."""
         if self.dtype == torch.float32:
             return nullcontext()
         return torch.autocast(torch.device(device).type, dtype=self.dtype)

@@ -16,10 +16,12 @@ from torch import Tensor
 from clipvis_core.checkpoints.keys import to_current
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.foundation.vocabulary import Vocabulary
+from clipvis_core.models.arithmetic import Arithmetic
 from clipvis_core.models.criterion import FrameTarget
 from clipvis_core.models.encoder import EncoderFeatures, ImageTextEncoder
 from clipvis_core.models.query_decoder import QueryPrediction
 from clipvis_core.text import TextClassifier, VocabularyEmbedding
+from clipvis_core.tracking.outputs import FrameOutputs
 
 
 class CLIPVISModel(BaseDetector):
@@ -33,6 +35,9 @@ class CLIPVISModel(BaseDetector):
             `set_vocabulary`, from the words of a user or of a dataset.
         text: Options of `TextClassifier`: `cache_dir`.
         data_preprocessor: Config of mmdet's preprocessor.
+
+    Attributes:
+        arithmetic: How `outputs` computes; set by `Arithmetic.prepare`.
     """
 
     def __init__(
@@ -51,6 +56,7 @@ class CLIPVISModel(BaseDetector):
         self.head = MODELS.build(head, default_args=dict(in_channels=self.backbone.channels))
         self.criterion = MODELS.build(criterion) if criterion is not None else None
         self.text_classifier = TextClassifier(self.backbone, **(text or {}))
+        self.arithmetic = Arithmetic()
         self._vocabulary: Vocabulary | None = None
         self._embedding: VocabularyEmbedding | None = None
         if vocabulary is not None:
@@ -88,6 +94,20 @@ class CLIPVISModel(BaseDetector):
     def extract_feat(self, batch_inputs: Tensor) -> EncoderFeatures:
         """Normalised images `(B, 3, H, W)` to the encoder's features."""
         return self.backbone(batch_inputs)
+
+    @torch.no_grad()
+    def outputs(self, images: Tensor) -> FrameOutputs:
+        """What the network says of images, `(n, 3, H, W)`, normalised and padded."""
+        with self.arithmetic.running(images.device):
+            prediction, dense = self.segment(images)
+            class_logits = self.classify(prediction.mask_logits, dense)
+        return FrameOutputs(
+            class_probs=class_logits.float().softmax(dim=-1),
+            ious=prediction.ious.float(),
+            object_logits=prediction.object_logits.float(),
+            mask_logits=prediction.mask_logits.float(),
+            embeddings=prediction.embeddings.float(),
+        )
 
     def segment(self, images: Tensor) -> tuple[QueryPrediction, Tensor]:
         """The last layer's prediction for each image, and the dense features that masks are named from.

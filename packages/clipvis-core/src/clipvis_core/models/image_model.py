@@ -14,6 +14,7 @@ from torchvision.ops import masks_to_boxes
 from clipvis_core.models.base import CLIPVISModel, target_masks
 from clipvis_core.models.criterion import FrameTarget
 from clipvis_core.tracking.mask_output import resize_mask_logits
+from clipvis_core.tracking.outputs import FrameOutputs
 
 QUERIES_RESIZED_AT_ONCE = 16
 
@@ -49,28 +50,21 @@ class CLIPVISImage(CLIPVISModel):
 
         They have `scores`, `labels`, `queries`, `masks` (bool, at `ori_shape`) and `bboxes` (around the masks).
         """
-        prediction, dense = self.segment(batch_inputs)
-        class_logits = self.classify(prediction.mask_logits, dense)
+        outputs = self.outputs(batch_inputs)
         for index, sample in enumerate(batch_data_samples):
-            sample.pred_instances = self._image_result(
-                prediction.object_logits[index].float(),
-                prediction.ious[index].float(),
-                prediction.mask_logits[index].float(),
-                class_logits[index].float(),
-                sizes=(tuple(batch_inputs.shape[-2:]), sample.img_shape[:2], sample.ori_shape[:2]),
-            )
+            sizes = (tuple(batch_inputs.shape[-2:]), sample.img_shape[:2], sample.ori_shape[:2])
+            sample.pred_instances = self._image_result(outputs, index, sizes)
         return batch_data_samples
 
-    def _image_result(
-        self, object_logits: Tensor, ious: Tensor, mask_logits: Tensor, class_logits: Tensor, sizes: tuple
-    ) -> InstanceData:
+    def _image_result(self, outputs: FrameOutputs, index: int, sizes: tuple) -> InstanceData:
         """Top pairs of one image; `sizes` are those of `resize_mask_logits`."""
-        objectness = object_logits.softmax(dim=-1)[:, :1]
-        scores = (class_logits.softmax(dim=-1) * ious.unsqueeze(-1) * objectness).sqrt().nan_to_num(nan=0.0)
+        objectness = outputs.object_logits[index].softmax(dim=-1)[:, :1]
+        scores = (outputs.class_probs[index] * outputs.ious[index].unsqueeze(-1) * objectness).sqrt()
+        scores = scores.nan_to_num(nan=0.0)
         top, pairs = scores.flatten().topk(min(self.topk, scores.numel()))
         queries, labels = pairs // scores.shape[1], pairs % scores.shape[1]
         kept, slot = queries.unique(return_inverse=True)  # a query's mask is made once, however often it is named
-        masks, quality = _masks_and_quality(mask_logits[kept], sizes)
+        masks, quality = _masks_and_quality(outputs.mask_logits[index][kept], sizes)
         final = top * quality[slot]
         order = final.argsort(descending=True, stable=True)
         return InstanceData(

@@ -15,7 +15,7 @@ from torch import Tensor
 from clipvis_core.models.base import CLIPVISModel, target_masks
 from clipvis_core.models.criterion import FrameTarget
 from clipvis_core.pipelining import ahead
-from clipvis_core.tracking import FrameTracks, LiveRule, MaskSizes, StreamingTracker, VideoTracks, WindowOutputs
+from clipvis_core.tracking import FrameTracks, MaskSizes, Tracker
 
 CPU_WINDOW = 1
 GPU_WINDOW = 10  # as published
@@ -76,7 +76,7 @@ class CLIPVISVideo(CLIPVISModel):
             batch_data_samples: B samples; `img_shape` and `ori_shape` of their first frames are used.
         """
         for frames, sample in zip(batch_inputs, batch_data_samples, strict=True):
-            self._track(frames.split(self.window), sample)
+            self._segment_video(frames.split(self.window), sample, tuple(frames.shape[-2:]))
         return batch_data_samples
 
     def test_step(self, data: dict) -> list[TrackDataSample]:
@@ -87,38 +87,65 @@ class CLIPVISVideo(CLIPVISModel):
                 `(3, H, W)`. A sequence that is no tensor is read in a thread, ahead of the network.
         """
         for frames, sample in zip(data["inputs"], data["data_samples"], strict=True):
-            self._track((self.prepare(window) for window in self._windows(frames)), sample)
+            windows = (self.prepare(window) for window in self._windows(frames))
+            self._segment_video(windows, sample, self.padded_size(sample[0].img_shape[:2]))
         return data["data_samples"]
 
     val_step = test_step
 
-    def prepare(self, frames: Tensor) -> Tensor:
-        """Frames uint8 `(n, 3, H, W)` on the model's device, normalised and padded."""
-        data = {"inputs": [frames], "data_samples": None}
-        return self.data_preprocessor(data, False)["inputs"][0]
-
-    def start_video(self, image_size: tuple[int, int], output_size: tuple[int, int], **options: Any) -> VideoSession:
-        """A new video, whose frames are then added window by window.
-
-        Args:
-            image_size: Part of the padded frames that is image, (H, W).
-            output_size: Size of the masks wanted, (H, W).
-            options: `live`, `keep` and `folder` of `StreamingTracker`.
-        """
-        return VideoSession(self, image_size, output_size, **options)
-
-    def _track(self, windows: Iterable[Tensor], sample: TrackDataSample) -> None:
+    def _segment_video(self, windows: Iterable[Tensor], sample: TrackDataSample, padded: tuple[int, int]) -> None:
         """Puts a video's tracks into its sample."""
-        session = self.start_video(sample[0].img_shape[:2], sample[0].ori_shape[:2])
-        for window in windows:
-            session.add(window)
-        tracks = session.finish()
+        tracker = self.tracker(MaskSizes(padded, tuple(sample[0].img_shape[:2]), tuple(sample[0].ori_shape[:2])))
+        for _ in self.track(windows, tracker):
+            pass
+        tracks = tracker.finish()
         sample.pred_tracks = InstanceData(
             scores=tracks.scores,
             labels=tracks.labels,
             queries=tracks.queries,
             segmentations=[list(segments) for segments in tracks.segmentations],
         )
+
+    def track(self, windows: Iterable[Tensor], tracker: Tracker) -> Iterator[FrameTracks]:
+        """The way of every video: frames through the network and into the tracker, window by window.
+
+        Args:
+            windows: Normalised and padded frames, `(n, 3, H, W)` each.
+            tracker: One of `self.tracker`, whose `finish` gives the result of the frames so far.
+
+        Yields:
+            What is known about each frame.
+        """
+        for images in windows:
+            outputs = self.outputs(images)
+            yield from tracker.add(outputs)
+
+    def tracker(self, sizes: MaskSizes, **options: Any) -> Tracker:
+        """A tracker for one video.
+
+        Args:
+            sizes: Padded size of its frames (see `padded_size`), size before padding, and size of the masks wanted.
+            options: `live`, `keep` and `temp_dir` of `Tracker`.
+        """
+        return Tracker(
+            sizes,
+            num_memory=self.num_memory,
+            num_match=self.num_match,
+            weighted=self.weighted_classification,
+            topk=self.topk,
+            **options,
+        )
+
+    def padded_size(self, image_size: tuple[int, int]) -> tuple[int, int]:
+        """(H, W) of what `prepare` makes of frames of size (H, W)."""
+        divisor = self.data_preprocessor.pad_size_divisor
+        height, width = (-(-side // divisor) * divisor for side in image_size)
+        return height, width
+
+    def prepare(self, frames: Tensor) -> Tensor:
+        """Frames uint8 `(n, 3, H, W)` on the model's device, normalised and padded."""
+        data = {"inputs": [frames], "data_samples": None}
+        return self.data_preprocessor(data, False)["inputs"][0]
 
     def _windows(self, frames: Tensor | Sequence[Tensor]) -> Iterator[Tensor]:
         """A video's frames, uint8 `(n, 3, H, W)`."""
@@ -128,72 +155,6 @@ class CLIPVISVideo(CLIPVISModel):
         loaded = ahead((frames[t] for t in range(len(frames))), depth=2 * self.window)
         while window := list(islice(loaded, self.window)):
             yield torch.stack(window)
-
-
-class VideoSession:
-    """One video on its way through the network and the tracker; see `CLIPVISVideo.start_video`.
-
-    Attributes:
-        tracker: The video's `StreamingTracker`, from the first frame on.
-    """
-
-    def __init__(
-        self,
-        model: CLIPVISVideo,
-        image_size: tuple[int, int],
-        output_size: tuple[int, int],
-        *,
-        live: LiveRule | None = None,
-        keep: bool = True,
-        folder: str | None = None,
-    ) -> None:
-        self.model = model
-        self.tracker: StreamingTracker | None = None
-        self._image_size = tuple(image_size)
-        self._output_size = tuple(output_size)
-        self._options = dict(live=live, keep=keep, folder=folder)
-
-    @torch.no_grad()
-    def add(self, images: Tensor) -> list[FrameTracks]:
-        """Adds frames, and says what is known about each so far.
-
-        Args:
-            images: Normalised and padded, `(n, 3, H, W)`, of one size throughout the video.
-        """
-        size = tuple(images.shape[-2:])
-        if self.tracker is None:
-            self.tracker = self._start(size)
-        elif self.tracker.sizes.padded != size:
-            raise ValueError(f"frames of padded size {size} after frames of {self.tracker.sizes.padded}")
-        prediction, dense = self.model.segment(images)
-        class_logits = self.model.classify(prediction.mask_logits, dense)
-        # What follows is cheap and stays in float32.
-        with torch.autocast(images.device.type, enabled=False):
-            return self.tracker.add(
-                WindowOutputs(
-                    class_probs=class_logits.float().softmax(dim=-1),
-                    ious=prediction.ious.float(),
-                    object_logits=prediction.object_logits.float(),
-                    mask_logits=prediction.mask_logits.float(),
-                    embeddings=prediction.embeddings.float(),
-                )
-            )
-
-    def finish(self) -> VideoTracks:
-        """The video's tracks: the published result over all its frames."""
-        if self.tracker is None:
-            raise ValueError("no frame has been added")
-        return self.tracker.finish()
-
-    def _start(self, padded_size: tuple[int, int]) -> StreamingTracker:
-        return StreamingTracker(
-            sizes=MaskSizes(padded_size, self._image_size, self._output_size),
-            num_memory=self.model.num_memory,
-            num_match=self.model.num_match,
-            weighted=self.model.weighted_classification,
-            topk=self.model.topk,
-            **self._options,
-        )
 
 
 def clip_targets(sample: TrackDataSample, device: torch.device) -> list[FrameTarget]:

@@ -3,9 +3,11 @@
 from clipvis_core.tracking.live_tracks import LiveRule
 from clipvis_core.tracking.mask_output import encode_masks, resize_mask_logits
 from clipvis_core.tracking.mask_rendering import MaskRenderer, MaskSizes
-from clipvis_core.tracking.streaming import FrameTracks, StreamingTracker, VideoTracks, WindowOutputs
+from clipvis_core.tracking.outputs import FrameOutputs
 from clipvis_core.tracking.temporal_matching import TemporalMatcher
-from clipvis_core.tracking.track_scores import FrameOutputs, TopTracks, TrackScores, mask_statistics
+from clipvis_core.tracking.track_scores import TopTracks, TrackScores
+from clipvis_core.tracking.tracker import Tracker
+from clipvis_core.tracking.tracks import FrameTracks, VideoTracks
 
 __all__ = [
     "FrameOutputs",
@@ -13,13 +15,11 @@ __all__ = [
     "LiveRule",
     "MaskRenderer",
     "MaskSizes",
-    "StreamingTracker",
     "TemporalMatcher",
     "TopTracks",
     "TrackScores",
+    "Tracker",
     "VideoTracks",
-    "WindowOutputs",
     "encode_masks",
-    "mask_statistics",
     "resize_mask_logits",
 ]

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from clipvis_core.tracking.track_scores import FrameOutputs, is_hidden
+from clipvis_core.tracking.track_scores import is_hidden
+from clipvis_core.tracking.tracks import FrameTracks
 
 
 @dataclass(frozen=True)
@@ -31,30 +32,6 @@ class LiveRule:
             )
 
 
-@dataclass(frozen=True)
-class LiveState:
-    """The N tracks that live in a frame, best first.
-
-    Attributes:
-        ids: int64 `(N,)`, from 1.
-        queries: int64 `(N,)`, the query (in track order) that carries each.
-        labels: int64 `(N,)`, best category so far.
-        scores: `(N,)`, score so far, mask quality included.
-        hidden: bool `(N,)`, whether the track's presence in the frame is too low to show its mask.
-    """
-
-    ids: Tensor
-    queries: Tensor
-    labels: Tensor
-    scores: Tensor
-    hidden: Tensor
-
-    def sorted(self) -> LiveState:
-        """The same on the CPU, best first."""
-        order = self.scores.argsort(descending=True, stable=True)
-        return LiveState(*(value[order].cpu() for value in vars(self).values()))
-
-
 class LiveTracks:
     """Cuts the endless life of each query into tracks with a start, an end and an id of their own.
 
@@ -69,13 +46,16 @@ class LiveTracks:
         self._next_id = 1
         self._ids: Tensor | None = None
 
-    def update(self, frame: FrameOutputs) -> LiveState:
-        """Takes the next frame in, its rows in track order."""
-        joint = (frame.class_probs * frame.ious.unsqueeze(-1)).sqrt().nan_to_num()
+    def update(
+        self, class_probs: Tensor, ious: Tensor, object_logits: Tensor, mask_sums: Tensor, mask_cells: Tensor
+    ) -> FrameTracks:
+        """Takes in the next frame, as `FrameOutputs.rows` gives it in track order, and says which tracks live."""
+        joint = (class_probs * ious.unsqueeze(-1)).sqrt().nan_to_num()
         if self._ids is None:
             self._begin(joint)
-        quality = frame.mask_sums / (frame.mask_cells + 1e-6)
-        score = (joint.amax(dim=1) * frame.object_probs).sqrt().nan_to_num() * quality
+        quality = mask_sums / (mask_cells + 1e-6)
+        object_probs = object_logits.softmax(dim=-1)[:, 0]
+        score = (joint.amax(dim=1) * object_probs).sqrt().nan_to_num() * quality
         seen = score >= self.rule.start_score
         self._missed = torch.where(seen, 0, self._missed + 1)
         self._ids[self._missed > self.rule.patience] = 0
@@ -83,10 +63,10 @@ class LiveTracks:
 
         self._frames += 1
         self._class_sum += joint
-        self._object_sum += frame.object_logits.nan_to_num()
-        self._mask_sum += frame.mask_sums
-        self._mask_cells += frame.mask_cells
-        return self._state(frame)
+        self._object_sum += object_logits.nan_to_num()
+        self._mask_sum += mask_sums
+        self._mask_cells += mask_cells
+        return self._alive(class_probs, object_logits)
 
     def _begin(self, joint: Tensor) -> None:
         """All queries, without a track."""
@@ -104,22 +84,20 @@ class LiveTracks:
         number = int(fresh.sum())
         self._ids[fresh] = torch.arange(self._next_id, self._next_id + number, device=self._ids.device)
         self._next_id += number
-        for total in (
-            self._frames, self._class_sum, self._object_sum, self._mask_sum, self._mask_cells
-        ):  # fmt: skip
+        for total in (self._frames, self._class_sum, self._object_sum, self._mask_sum, self._mask_cells):
             total[fresh] = 0
 
-    def _state(self, frame: FrameOutputs) -> LiveState:
+    def _alive(self, class_probs: Tensor, object_logits: Tensor) -> FrameTracks:
         queries = self._ids.nonzero().squeeze(1)
         frames = self._frames[queries].unsqueeze(-1)
         class_means, labels = (self._class_sum[queries] / frames).max(dim=1)
         objectness = (self._object_sum[queries] / frames).softmax(dim=-1)[:, 0]
         class_scores = (class_means * objectness).sqrt()
         quality = self._mask_sum[queries] / (self._mask_cells[queries] + 1e-6)
-        return LiveState(
+        return FrameTracks.best_first(
             ids=self._ids[queries],
             queries=queries,
             labels=labels,
             scores=class_scores * quality,
-            hidden=is_hidden(frame, queries, labels, class_scores),
-        ).sorted()
+            hidden=is_hidden(class_probs[queries, labels], object_logits[queries], class_scores),
+        )

@@ -1,11 +1,10 @@
-"""Masks of all frames and queries as run-length codes, encoded behind the network's back and kept on disk."""
+"""Masks of all frames and queries as run-length codes, encoded in a thread and kept on disk."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from concurrent.futures import Future
-from typing import overload
 
 import numpy as np
 from pycocotools import mask as coco_mask
@@ -24,13 +23,11 @@ class MaskArchive:
     """Run-length codes by frame and query, in a temporary file; 16 bytes of memory a frame.
 
     Args:
-        num_queries: Q.
-        folder: Where the file goes; see `SpillFile`.
+        file: Takes the codes.
     """
 
-    def __init__(self, num_queries: int, folder: str | None = None) -> None:
-        self._num_queries = num_queries
-        self._frames = SpillFile(folder)
+    def __init__(self, file: SpillFile) -> None:
+        self._frames = file
 
     def __len__(self) -> int:
         """Number of frames."""
@@ -43,57 +40,22 @@ class MaskArchive:
 
     def append(self, codes: dict[int, bytes]) -> None:
         """Adds the next frame's codes by query; a query without one has no mask there."""
-        lengths = np.zeros(self._num_queries, np.uint32)
+        head = np.zeros(2 + max(codes, default=-1), np.uint32)  # the number of lengths, then a length for each query
+        head[0] = len(head) - 1
         for query, code in codes.items():
-            lengths[query] = len(code)
-        ordered = (codes[query] for query in sorted(codes))
-        self._frames.append(b"".join((lengths.tobytes(), *ordered)))
+            head[1 + query] = len(code)
+        self._frames.append(b"".join((head.tobytes(), *(codes[query] for query in sorted(codes)))))
 
     def code(self, frame: int, query: int) -> bytes | None:
         """The code of a mask, or None without a pixel."""
-        head = 4 * self._num_queries
-        lengths = np.frombuffer(self._frames.read(frame, 0, head), np.uint32)
+        (count,) = np.frombuffer(self._frames.read(frame, 0, 4), np.uint32)
+        if query >= count:
+            return None
+        lengths = np.frombuffer(self._frames.read(frame, 4, 4 * int(count)), np.uint32)
         if not lengths[query]:
             return None
-        start = head + int(lengths[:query].sum())
+        start = 4 + 4 * int(count) + int(lengths[:query].sum())
         return self._frames.read(frame, start, int(lengths[query]))
-
-
-class TrackSegments(Sequence):
-    """A track's masks, one a frame: a compressed RLE record ready for JSON, or None. Read from disk when asked for.
-
-    Args:
-        archive: Masks of all tracks.
-        query: The track's index.
-        hidden: bool `(T,)`, frames in which it is not shown.
-        size: (H, W) of the masks.
-    """
-
-    def __init__(self, archive: MaskArchive, query: int, hidden: np.ndarray, size: tuple[int, int]) -> None:
-        self._archive = archive
-        self._query = query
-        self._hidden = hidden
-        self._size = size
-
-    def __len__(self) -> int:
-        return len(self._hidden)
-
-    @overload
-    def __getitem__(self, frame: int) -> dict | None: ...
-    @overload
-    def __getitem__(self, frame: slice) -> list[dict | None]: ...
-    def __getitem__(self, frame: int | slice) -> dict | list[dict | None] | None:
-        if isinstance(frame, slice):
-            return [self[t] for t in range(*frame.indices(len(self)))]
-        frame = range(len(self))[frame]
-        if self._hidden[frame]:
-            return None
-        return rle_record(self._archive.code(frame, self._query), self._size)
-
-
-def rle_record(code: bytes | None, size: tuple[int, int]) -> dict | None:
-    """A code as the record that result files hold, with `counts` as str."""
-    return None if code is None else {"size": list(size), "counts": code.decode("ascii")}
 
 
 class MaskRecorder:
@@ -104,17 +66,14 @@ class MaskRecorder:
     because any query may lead in the end. Masks without a positive cell are neither kept nor encoded.
 
     Args:
-        num_queries: Q.
         sizes: Sizes the masks go through.
-        keep: Whether `finish` will be called; without, only what leads at the time is encoded and nothing is stored.
-        folder: Where the file goes; see `SpillFile`.
+        file: Takes the codes until `finish`; without one, only what leads at the time is encoded and nothing is kept.
     """
 
-    def __init__(self, num_queries: int, sizes: MaskSizes, *, keep: bool = True, folder: str | None = None) -> None:
-        self.sizes = sizes
-        self._archive = MaskArchive(num_queries, folder) if keep else None
+    def __init__(self, sizes: MaskSizes, file: SpillFile | None) -> None:
+        self._archive = MaskArchive(file) if file is not None else None
         self._waiting: deque[tuple[dict[int, bytes], dict[int, np.ndarray]]] = deque()
-        self._renderer: MaskRenderer | None = None
+        self._renderer = MaskRenderer(sizes)
         self._worker = Behind(depth=_FRAMES_BEHIND)
 
     @property
@@ -157,8 +116,6 @@ class MaskRecorder:
     def _record(
         self, mask_logits: Tensor, permutation: Tensor, filled: np.ndarray, leading: set[int]
     ) -> dict[int, bytes]:
-        if self._renderer is None:
-            self._renderer = MaskRenderer(tuple(mask_logits.shape[-2:]), self.sizes)
         tracks = np.flatnonzero(filled)
         if self._archive is None:
             tracks = tracks[np.isin(tracks, list(leading))]

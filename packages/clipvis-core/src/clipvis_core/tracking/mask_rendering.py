@@ -10,6 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
+STRIDE = 4  # of the network's masks
 _BLOCK = 64  # output rows or columns computed at once, from about as many / stride / scale cells
 
 
@@ -27,6 +28,12 @@ class MaskSizes:
     image: tuple[int, int]
     output: tuple[int, int]
 
+    @property
+    def cells(self) -> tuple[int, int]:
+        """Size of the network's mask logits."""
+        height, width = self.padded
+        return height // STRIDE, width // STRIDE
+
 
 class MaskRenderer:
     """Masks at output size from logits at the network's stride.
@@ -36,21 +43,20 @@ class MaskRenderer:
     near there is no mask, and nothing is computed.
 
     Args:
-        cells: Size of the logits (h, w).
         sizes: Sizes the mask goes through.
     """
 
-    def __init__(self, cells: tuple[int, int], sizes: MaskSizes) -> None:
+    def __init__(self, sizes: MaskSizes) -> None:
         self.output = sizes.output
         self._rows, self._columns = (
-            _AxisBlocks(*axis) for axis in zip(cells, sizes.padded, sizes.image, sizes.output, strict=True)
+            _AxisBlocks(*axis) for axis in zip(sizes.cells, sizes.padded, sizes.image, sizes.output, strict=True)
         )
 
     def render(self, logits: np.ndarray) -> np.ndarray:
         """One mask.
 
         Args:
-            logits: float32 `(h, w)`.
+            logits: float32, of size `sizes.cells`.
 
         Returns:
             uint8 `(H, W)` at output size, in column-major order, which run-length coding wants without a copy.

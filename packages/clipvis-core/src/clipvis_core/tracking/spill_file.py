@@ -65,7 +65,8 @@ class SpillFile:
 
     def __init__(self, folder: str | Path | None = None) -> None:
         # Open as long as the object lives.
-        self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115
+        self._folder = folder or tempfile.gettempdir()
+        self._file = tempfile.TemporaryFile(dir=self._folder, buffering=0)  # noqa: SIM115
         self._ends = array("q", [0])
         self._lock = threading.Lock()
 
@@ -89,7 +90,7 @@ class SpillFile:
                 self._write(memoryview(data))
             except OSError as error:
                 raise InputError(
-                    f"{tempfile.gettempdir()}: no room for temporary data ({error.strerror}); "
+                    f"{self._folder}: no room for temporary data ({error.strerror}); "
                     "point TMPDIR to a folder on a larger disk"
                 ) from None
             self._ends.append(self._ends[-1] + len(data))

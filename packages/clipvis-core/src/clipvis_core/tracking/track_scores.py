@@ -21,55 +21,22 @@ _ALWAYS_PRESENT = 1.0001 * PRESENCE_SHARE**2 / _SIGMOID_0
 _PROBABILITY_STEPS = 65535
 
 
-@dataclass(frozen=True)
-class FrameOutputs:
-    """One frame's outputs, float32, one row a query.
-
-    Attributes:
-        class_probs: `(Q, K)`, softmax over the categories.
-        ious: `(Q,)` in [0, 1].
-        object_logits: `(Q, 2)`; 0 = object.
-        mask_sums: `(Q,)`, sum of the mask logits' sigmoid over the positive cells; see `mask_statistics`.
-        mask_cells: `(Q,)`, number of positive cells.
-    """
-
-    class_probs: Tensor
-    ious: Tensor
-    object_logits: Tensor
-    mask_sums: Tensor
-    mask_cells: Tensor
-
-    def permuted(self, order: Tensor) -> FrameOutputs:
-        """The same with row i taken from row `order[i]`."""
-        return FrameOutputs(*(value[order] for value in vars(self).values()))
-
-    @property
-    def object_probs(self) -> Tensor:
-        """`(Q,)`, softmax of the objectness."""
-        return self.object_logits.softmax(dim=-1)[:, 0]
-
-
-def is_hidden(frame: FrameOutputs, queries: Tensor, labels: Tensor, class_scores: Tensor) -> Tensor:
+def is_hidden(class_probs: Tensor, object_logits: Tensor, class_scores: Tensor) -> Tensor:
     """Frame gate: whether the presence of (query, category) pairs in a frame is too low for their scores.
 
     Presence is sqrt(sigmoid(p) * objectness of the frame). That p is a probability already, and its sigmoid between 0.5
     and 0.73, is part of the method as released.
 
+    Args:
+        class_probs: `(N,)`, p of each pair in the frame.
+        object_logits: `(N, 2)`, of each pair's query in the frame.
+        class_scores: `(N,)`, track scores before mask quality.
+
     Returns:
         bool `(N,)`; with scores of 0, or outputs that are not finite, nothing is hidden.
     """
-    presence = (frame.class_probs[queries, labels].sigmoid() * frame.object_probs[queries]).sqrt()
+    presence = (class_probs.sigmoid() * object_logits.softmax(dim=-1)[:, 0]).sqrt()
     return presence < PRESENCE_SHARE * class_scores
-
-
-def mask_statistics(mask_logits: Tensor) -> tuple[Tensor, Tensor]:
-    """Sum of the sigmoid over the positive cells of masks `(..., h, w)`, and their number, float32 `(...)` each.
-
-    The cells are those of the network's stride 4, padding included.
-    """
-    positive = mask_logits > 0
-    sums = torch.where(positive, mask_logits.sigmoid(), 0.0).flatten(-2).sum(dim=-1)
-    return sums, positive.flatten(-2).sum(dim=-1).float()
 
 
 @dataclass(frozen=True)
@@ -109,18 +76,18 @@ class TrackScores:
     step changes a presence by 2e-6 of its value at most, as much as float noise changes the score it is compared with.
 
     Args:
-        folder: Where the temporary file goes; see `SpillFile`.
+        class_probs: Takes the class probabilities; by default a file of its own.
         weighted: Whether mask IoU and objectness weigh the class probabilities (paper: weighted open-vocabulary
             classification). Without, which is there for ablations, a track scores the mean of its probabilities.
     """
 
-    def __init__(self, folder: str | None = None, *, weighted: bool = True) -> None:
+    def __init__(self, class_probs: SpillFile | None = None, *, weighted: bool = True) -> None:
         self.weighted = weighted
         self._class_sum: Tensor | None = None
         self._object_sum: Tensor | None = None
         self._frames = FrameRows("f")  # of each query: objectness, sum over its mask, cells of its mask
         self._mask_totals: np.ndarray | float = 0.0
-        self._class_probs = SpillFile(folder)
+        self._class_probs = class_probs or SpillFile()
 
     def __len__(self) -> int:
         """T, the number of frames so far."""
@@ -131,21 +98,21 @@ class TrackScores:
         """Size of the temporary file."""
         return self._class_probs.nbytes
 
-    def update(self, frame: FrameOutputs) -> None:
-        """Adds the next frame, its rows in track order."""
-        joint = frame.class_probs
-        if self.weighted:
-            joint = (joint * frame.ious.unsqueeze(-1)).sqrt()
+    def update(
+        self, class_probs: Tensor, ious: Tensor, object_logits: Tensor, mask_sums: Tensor, mask_cells: Tensor
+    ) -> None:
+        """Adds the next frame, as `FrameOutputs.rows` gives it in track order."""
+        joint = (class_probs * ious.unsqueeze(-1)).sqrt() if self.weighted else class_probs
         if self._class_sum is None:
-            self._class_sum, self._object_sum = joint.clone(), frame.object_logits.clone()
+            self._class_sum, self._object_sum = joint.clone(), object_logits.clone()
         else:
             self._class_sum += joint
-            self._object_sum += frame.object_logits
-        small = torch.stack([frame.object_probs, frame.mask_sums, frame.mask_cells]).cpu().numpy()
+            self._object_sum += object_logits
+        small = torch.stack([object_logits.softmax(dim=-1)[:, 0], mask_sums, mask_cells]).cpu().numpy()
         self._frames.append(small)
         self._mask_totals = self._mask_totals + small[1:].astype(np.float64)
-        in_doubt = torch.from_numpy(_in_doubt(small)).to(frame.class_probs.device)
-        steps = (frame.class_probs[in_doubt].nan_to_num() * _PROBABILITY_STEPS).round()
+        in_doubt = torch.from_numpy(_in_doubt(small)).to(class_probs.device)
+        steps = (class_probs[in_doubt].nan_to_num() * _PROBABILITY_STEPS).round()
         self._class_probs.append(zlib.compress(steps.cpu().numpy().astype(np.uint16).tobytes(), level=1))
 
     def scores(self) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
 from clipvis_core.tracking import (
+    FrameOutputs,
     LiveRule,
     MaskSizes,
-    StreamingTracker,
     TemporalMatcher,
-    WindowOutputs,
+    Tracker,
     resize_mask_logits,
 )
 
@@ -24,7 +24,7 @@ SIZES = MaskSizes((32, 48), (30, 45), (40, 60))
 QUIET = settings(max_examples=8, deadline=None, derandomize=True)
 
 
-def clip(num_frames: int, queries: int = 6, classes: int = 7, seed: int = 0) -> WindowOutputs:
+def clip(num_frames: int, queries: int = 6, classes: int = 7, seed: int = 0) -> FrameOutputs:
     """Queries with lasting embeddings in a new order every frame; objectness wild enough that frames are hidden."""
     generator = torch.Generator().manual_seed(seed)
 
@@ -33,7 +33,7 @@ def clip(num_frames: int, queries: int = 6, classes: int = 7, seed: int = 0) -> 
 
     tracks = randn(queries, 16)
     orders = [torch.randperm(queries, generator=generator) for _ in range(num_frames)]
-    return WindowOutputs(
+    return FrameOutputs(
         class_probs=(3 * randn(num_frames, queries, classes)).softmax(dim=-1),
         ious=torch.rand((num_frames, queries), generator=generator),
         object_logits=3 * randn(num_frames, queries, 2),
@@ -42,13 +42,13 @@ def clip(num_frames: int, queries: int = 6, classes: int = 7, seed: int = 0) -> 
     )
 
 
-def part(outputs: WindowOutputs, window: slice) -> WindowOutputs:
-    return WindowOutputs(*(value[window] for value in vars(outputs).values()))
+def part(outputs: FrameOutputs, window: slice) -> FrameOutputs:
+    return FrameOutputs(*(getattr(outputs, field.name)[window] for field in fields(outputs)))
 
 
-def run(outputs: WindowOutputs, window: int = 3, **options):
+def run(outputs: FrameOutputs, window: int = 3, **options):
     """A tracker that has seen the clip, and what it said of each frame."""
-    tracker = StreamingTracker(**{"sizes": SIZES, "num_memory": 4, "num_match": 3, "topk": 12, **options})
+    tracker = Tracker(SIZES, **{"num_memory": 4, "num_match": 3, "topk": 12, **options})
     found = []
     for start in range(0, len(outputs.ious), window):
         found += tracker.add(part(outputs, slice(start, start + window)))
@@ -62,7 +62,7 @@ def table(tracks) -> dict[tuple[int, int], tuple[float, list]]:
     return dict(zip(pairs, values, strict=True))
 
 
-def offline(outputs: WindowOutputs, topk: int) -> dict:
+def offline(outputs: FrameOutputs, topk: int) -> dict:
     """Equations 14 to 17 of docs/model.md, with everything of the clip in memory: score and masks by pair."""
     matcher = TemporalMatcher(4, 3)
     order = torch.stack([matcher.step(frame) for frame in outputs.embeddings])
@@ -147,7 +147,7 @@ def test_an_unused_word_changes_no_mask(seed):
 def test_permuted_queries_change_ids_alone(seed):
     outputs = clip(20, seed=seed)
     order = torch.randperm(6, generator=torch.Generator().manual_seed(seed))
-    permuted = WindowOutputs(*(value[:, order] for value in vars(outputs).values()))
+    permuted = FrameOutputs(*(getattr(outputs, field.name)[:, order] for field in fields(outputs)))
     found, expected = (table(run(x)[0].finish()) for x in (permuted, outputs))
     place = order.argsort().tolist()
     assert {(place[q], label) for q, label in expected} == found.keys()
@@ -174,7 +174,7 @@ def test_frames_tell_what_is_known_so_far():
         assert (np.diff(frame.scores) <= 0).all()
 
 
-def seen(outputs: WindowOutputs, query: int, frames: range) -> WindowOutputs:
+def seen(outputs: FrameOutputs, query: int, frames: range) -> FrameOutputs:
     """The clip with one object, carried by one query and there in some frames only."""
     ious = torch.full_like(outputs.ious, 0.9)
     objects = torch.tensor([-9.0, 9.0]).expand_as(outputs.object_logits).clone()
@@ -183,7 +183,7 @@ def seen(outputs: WindowOutputs, query: int, frames: range) -> WindowOutputs:
     probs = torch.full_like(outputs.class_probs, 0.01)
     probs[..., 3] = 0.94
     logits = torch.full_like(outputs.mask_logits, 4.0)
-    return WindowOutputs(probs, ious, objects, logits, embeddings)
+    return FrameOutputs(probs, ious, objects, logits, embeddings)
 
 
 def test_live_tracks_start_and_end():
@@ -211,13 +211,26 @@ def test_a_live_rule_leaves_the_result_alone():
     assert table(live) == table(plain)
 
 
+def test_a_frame_is_taken_in_when_it_is_asked_for():
+    """Who leaves in the middle of a window gets the result of the frames that were seen."""
+    outputs = clip(8)
+    tracker = Tracker(SIZES, num_memory=4, num_match=3, topk=12)
+    for frame in tracker.add(outputs):
+        if frame.frame == 4:
+            break
+    assert len(tracker) == 5
+    assert table(tracker.finish()) == table(run(part(outputs, slice(0, 5)))[0].finish())
+
+
 def test_what_cannot_be_is_refused():
     with pytest.raises(ValueError, match="live rule"):
-        StreamingTracker(sizes=SIZES, keep=False)
+        Tracker(SIZES, keep=False)
     with pytest.raises(ValueError, match="no frame"):
-        StreamingTracker(sizes=SIZES).finish()
+        Tracker(SIZES).finish()
     with pytest.raises(ValueError, match="nothing was kept"):
         run(clip(2), live=LiveRule(), keep=False)[0].finish()
+    with pytest.raises(ValueError, match="padded size"):
+        run(replace(clip(2), mask_logits=torch.zeros(2, 6, 8, 4)))
     with pytest.raises(ValueError, match="start_score"):
         LiveRule(start_score=1.5)
 

@@ -1,0 +1,1 @@
+"""Commands for users; programs in `tools/` call them."""

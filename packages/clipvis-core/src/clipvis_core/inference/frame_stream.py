@@ -1,0 +1,89 @@
+"""A video on its way through a model: frame by frame now, as a whole at the end."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import islice
+
+import numpy as np
+from torch import Tensor
+from tqdm import tqdm
+
+from clipvis_core.inference.preprocessing import to_input
+from clipvis_core.inference.result import SegmentationResult
+from clipvis_core.media import FrameSource
+from clipvis_core.models import CLIPVISVideo
+from clipvis_core.pipelining import ahead
+from clipvis_core.tracking import FrameTracks, Tracker
+
+WINDOWS_AHEAD = 2  # windows of frames decoded and resized before the network asks for them
+
+
+class FrameStream:
+    """Iterates over the frames of a source with their tracks; see `CLIPVISInferencer.stream`.
+
+    Yields pairs of a frame, RGB uint8 `(H, W, 3)` as it came, and its `FrameTracks`. Decoding and resizing go on in
+    one thread, the network here, the encoding of masks in another. The frames can be iterated once. Frames of a live
+    source go through the network one at a time, so that none waits for the next.
+
+    Args:
+        source: The frames.
+        model: The network.
+        tracker: The video's tracker, from `model.tracker`.
+        progress: Show a progress bar with frames a second.
+    """
+
+    def __init__(self, source: FrameSource, model: CLIPVISVideo, tracker: Tracker, *, progress: bool) -> None:
+        self.source = source
+        self.vocabulary = model.vocabulary
+        self._model = model
+        self._tracker = tracker
+        self._progress = progress
+        self._frames = self._run()
+
+    def __iter__(self) -> Iterator[tuple[np.ndarray, FrameTracks]]:
+        return self._frames
+
+    @property
+    def temporary_bytes(self) -> int:
+        """Size of the temporary files."""
+        return self._tracker.temporary_bytes
+
+    def close(self) -> None:
+        """Takes no more frames; `result` then is that of the frames so far."""
+        self._frames.close()
+
+    def result(self) -> SegmentationResult:
+        """The published result of the whole video; frames that were not asked for are taken in first.
+
+        Raises:
+            InputError: The source breaks off.
+            ValueError: The stream was made with `keep=False`.
+        """
+        for _ in self._frames:
+            pass
+        tracks = self._tracker.finish()
+        return SegmentationResult.of(self.source, self.vocabulary, tracks, num_frames=len(self._tracker))
+
+    def _run(self) -> Iterator[tuple[np.ndarray, FrameTracks]]:
+        images: deque[np.ndarray] = deque()
+        bar = tqdm(total=self.source.num_frames, desc=self.source.name, unit="frame", disable=not self._progress)
+        with bar, closing(ahead(self._windows(), depth=WINDOWS_AHEAD)) as windows:
+            for tracks in self._model.track(self._inputs(windows, images), self._tracker):
+                bar.update()
+                yield images.popleft(), tracks
+
+    def _windows(self) -> Iterator[tuple[list[np.ndarray], Tensor]]:
+        """Groups of frames, and the same resized, uint8 `(n, 3, H, W)`; the last may be shorter."""
+        frames = iter(self.source)
+        size = 1 if self.source.live else self._model.window
+        while window := list(islice(frames, size)):
+            yield window, to_input(window, self._tracker.sizes.image)
+
+    def _inputs(self, windows: Iterator[tuple[list[np.ndarray], Tensor]], images: deque) -> Iterator[Tensor]:
+        """What the network takes; the frames themselves go to `images`."""
+        for frames, resized in windows:
+            images.extend(frames)
+            yield self._model.prepare(resized)

@@ -1,0 +1,93 @@
+"""A stream written frame by frame: a line of JSON and a drawn frame each."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from clipvis_core.foundation.whole_file import whole_file
+from clipvis_core.inference.frame_stream import FrameStream
+from clipvis_core.inference.overlay import draw_records
+from clipvis_core.media import ContactSheet, VideoWriter
+from clipvis_core.pipelining import Behind
+from clipvis_core.tracking import FrameTracks
+
+LINES, OVERLAY, SHEET = "frames.jsonl", "overlay.mp4", "contact_sheet.png"
+FRAMES_BEHIND = 4  # frames that may wait to be written
+
+
+def write_stream(stream: FrameStream, out_dir: Path, *, score_thr: float, draw: bool) -> list[str]:
+    """Writes each frame's tracks as they come, until the source ends or somebody presses Ctrl-C.
+
+    The stream's result is then that of the frames that were written. If the source breaks off, the frames before are
+    in `frames.jsonl`, and there is no video.
+
+    Args:
+        stream: The video.
+        out_dir: Folder for the files.
+        score_thr: Tracks below it are not written.
+        draw: Whether to write the overlay and its contact sheet.
+
+    Returns:
+        Names of the files.
+
+    Raises:
+        InputError: The source breaks off, or a file cannot be written.
+    """
+    source, names = stream.source, stream.vocabulary.names
+    sheet = ContactSheet()
+    with ExitStack() as stack:
+        lines = stack.enter_context((out_dir / LINES).open("w", encoding="utf-8"))
+        video = None
+        if draw:
+            video = VideoWriter(out_dir / OVERLAY, source.frame_rate, source.height, source.width)
+            stack.enter_context(video)
+        stopped = stack.enter_context(first_interrupt())
+
+        def write(image: np.ndarray, tracks: FrameTracks) -> None:
+            records = tracks.records(names, score_thr)
+            print(json.dumps({"frame": tracks.frame, "tracks": records}), file=lines, flush=True)
+            if video is not None:
+                drawn = draw_records(image, records)
+                video.write(drawn)
+                sheet.add(drawn)
+
+        behind = stack.enter_context(Behind(depth=FRAMES_BEHIND))  # the last to open: it ends before the files do
+        for image, tracks in stream:
+            behind.submit(write, image, tracks)
+            if stopped.is_set():
+                break
+        stream.close()
+    if not draw:
+        return [LINES]
+    write_picture(sheet.image(), out_dir / SHEET)
+    return [LINES, OVERLAY, SHEET]
+
+
+@contextmanager
+def first_interrupt() -> Iterator[threading.Event]:
+    """The first Ctrl-C sets the event; the next one, as for a source that sends nothing, leaves the program."""
+    stopped = threading.Event()
+
+    def stop(*_: object) -> None:
+        stopped.set()
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield stopped
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def write_picture(picture: np.ndarray, path: Path) -> None:
+    """An RGB picture as PNG."""
+    with whole_file(path) as file:
+        Image.fromarray(picture).save(file, format="PNG")
