@@ -6,11 +6,12 @@ how to plug in another than CLIP.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
+
+from clipvis_core.text.encoder import TextEncoder
 
 
 class EncoderFeatures(NamedTuple):
@@ -23,26 +24,6 @@ class EncoderFeatures(NamedTuple):
 
     levels: tuple[Tensor, Tensor, Tensor, Tensor]
     dense: Tensor
-
-
-class TextEncoder(Protocol):
-    """The text side of an encoder: all that `TextClassifier` asks for."""
-
-    def encode_text(self, words: Sequence[str]) -> Tensor:
-        """Unit vectors of P words, float32 `(P, D)` on the CPU.
-
-        A word's row does not depend on the others, so that rows can be kept. Prompt templates, where there are any,
-        are the encoder's own business.
-
-        Args:
-            words: Names as the user wrote them, at least one.
-
-        Raises:
-            InputError: The encoder cannot read a word, such as one that is too long.
-        """
-
-    def text_fingerprint(self) -> str:
-        """Hex digest of all that decides a row but the word: the weights, templates. It is the disk cache's key."""
 
 
 class ImageTextEncoder(TextEncoder, Protocol):

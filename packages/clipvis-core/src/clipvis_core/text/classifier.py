@@ -14,8 +14,8 @@ from tqdm import tqdm
 
 from clipvis_core.foundation.cache_folder import cache_folder
 from clipvis_core.foundation.vocabulary import Vocabulary
-from clipvis_core.models.encoder import TextEncoder
 from clipvis_core.text.cache import RowCache
+from clipvis_core.text.encoder import TextEncoder
 
 WORDS_PER_BATCH = 32
 WORDS_BETWEEN_SAVES = 256
