@@ -16,7 +16,7 @@ def run(main: Callable[[], int | None], *user_errors: type[Exception]) -> NoRetu
 
     Args:
         main: The program's body.
-        user_errors: Exception types that mean "the user can mend this": their message is printed as one
+        user_errors: Exception types that mean "the user can fix this": their message is printed as one
             line and the exit code is 2. Anything else is a fault of ours and keeps its traceback.
     """
     try:
