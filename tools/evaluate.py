@@ -12,18 +12,37 @@ import _command
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.foundation.whole_file import write_json
 from clipvis_eval.report import print_comparison, print_table, read_metrics
+from clipvis_eval.summary import EvaluationResult
 
 VIDEO_BENCHMARKS = ("lvvis", "ytvis2019", "ytvis2021", "ovis", "burst")
 IMAGE_BENCHMARKS = ("lvis", "coco")
 
 
 def main() -> None:
+    args = parse_args()
+    earlier = read_metrics(args.compare) if args.compare else None
+    result = evaluate_image_results(args) if args.benchmark in IMAGE_BENCHMARKS else evaluate_track_results(args)
+    print_table(result)
+    numbers = result.to_json()
+    if args.identity:
+        numbers["identity"] = measure_identity(args)
+    if args.out:
+        write_json(numbers, args.out)
+    if args.plots:
+        from clipvis_eval.charts import draw_charts
+
+        draw_charts(result, args.plots)
+    if earlier:
+        print_comparison(earlier, numbers)
+
+
+def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--benchmark", required=True, choices=VIDEO_BENCHMARKS + IMAGE_BENCHMARKS)
     parser.add_argument(
         "--protocol",
         choices=("published", "corrected"),
-        help="the published evaluator with its faults, or the faults mended "
+        help="the published evaluator with its faults, or the faults fixed "
         "(default: corrected for burst, published otherwise)",
     )
     parser.add_argument("--gt", required=True, help="annotation file")
@@ -39,51 +58,43 @@ def main() -> None:
     parser.add_argument("--out", help="write all numbers to this METRICS.json")
     parser.add_argument("--plots", help="draw charts into this folder")
     parser.add_argument("--compare", help="METRICS.json of another run to set beside this one")
-    args = parser.parse_args()
-    earlier = read_metrics(args.compare) if args.compare else None
+    return parser.parse_args()
 
-    if args.benchmark in IMAGE_BENCHMARKS:
-        from clipvis_eval.image_ap import evaluate_images
 
-        if args.protocol == "corrected":
-            raise InputError(f"{args.benchmark} has one protocol only; leave --protocol out")
-        if args.identity:
-            raise InputError("--identity is for video benchmarks: images have no tracks")
-        result = evaluate_images(
-            args.gt,
-            args.results,
-            benchmark=args.benchmark,
-            iou_type=args.iou_type,
-            class_agnostic=args.class_agnostic,
-            min_area=args.min_area or 0.0,
-        )
-    else:
-        from clipvis_eval.track_ap import evaluate_files
+def evaluate_image_results(args: argparse.Namespace) -> EvaluationResult:
+    """LVIS or COCO image AP."""
+    from clipvis_eval.image_ap import evaluate_images
 
-        if args.iou_type:
-            raise InputError("--iou-type is for lvis and coco; video benchmarks compare masks")
-        if args.min_area is not None:
-            raise InputError("--min-area is for lvis and coco; video benchmarks have size ranges")
-        result = evaluate_files(
-            args.gt,
-            args.results,
-            benchmark=args.benchmark,
-            protocol=args.protocol,
-            class_agnostic=args.class_agnostic,
-            progress=True,
-        )
-    print_table(result)
-    numbers = result.to_json()
+    if args.protocol == "corrected":
+        raise InputError(f"{args.benchmark} has one protocol only; leave --protocol out")
     if args.identity:
-        numbers["identity"] = measure_identity(args)
-    if args.out:
-        write_json(numbers, args.out)
-    if args.plots:
-        from clipvis_eval.charts import draw_charts
+        raise InputError("--identity is for video benchmarks: images have no tracks")
+    return evaluate_images(
+        args.gt,
+        args.results,
+        benchmark=args.benchmark,
+        iou_type=args.iou_type,
+        class_agnostic=args.class_agnostic,
+        min_area=args.min_area or 0.0,
+    )
 
-        draw_charts(result, args.plots)
-    if earlier:
-        print_comparison(earlier, numbers)
+
+def evaluate_track_results(args: argparse.Namespace) -> EvaluationResult:
+    """Track AP of a video benchmark."""
+    from clipvis_eval.track_ap import evaluate_files
+
+    if args.iou_type:
+        raise InputError("--iou-type is for lvis and coco; video benchmarks compare masks")
+    if args.min_area is not None:
+        raise InputError("--min-area is for lvis and coco; video benchmarks have size ranges")
+    return evaluate_files(
+        args.gt,
+        args.results,
+        benchmark=args.benchmark,
+        protocol=args.protocol,
+        class_agnostic=args.class_agnostic,
+        progress=True,
+    )
 
 
 def measure_identity(args: argparse.Namespace) -> dict[str, int]:

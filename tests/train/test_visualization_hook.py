@@ -92,6 +92,7 @@ def runner_for(tmp_path, batches, backends=({"type": "LocalVisBackend"},)):
         iter=30,
         work_dir=str(tmp_path),
         model=SimpleNamespace(vocabulary=VOCABULARY),
+        cfg=Config({"visualizer": {"vis_backends": [dict(backend) for backend in backends]}}),
         visualizer=Visualizer(vis_backends=list(backends), save_dir=str(tmp_path / "log")),
     )
 

@@ -28,7 +28,7 @@ def print_table(result: EvaluationResult, console: Console | None = None) -> Non
         table.add_row(metric, *(_percent(numbers.get(metric)) for numbers in columns.values()))
     console.print(table)
     for difference in result.protocol_differences:
-        verb = "applied" if result.protocol == "published" else "mended"
+        verb = "applied" if result.protocol == "published" else "fixed"
         console.print(f"published fault, {verb} here: {difference}", style="dim", highlight=False)
 
 

@@ -1,4 +1,4 @@
-"""What the evaluators of the benchmarks do differently, and what the corrected protocol mends."""
+"""What the evaluators of the benchmarks do differently, and what the corrected protocol fixes."""
 
 from __future__ import annotations
 

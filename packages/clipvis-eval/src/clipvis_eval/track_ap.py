@@ -36,7 +36,7 @@ class TrackEvaluator:
         ground_truth: What is to be found; its mean areas must come from the same rules.
         benchmark: Name of the benchmark.
         protocol: "published" gives the figures of the published evaluator with its faults,
-            "corrected" mends them.
+            "corrected" fixes them.
         class_agnostic: Whether all categories, annotated and predicted, are taken as one. A video's
             100 best predictions then count, and an object that was found under two categories is
             a hit and a false alarm.

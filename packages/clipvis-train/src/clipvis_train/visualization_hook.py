@@ -68,7 +68,8 @@ class PredictionVisualizationHook(Hook):
             path.parent.mkdir(parents=True, exist_ok=True)
             with whole_file(path) as file:
                 Image.fromarray(picture).save(file, format="JPEG", quality=90)
-            for backend in runner.visualizer._vis_backends.values():
+            for options in runner.cfg.get("visualizer", {}).get("vis_backends") or ():
+                backend = runner.visualizer.get_backend(options.get("name", options["type"]))
                 if not isinstance(backend, LocalVisBackend):  # the files are written already
                     backend.add_image(f"val/{path.stem}", picture, step=iteration)
 
