@@ -30,7 +30,7 @@ def find_tracks() -> list[dict]:
     result = inferencer(frames, progress=False)
     return [
         {"label": line.label, "score": line.score, "masks": list(result.tracks.segmentations[line.track - 1])}
-        for line in result.summary(LEAST_SCORE)
+        for line in result.drawn(LEAST_SCORE).summary()
     ]
 
 
