@@ -45,7 +45,7 @@ def test_video(infer, repo_root, tmp_path):
         repo_root / "assets/demo.mp4", "--classes", "dog, puppy; grass", "--out-dir", out, *SHORT, "--score-thr", "0"
     )
     assert code == 0
-    assert "no checkpoint given: photo_mini.safetensors, a small model, is used" in stderr
+    assert "no model given: photo-mini, a small one, is used" in stderr
     assert "dog" in stdout or "grass" in stdout
     source, overlay = open_frames(repo_root / "assets/demo.mp4"), open_frames(out / "overlay.mp4")
     num_frames = len(list(source))
@@ -69,7 +69,7 @@ def test_a_config_alone_has_random_weights(infer, repo_root, frames_folder, tmp_
     config = repo_root / "configs/emojivis/clipvis_nano_video.py"
     code, _, stderr = infer(frames_folder, "--config", config, "--classes", "dog", "--out-dir", tmp_path, *SHORT)
     assert code == 0
-    assert "weights are random, so masks and names mean nothing" in stderr
+    assert "they are random, so masks and names mean nothing" in stderr
 
 
 def test_threshold_changes_the_table_only(infer, frames_folder, tmp_path):

@@ -93,9 +93,15 @@ def find_weights(name: str) -> Path:
     file = model.file()
     if file is not None:
         return file
-    place = weights_folder() / f"{name}{WEIGHTS_SUFFIXES[1 if model.is_published else 0]}"
     source = model.weights if model.is_published else "the repository's folder weights"
-    raise InputError(f"the weights of {name} are not on this machine: get them from {source} and save them as {place}")
+    raise InputError(
+        f"the weights of {name} are not on this machine: get them from {source} and save them as {place_for(model)}"
+    )
+
+
+def place_for(model: ZooModel) -> Path:
+    """Where weights of a model that is not on this machine belong."""
+    return weights_folder() / f"{model.name}{WEIGHTS_SUFFIXES[1 if model.is_published else 0]}"
 
 
 def find_config(name: str | Path) -> Path:

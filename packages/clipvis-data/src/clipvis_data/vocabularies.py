@@ -8,6 +8,7 @@ from pathlib import Path
 from clipvis_core.foundation.categories import CategoryList, categories_from_records, read_categories
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.foundation.json_files import read_json
+from clipvis_core.foundation.vocabulary import Vocabulary
 
 _LISTS = Path(str(resources.files(__package__))) / "vocabulary_lists"
 
@@ -38,6 +39,15 @@ def load_vocabulary(name_or_path: str | Path) -> CategoryList:
         known = ", ".join(available_vocabularies())
         raise InputError(f"no vocabulary {str(name_or_path)!r}: give one of {known}, or a file")
     return read_categories(name_or_path)
+
+
+def benchmark_words(name_or_path: str | Path) -> Vocabulary:
+    """The words of a category list as the published systems use them; what `clipvis --vocabulary NAME` takes.
+
+    Raises:
+        InputError: As `load_vocabulary`.
+    """
+    return Vocabulary.from_categories(load_vocabulary(name_or_path).prompts())
 
 
 def dataset_vocabulary(path: str | Path, data: dict, vocabulary: str | Path | None) -> CategoryList:

@@ -1,23 +1,18 @@
-"""Segment, track and name everything a list of words asks for in a video, a folder of frames or an image.
-
-Written to the output folder: results.json (all tracks, as a YouTube-VIS result list), vocabulary.json, overlay.mp4 (the
-tracks drawn on the frames) and contact_sheet.png (some of these side by side; for an image overlay.png); with --stream,
-and for input that comes once (`-`, a pipe, a camera), also frames.jsonl: each frame's tracks as soon as they are known.
-"""
+"""One answer: a video, a folder of frames or an image in, files and a table out."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.foundation.vocabulary import Vocabulary
 from clipvis_core.foundation.whole_file import whole_file
 from clipvis_core.inference.index_masks import check_replaceable, write_index_masks
-from clipvis_core.inference.inferencer import DTYPES, CLIPVISInferencer
+from clipvis_core.inference.inferencer import CLIPVISInferencer
 from clipvis_core.inference.model_choice import choose_model
 from clipvis_core.inference.overlay import overlay_frames, write_overlay
 from clipvis_core.inference.result import DrawnTracks
@@ -27,22 +22,18 @@ from clipvis_core.tracking import LiveRule
 
 MASKS, PICTURE, RESULTS, WORDS = "masks", "overlay.png", "results.json", "vocabulary.json"
 TABLE_ROWS = 30
+VOCABULARY_SOURCES = "clipvis.vocabularies"  # entry points: functions from a name to a `Vocabulary`
 
 
-def main(arguments: Sequence[str] | None = None, *, named_words: Callable[[str], Vocabulary] | None = None) -> None:
-    """The command.
-
-    Args:
-        arguments: Words of the command line; by default those of this process.
-        named_words: Reads what --vocabulary names.
+def infer(args: argparse.Namespace) -> None:
+    """Does what the options of `infer_options.parse_args` ask for.
 
     Raises:
         InputError: Something the user gave cannot be used.
     """
-    args = parse_args(arguments)
     warnings.filterwarnings("ignore", category=UserWarning, module="torch")
     live = live_rule(args)
-    vocabulary = read_words(args, named_words)
+    vocabulary = read_words(args)
     source = open_frames(args.input, allow_truncated=args.allow_truncated)
     out_dir = Path(args.out_dir) if args.out_dir else Path("outputs") / source.name
     check_writable(out_dir)
@@ -69,7 +60,7 @@ def main(arguments: Sequence[str] | None = None, *, named_words: Callable[[str],
 
 def build_inferencer(args: argparse.Namespace, vocabulary: Vocabulary, *, is_image: bool) -> CLIPVISInferencer:
     """The model that the command line asks for."""
-    config, checkpoint = choose_model(args.config, args.checkpoint, is_image=is_image)
+    config, checkpoint = choose_model(args.model, args.config, args.checkpoint, is_image=is_image)
     names = ("device", "dtype", "compile", "short_side", "topk", "num_memory", "num_match")
     options = {name: getattr(args, name) for name in names}
     return CLIPVISInferencer(config, checkpoint, vocabulary=vocabulary, **options)
@@ -96,76 +87,6 @@ def write_result(drawn: DrawnTracks, out_dir: Path, *, masks: bool) -> list[str]
     return [RESULTS, MASKS]
 
 
-def parse_args(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__.splitlines()[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
-    parser.add_argument(
-        "input",
-        metavar="INPUT",
-        help="a video file, a folder of frames, or an image; `-` (a video on standard input), a pipe or a camera "
-        "(0 or /dev/video0)",
-    )
-    parser.add_argument("--config", help="model config; by default the one that fits the checkpoint")
-    parser.add_argument(
-        "--checkpoint",
-        help="official .pth or one of ours; by default the small model of this repository, or random weights for a "
-        "--config",
-    )
-    words = parser.add_mutually_exclusive_group()
-    words.add_argument("--classes", help="categories to look for: `;` parts categories, `,` parts synonyms")
-    words.add_argument("--classes-file", help="text file with one category a line")
-    words.add_argument("--vocabulary", help="a benchmark's category list, such as lvvis, or a file of that form")
-    parser.add_argument("--out-dir", help="folder for the results (default: outputs/NAME OF INPUT)")
-    parser.add_argument("--short-side", type=int, help="resize frames to this shorter side (default: the config's)")
-    parser.add_argument("--topk", type=int, help="most (track, category) pairs (default: the config's)")
-    parser.add_argument("--score-thr", type=float, default=0.3, help="least score that is drawn and printed")
-    parser.add_argument(
-        "--num-memory", type=int, help="frames the matching remembers, 0 for none (default: the config's)"
-    )
-    parser.add_argument("--num-match", type=int, help="memories the matching combines (default: the config's)")
-    parser.add_argument("--device", help="cpu or cuda (default: a GPU if there is one)")
-    parser.add_argument("--dtype", default="float32", choices=list(DTYPES))
-    parser.add_argument("--compile", action="store_true", help="compile the network first; pays off on long videos")
-    parser.add_argument("--no-video", action="store_true", help="write no overlay")
-    parser.add_argument(
-        "--masks",
-        action="store_true",
-        help="also write masks/, a PNG a frame whose pixels are the numbers of the tracks in results.json, 0 for none",
-    )
-    parser.add_argument("--allow-truncated", action="store_true", help="take what a broken video yields")
-    add_live_arguments(parser)
-    return parser.parse_args(arguments)
-
-
-def add_live_arguments(parser: argparse.ArgumentParser) -> None:
-    """What concerns frames as they come."""
-    live = parser.add_argument_group("frames as they come", "the last three imply --stream")
-    live.add_argument(
-        "--stream",
-        action="store_true",
-        help="write each frame's tracks at once, to frames.jsonl and the overlay; Ctrl-C ends the video",
-    )
-    live.add_argument(
-        "--live-start",
-        type=float,
-        metavar="S",
-        help="start a track when its score in one frame reaches S, with an id of its own (default: tracks last from "
-        "the first frame to the last); results.json stays the same",
-    )
-    live.add_argument(
-        "--live-patience",
-        type=int,
-        metavar="N",
-        help=f"end such a track after N frames below S (default: {LiveRule.patience})",
-    )
-    live.add_argument(
-        "--live-only",
-        action="store_true",
-        help="keep nothing of past frames and write no results.json, for streams without an end; tracks start and end",
-    )
-
-
 def live_rule(args: argparse.Namespace) -> LiveRule | None:
     """When tracks start and end in frames.jsonl, if the command line says so."""
     if args.live_start is None and args.live_patience is None and not args.live_only:
@@ -177,7 +98,7 @@ def live_rule(args: argparse.Namespace) -> LiveRule | None:
         raise InputError(f"--live-start, --live-patience: {error}") from None
 
 
-def read_words(args: argparse.Namespace, named_words: Callable[[str], Vocabulary] | None) -> Vocabulary:
+def read_words(args: argparse.Namespace) -> Vocabulary:
     """The categories the command line names."""
     if args.classes is not None:
         return Vocabulary.from_text(args.classes)
@@ -185,9 +106,9 @@ def read_words(args: argparse.Namespace, named_words: Callable[[str], Vocabulary
         return Vocabulary.from_file(args.classes_file)
     if args.vocabulary is None:
         raise InputError('no categories given: use --classes "dog; person", --classes-file or --vocabulary')
-    if named_words is None:
-        raise InputError("--vocabulary needs the package clipvis-data: install it, or use --classes-file")
-    return named_words(args.vocabulary)
+    for source in entry_points(group=VOCABULARY_SOURCES):
+        return source.load()(args.vocabulary)
+    raise InputError("--vocabulary needs the package clipvis-data: install it, or use --classes-file")
 
 
 def check_writable(out_dir: Path) -> None:

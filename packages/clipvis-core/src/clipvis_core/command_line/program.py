@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from typing import NoReturn
@@ -20,6 +21,9 @@ def run(main: Callable[[], int | None], *user_errors: type[Exception]) -> NoRetu
     except user_errors as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         code = 2
+    except BrokenPipeError:  # whoever reads our output has seen enough, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         code = 130

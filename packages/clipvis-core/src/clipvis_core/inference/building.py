@@ -12,6 +12,7 @@ from mmengine.registry import init_default_scope
 
 from clipvis_core.checkpoints import load_checkpoint
 from clipvis_core.foundation.errors import InputError
+from clipvis_core.model_zoo import find_config
 from clipvis_core.models.base import CLIPVISModel
 
 RANDOM_SEED = 0
@@ -22,16 +23,14 @@ def read_config(config: str | Path | Config, *, models: str = "CLIPVIS") -> Conf
     """A config file, read.
 
     Args:
-        config: Path of a config, or a loaded one.
+        config: Path or name of a config (`find_config`), or a loaded one.
         models: What the name of its model's class begins with; "" for any.
 
     Raises:
         InputError: There is no such file, it cannot be parsed, or it describes no such model.
     """
     if not isinstance(config, Config):
-        path = Path(config)
-        if not path.is_file():
-            raise InputError(f"config {path} not found")
+        path = find_config(config)
         try:
             config = Config.fromfile(path, import_custom_modules=False)
             import_parts(config)

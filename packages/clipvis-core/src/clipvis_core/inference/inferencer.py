@@ -17,6 +17,7 @@ from clipvis_core.foundation.images import resized_size
 from clipvis_core.foundation.vocabulary import Vocabulary
 from clipvis_core.inference.building import build_model, read_config
 from clipvis_core.inference.frame_stream import FrameStream
+from clipvis_core.inference.model_choice import resolve_model
 from clipvis_core.inference.preprocessing import to_input
 from clipvis_core.inference.result import SegmentationResult, tracks_of_image
 from clipvis_core.media import FrameSource, open_frames
@@ -30,8 +31,10 @@ class CLIPVISInferencer:
     """A CLIP-VIS model that finds, masks, tracks and names objects.
 
     Args:
-        config: A video or image config of this repository, or one that inherits from them.
-        checkpoint: Official `.pth` or one of ours; `None` gives random weights, whose results mean nothing.
+        model: Name of a model (`photo-mini`, `hf://owner/name`; see `clipvis_core.model_zoo`), or a config: a file, a
+            name such as `video/clipvis_r50_lvis`, or a loaded one. `None` takes the config that fits the checkpoint.
+        checkpoint: Released `.pth` or one of ours; with a config, `None` gives random weights, whose results mean
+            nothing.
         vocabulary: Categories to name: a `Vocabulary`, or a list of names (or of synonym lists).
         device: `cpu`, `cuda`, ...; the default is a GPU if there is one.
         dtype: `float32` (exact), or `bfloat16` or `float16` for the heavy parts; see `Arithmetic`.
@@ -45,8 +48,7 @@ class CLIPVISInferencer:
         InputError: Something the caller gave cannot be used; one line says what and how to fix it.
 
     Example:
-        inferencer = CLIPVISInferencer("configs/video/clipvis_r50_lvis.py", "clipvis_r50_lvis.pth",
-                                       vocabulary=["dog, puppy", "frisbee"])
+        inferencer = CLIPVISInferencer("photo-mini", vocabulary=["dog, puppy", "frisbee"])
         result = inferencer("park.mp4")
         for line in result.drawn(score_thr=0.3).summary():
             print(line.label, line.score)
@@ -54,7 +56,7 @@ class CLIPVISInferencer:
 
     def __init__(
         self,
-        config: str | Path | Config,
+        model: str | Path | Config | None = None,
         checkpoint: str | Path | None = None,
         *,
         vocabulary: Vocabulary | Sequence[str | Sequence[str]],
@@ -66,6 +68,7 @@ class CLIPVISInferencer:
         num_memory: int | None = None,
         num_match: int | None = None,
     ) -> None:
+        config, checkpoint = resolve_model(model, checkpoint)
         config = read_config(config)
         self.device = _usable_device(device)
         if dtype not in DTYPES:

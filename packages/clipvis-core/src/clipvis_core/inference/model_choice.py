@@ -5,31 +5,60 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from mmengine.config import Config
+
 from clipvis_core.checkpoints import WEIGHTS_SUFFIX, describe_layout, model_state, read_checkpoint
 from clipvis_core.foundation.errors import InputError
-from clipvis_core.model_zoo import DEFAULT_MODEL, find_config, find_weights, packaged_config
+from clipvis_core.model_zoo import DEFAULT_MODEL, HUB_PREFIX, find_config, find_weights, packaged_config, zoo
 
 DEEP = 9  # decoder layers of the released models for COCO and YouTube-VIS; those for LVIS have 6
 CONFIG_NAMES = {"RN50": "r50", "ConvNeXt-B": "convnext-b"}
 
 
-def choose_model(config: str | None, checkpoint: str | None, *, is_image: bool) -> tuple[Path, str | None]:
+def choose_model(
+    model: str | None, config: str | None, checkpoint: str | None, *, is_image: bool = False
+) -> tuple[Path, Path | None]:
     """Config and weights; what was chosen for the user is said on stderr.
 
     Args:
-        config: What the user named, or None.
-        checkpoint: What the user named, or None: the shipped weights, or random ones for a config of the user's.
+        model: Name of the zoo or the hub, or None.
+        config: File or name of a config, or None: the one that fits the weights.
+        checkpoint: File of weights, or None: those of the model; without either the default model's, or random ones for
+            a config of the user's.
         is_image: Whether a single image is to be segmented.
 
     Raises:
-        InputError: No config of ours builds what the checkpoint holds.
+        InputError: Something that was named is not there, or no config of ours builds what the weights hold.
     """
-    if checkpoint is None and config is not None:
-        print("no checkpoint given: the weights are random, so masks and names mean nothing", file=sys.stderr)
-    elif checkpoint is None:
-        checkpoint = str(find_weights(DEFAULT_MODEL))
-        print(f"no checkpoint given: {Path(checkpoint).name}, a small model, is used", file=sys.stderr)
-    return (find_config(config) if config is not None else fitting_config(checkpoint, is_image=is_image)), checkpoint
+    if model is None and checkpoint is None and config is not None:
+        print("no weights given: they are random, so masks and names mean nothing", file=sys.stderr)
+        return find_config(config), None
+    if checkpoint is None:
+        weights = find_weights(model or DEFAULT_MODEL)
+        if model is None:
+            print(f"no model given: {DEFAULT_MODEL}, a small one, is used", file=sys.stderr)
+    else:
+        weights = Path(checkpoint)
+    if config is not None:
+        return find_config(config), weights
+    if model in zoo():
+        return (zoo()[model].image_config if is_image else zoo()[model].config), weights
+    return fitting_config(str(weights), is_image=is_image), weights
+
+
+def resolve_model(
+    model: str | Path | Config | None, checkpoint: str | Path | None
+) -> tuple[str | Path | Config, str | Path | None]:
+    """Config and weights from what the Python API was given; see `CLIPVISInferencer`.
+
+    Raises:
+        InputError: As `choose_model`.
+    """
+    if isinstance(model, str) and (model in zoo() or model.startswith(HUB_PREFIX)):
+        return choose_model(model, None, checkpoint)
+    if model is None:
+        return choose_model(None, None, checkpoint)
+    return model, checkpoint
 
 
 def fitting_config(checkpoint: str, *, is_image: bool) -> Path:

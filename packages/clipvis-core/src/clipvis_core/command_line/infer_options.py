@@ -1,0 +1,92 @@
+"""Segment, track and name everything a list of words asks for in a video, a folder of frames or an image.
+
+Written to the output folder: results.json (all tracks, as a YouTube-VIS result list), vocabulary.json, overlay.mp4 (the
+tracks drawn on the frames) and contact_sheet.png (some of these side by side; for an image overlay.png); with --stream,
+and for input that comes once (`-`, a pipe, a camera), also frames.jsonl: each frame's tracks as soon as they are known.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+DTYPES = ("float32", "bfloat16", "float16")
+
+
+def parse_args(
+    arguments: Sequence[str] | None = None, *, prog: str | None = None, epilog: str = ""
+) -> argparse.Namespace:
+    """Options of the command; `arguments` are by default those of this process."""
+    parser = argparse.ArgumentParser(
+        prog, description=__doc__, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "input",
+        metavar="INPUT",
+        help="a video file, a folder of frames, or an image; `-` (a video on standard input), a pipe or a camera "
+        "(0 or /dev/video0)",
+    )
+    weights = parser.add_mutually_exclusive_group()
+    weights.add_argument(
+        "--model",
+        metavar="NAME",
+        help="a model by name (`clipvis models` lists them), or hf://owner/name; default: photo-mini",
+    )
+    weights.add_argument("--checkpoint", metavar="FILE", help="a released .pth or weights of ours")
+    parser.add_argument(
+        "--config",
+        help="model config, a file or a name such as video/clipvis_r50_lvis; default: the one that fits the weights. "
+        "Without weights they are random",
+    )
+    words = parser.add_mutually_exclusive_group()
+    words.add_argument("--classes", help="categories to look for: `;` parts categories, `,` parts synonyms")
+    words.add_argument("--classes-file", help="text file with one category a line")
+    words.add_argument("--vocabulary", help="a benchmark's category list, such as lvvis, or a file of that form")
+    parser.add_argument("--out-dir", help="folder for the results (default: outputs/NAME OF INPUT)")
+    parser.add_argument("--short-side", type=int, help="resize frames to this shorter side (default: the config's)")
+    parser.add_argument("--topk", type=int, help="most (track, category) pairs (default: the config's)")
+    parser.add_argument("--score-thr", type=float, default=0.3, help="least score drawn and printed (default: 0.3)")
+    parser.add_argument(
+        "--num-memory", type=int, help="frames the matching remembers, 0 for none (default: the config's)"
+    )
+    parser.add_argument("--num-match", type=int, help="memories the matching combines (default: the config's)")
+    parser.add_argument("--device", help="cpu or cuda (default: a GPU if there is one)")
+    parser.add_argument("--dtype", default="float32", choices=DTYPES, help="of the heavy parts (default: float32)")
+    parser.add_argument("--compile", action="store_true", help="compile the network first; pays off on long videos")
+    parser.add_argument("--no-video", action="store_true", help="write no overlay")
+    parser.add_argument(
+        "--masks",
+        action="store_true",
+        help="also write masks/, a PNG a frame whose pixels are the numbers of the tracks in results.json, 0 for none",
+    )
+    parser.add_argument("--allow-truncated", action="store_true", help="take what a broken video yields")
+    add_live_arguments(parser)
+    return parser.parse_args(arguments)
+
+
+def add_live_arguments(parser: argparse.ArgumentParser) -> None:
+    """What concerns frames as they come."""
+    live = parser.add_argument_group("frames as they come", "the last three imply --stream")
+    live.add_argument(
+        "--stream",
+        action="store_true",
+        help="write each frame's tracks at once, to frames.jsonl and the overlay; Ctrl-C ends the video",
+    )
+    live.add_argument(
+        "--live-start",
+        type=float,
+        metavar="S",
+        help="start a track when its score in one frame reaches S, with an id of its own (default: tracks last from "
+        "the first frame to the last); results.json stays the same",
+    )
+    live.add_argument(
+        "--live-patience",
+        type=int,
+        metavar="N",
+        help="end such a track after N frames below S (default: 30)",
+    )
+    live.add_argument(
+        "--live-only",
+        action="store_true",
+        help="keep nothing of past frames and write no results.json, for streams without an end; tracks start and end",
+    )
