@@ -50,9 +50,8 @@ def first_frame(name: object, stream: av.VideoStream) -> av.VideoFrame:
 def decoded_frames(stream: av.VideoStream, *, from_key_frame: bool = True) -> Iterator[av.VideoFrame]:
     """Decoded frames, up to the first damaged one.
 
-    FFmpeg hides damage: it patches broken pictures with pieces of their neighbours and only sets a
-    flag. A recording of a broadcast has no index and may start between two key frames; what comes
-    before the first one cannot be decoded by anybody and is passed over.
+    FFmpeg conceals damage with pieces of neighbouring pictures and only sets a flag. A recording of a broadcast has no
+    index and may start between two key frames; what comes before the first one cannot be decoded and is passed over.
 
     Args:
         stream: The stream.
@@ -67,7 +66,7 @@ def decoded_frames(stream: av.VideoStream, *, from_key_frame: bool = True) -> It
         if not started:
             continue
         try:
-            # An incomplete packet still drives out the whole frames that wait in the decoder.
+            # An incomplete packet still makes the decoder return the whole frames that it holds.
             frames = stream.codec_context.decode(None) if packet.is_corrupt else packet.decode()
         except av.error.FFmpegError as error:
             raise DamageError(error.strerror) from None
