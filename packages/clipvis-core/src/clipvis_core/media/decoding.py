@@ -35,16 +35,21 @@ def video_stream(container: av.container.InputContainer, name: object) -> av.Vid
     return videos[0]
 
 
-def first_frame(name: object, stream: av.VideoStream) -> av.VideoFrame:
-    """The frame that gives size and rotation, and proves that the codec is understood."""
-    reason: object = "no frame in it"
+def first_frame(name: object, frames: Iterator[av.VideoFrame]) -> av.VideoFrame:
+    """The frame that gives size and rotation, and proves that the codec is understood.
+
+    Raises:
+        InputError: There is none, or it is too large.
+    """
     try:
-        for frame in decoded_frames(stream):
-            check_pixels(name, frame.height, frame.width)
-            return frame
+        frame = next(frames, None)
+        reason: object = "no frame in it"
     except DamageError as damage:
-        reason = damage
-    raise InputError(f"{name}: not one frame can be decoded ({reason}); copy or download it again")
+        frame, reason = None, damage
+    if frame is None:
+        raise InputError(f"{name}: not one frame can be decoded ({reason}); copy or send it again")
+    check_pixels(name, frame.height, frame.width)
+    return frame
 
 
 def decoded_frames(stream: av.VideoStream, *, from_key_frame: bool = True) -> Iterator[av.VideoFrame]:

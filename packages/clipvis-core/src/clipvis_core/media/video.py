@@ -35,7 +35,7 @@ class VideoFile(FrameSource):
             check_pixels(path, stream.codec_context.height, stream.codec_context.width)
             frame_rate = average_rate(stream)
             num_frames = _promised_frames(stream, frame_rate)
-            height, width = upright(first_frame(path, stream)).shape[:2]
+            height, width = upright(first_frame(path, decoded_frames(stream))).shape[:2]
         super().__init__(
             name=path.stem,
             height=height,
