@@ -35,7 +35,7 @@ def run(short: int, long: int, num_classes: int) -> dict:
             write_video(path, frames)
             command = [sys.executable, "-m", "benchmarks.infer_memory", str(path), str(num_classes)]
             done = subprocess.run(command, cwd=ROOT / "tools", stdout=subprocess.PIPE, text=True, check=True)
-            figures[str(frames)] = json.loads(done.stdout)
+            figures[str(frames)] = json.loads(done.stdout.splitlines()[-1])  # mmengine logs on stdout, too
     peaks = [figures[str(frames)]["peak_rss_mib"] for frames in (short, long)]
     allowed = ALLOWED_SHARE * peaks[0] + ALLOWED_BYTES_A_FRAME * (long - short) / 2**20
     return {

@@ -1,4 +1,4 @@
-"""Stages that do not wait for each other: a producer working ahead of us in a thread, a consumer working behind."""
+"""Work in other threads: a producer ahead of the caller, and jobs behind it."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class _Producer(threading.Thread):
     def stop(self) -> None:
         """Ends the thread with its current item."""
         self._stopped.set()
-        with suppress(Empty):  # what waits is let go at once
+        with suppress(Empty):  # items that wait are dropped
             while True:
                 self._queue.get_nowait()
 

@@ -1,4 +1,4 @@
-"""A video at a glance: a few of its frames side by side in one picture."""
+"""A few frames of a video side by side in one picture."""
 
 from __future__ import annotations
 

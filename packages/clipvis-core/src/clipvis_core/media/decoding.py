@@ -35,24 +35,28 @@ def video_stream(container: av.container.InputContainer, name: object) -> av.Vid
     return videos[0]
 
 
-def first_frame(name: object, stream: av.VideoStream) -> av.VideoFrame:
-    """The frame that gives size and rotation, and proves that the codec is understood."""
-    reason: object = "no frame in it"
+def first_frame(name: object, frames: Iterator[av.VideoFrame]) -> av.VideoFrame:
+    """The frame that gives size and rotation, and proves that the codec is understood.
+
+    Raises:
+        InputError: There is none, or it is too large.
+    """
     try:
-        for frame in decoded_frames(stream):
-            check_pixels(name, frame.height, frame.width)
-            return frame
+        frame = next(frames, None)
+        reason: object = "no frame in it"
     except DamageError as damage:
-        reason = damage
-    raise InputError(f"{name}: not one frame can be decoded ({reason}); copy or download it again")
+        frame, reason = None, damage
+    if frame is None:
+        raise InputError(f"{name}: not one frame can be decoded ({reason}); copy or send it again")
+    check_pixels(name, frame.height, frame.width)
+    return frame
 
 
 def decoded_frames(stream: av.VideoStream, *, from_key_frame: bool = True) -> Iterator[av.VideoFrame]:
     """Decoded frames, up to the first damaged one.
 
-    FFmpeg hides damage: it patches broken pictures with pieces of their neighbours and only sets a
-    flag. A recording of a broadcast has no index and may start between two key frames; what comes
-    before the first one cannot be decoded by anybody and is passed over.
+    FFmpeg conceals damage with pieces of neighbouring pictures and only sets a flag. A recording of a broadcast has no
+    index and may start between two key frames; what comes before the first one cannot be decoded and is passed over.
 
     Args:
         stream: The stream.
@@ -67,7 +71,7 @@ def decoded_frames(stream: av.VideoStream, *, from_key_frame: bool = True) -> It
         if not started:
             continue
         try:
-            # An incomplete packet still drives out the whole frames that wait in the decoder.
+            # An incomplete packet still makes the decoder return the whole frames that it holds.
             frames = stream.codec_context.decode(None) if packet.is_corrupt else packet.decode()
         except av.error.FFmpegError as error:
             raise DamageError(error.strerror) from None

@@ -32,8 +32,7 @@ class FrameSource(ABC):
         name: Name of the file or folder without its suffix.
         height: H, in pixels, the way the frame is shown (after rotation).
         width: W, in pixels.
-        frame_rate: Frames a second; the average where the rate varies, `DEFAULT_FRAME_RATE` where
-            the source has none.
+        frame_rate: Frames a second; the average where the rate varies, `DEFAULT_FRAME_RATE` where the source has none.
         num_frames: Number of frames the source promises before anything is decoded, `None` if it
             does not say. Containers are sometimes wrong: count on `num_read`.
         num_read: Frames handed out by the latest iteration.

@@ -25,8 +25,8 @@ class ImageFolder(FrameSource):
     """The images of a folder in natural order (`frame_2` before `frame_10`), as the frames of one
     video.
 
-    Every header is read at once, so that an odd size in frame 900 is known before the first is
-    used. Hidden files and files that are no images by their suffix are passed over.
+    Every header is read first, so that a frame of another size is known before any is used. Hidden files and files that
+    are no images by their suffix are passed over.
 
     Raises:
         InputError: No image in the folder, an image that is none, of another size, or there twice.

@@ -58,7 +58,7 @@ class Plate:
 @lru_cache(maxsize=1024)
 def make_plate(text: str, font_size: int, max_width: int) -> Plate | None:
     """The plate for a text, the text shortened to fit; `None` where not even one letter fits."""
-    text = " ".join(text.split()).encode("utf-8", "replace").decode()  # OpenCV dies of lone surrogates
+    text = " ".join(text.split()).encode("utf-8", "replace").decode()  # OpenCV crashes on lone surrogates
     padding = max(1, font_size // 3)
     if _text_width(text, font_size) + 2 * padding > max_width:
         for length in range(min(len(text) - 1, max_width), 0, -1):

@@ -23,8 +23,7 @@ def open_frames(source: str | os.PathLike[str] | Iterable[np.ndarray], *, allow_
         source: Path of a video file, of a folder of frames, of an image or of a named pipe; `-` for a
             video on standard input; a camera as `0` or `/dev/video0`; or an iterable of RGB uint8
             arrays (H, W, 3). A single such array is an image.
-        allow_truncated: A source that breaks off half-way ends there with a warning, instead of
-            raising.
+        allow_truncated: A source that breaks off half-way ends there with a warning, instead of raising.
 
     Raises:
         InputError: Nothing that can be read as frames; the message names the path and the remedy.

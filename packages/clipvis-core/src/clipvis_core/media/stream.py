@@ -13,8 +13,8 @@ import av
 import numpy as np
 
 from clipvis_core.foundation.errors import InputError
-from clipvis_core.media.decoding import DamageError, average_rate, decoded_frames, upright, video_stream
-from clipvis_core.media.frames import FrameSource, TruncatedError, check_pixels
+from clipvis_core.media.decoding import DamageError, average_rate, decoded_frames, first_frame, upright, video_stream
+from clipvis_core.media.frames import FrameSource, TruncatedError
 
 STANDARD_INPUT = "-"
 _CAMERA_FORMATS = {"linux": "v4l2", "darwin": "avfoundation"}  # FFmpeg's names of the capture devices
@@ -61,22 +61,12 @@ class VideoStream(FrameSource):
         stream = video_stream(self._container, name)
         stream.thread_type = "SLICE"  # threads by frame would hold back as many frames
         self._frames = decoded_frames(stream, from_key_frame=not isinstance(source, str))
-        first = self._first(name)
+        first = first_frame(name, self._frames)
         height, width = upright(first).shape[:2]
         super().__init__(
             name=name, height=height, width=width, frame_rate=average_rate(stream), allow_truncated=allow_truncated
         )
         self._rest: Iterator[av.VideoFrame] | None = itertools.chain([first], self._frames)
-
-    def _first(self, name: str) -> av.VideoFrame:
-        try:
-            frame = next(self._frames)
-        except DamageError as damage:
-            raise InputError(f"{name}: not one frame can be decoded ({damage})") from None
-        except StopIteration:
-            raise InputError(f"{name}: not one frame came; check what sends them") from None
-        check_pixels(name, frame.height, frame.width)
-        return frame
 
     def _decode(self) -> Iterator[np.ndarray]:
         if self._rest is None:

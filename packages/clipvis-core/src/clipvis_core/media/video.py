@@ -20,11 +20,10 @@ _TIME_GAP = 0.5  # seconds missing at the end that mean "broken off" where frame
 class VideoFile(FrameSource):
     """The first real video stream of a file, upright, as 8-bit RGB.
 
-    Rotation and mirroring tags (the display matrix) are applied; alpha is dropped; 10-bit and other
-    pixel formats are converted by their own colour space. Frames of a variable rate come one after
-    the other as they are stored, and `frame_rate` is their average. A damaged frame, or an end
-    before the one that the container promises, raises `TruncatedError` that says how many frames
-    were decoded.
+    Rotation and mirroring tags (the display matrix) are applied; alpha is dropped; 10-bit and other pixel formats are
+    converted by their own colour space. Frames of a variable rate come one after the other as they are stored, and
+    `frame_rate` is their average. A damaged frame, or an end before the one that the container promises, raises
+    `TruncatedError` that says how many frames were decoded.
 
     Raises:
         InputError: No video: another kind of file, no video stream, not one frame that decodes.
@@ -36,7 +35,7 @@ class VideoFile(FrameSource):
             check_pixels(path, stream.codec_context.height, stream.codec_context.width)
             frame_rate = average_rate(stream)
             num_frames = _promised_frames(stream, frame_rate)
-            height, width = upright(first_frame(path, stream)).shape[:2]
+            height, width = upright(first_frame(path, decoded_frames(stream))).shape[:2]
         super().__init__(
             name=path.stem,
             height=height,
@@ -68,8 +67,8 @@ class VideoFile(FrameSource):
 def _opened(path: Path) -> Iterator[av.VideoStream]:
     """The video stream of a file, closed again at the end.
 
-    FFmpeg gets an open file and may open nothing else: a playlist or a reference movie in disguise
-    cannot make it read other files or addresses.
+    FFmpeg gets an open file and may open nothing else: a playlist or reference movie with the
+    name of a video cannot make it read other files or addresses.
     """
     try:
         file = path.open("rb")
@@ -92,7 +91,7 @@ def _opened(path: Path) -> Iterator[av.VideoStream]:
 
 
 def _refuse_web_page(path: Path, head: bytes) -> None:
-    """Says it plainly when a download link gave its web page instead of the video."""
+    """Refuses a web page that was saved in place of the video."""
     if head.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<!doctype html", b"<html")):
         raise InputError(f"{path} is a web page, not a video; download the video itself")
 
@@ -136,8 +135,7 @@ def _later(first: float | None, second: float | None) -> float | None:
 def _ends_early(stream: av.VideoStream, count: int, end: float | None, frame_rate: Fraction) -> bool:
     """Whether clearly more was promised than came.
 
-    A count alone would accuse files with an edit list, whose index keeps the frames that were cut
-    away; so time has to be missing too.
+    The index of a file with an edit list also counts frames that were cut away, so time has to be missing too.
     """
     seconds = _promised_seconds(stream)
     missing = None

@@ -1,4 +1,4 @@
-"""Writing frames as a video that plays everywhere."""
+"""Writing frames as an H.264 mp4 video."""
 
 from __future__ import annotations
 
@@ -19,9 +19,8 @@ _BT709, _LIMITED_RANGE = 1, 1  # numbers of ITU-T H.273, the same for matrix, pr
 class VideoWriter:
     """Writes RGB frames to an H.264 mp4 file, complete or not at all.
 
-    The frames go to a temporary file beside `path`, which takes its name on a clean exit and is
-    removed on an error. Odd heights and widths get their last row or column twice, because 4:2:0
-    video has even sizes only.
+    The frames go to a temporary file beside `path`, which takes its name on a clean exit and is removed on an error.
+    Odd heights and widths get their last row or column twice, because 4:2:0 video has even sizes only.
 
     Args:
         path: File to write; one that exists is replaced.
@@ -33,8 +32,7 @@ class VideoWriter:
         num_written: Frames written so far; a video without any is a ValueError on exit.
 
     Raises:
-        InputError: On entering, if the folder does not exist or may not be written to, or if `path`
-            is a folder.
+        InputError: On entering, if the folder does not exist or may not be written to, or if `path` is a folder.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -65,7 +63,7 @@ class VideoWriter:
         return self
 
     def _add_stream(self) -> av.VideoStream:
-        """H.264 in the colour space of HD video, and labelled so: players need not guess."""
+        """H.264 in the colour space of HD video, and labelled so."""
         stream = self._container.add_stream("libx264", rate=self.frame_rate, options=dict(_OPTIONS))
         stream.height = self.height + self.height % 2
         stream.width = self.width + self.width % 2

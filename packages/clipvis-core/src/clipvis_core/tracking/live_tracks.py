@@ -1,4 +1,4 @@
-"""Tracks that start and end, for watching a stream that never does."""
+"""Tracks that start and end, for streams without an end."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class LiveRule:
 
 
 class LiveTracks:
-    """Cuts the endless life of each query into tracks with a start, an end and an id of their own.
+    """Divides what each query says over time into tracks with a start, an end and an id of their own.
 
     Scores and names count from a track's start, so that what a query was before does not weigh on what it is now.
 

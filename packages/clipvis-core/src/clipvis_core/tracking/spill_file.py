@@ -15,8 +15,8 @@ from clipvis_core.foundation.errors import InputError
 class FrameRows:
     """A growing table of numbers, one row a frame, in one piece of memory.
 
-    An array of its own for every frame would pin the heap: the large temporary arrays of the next frames no longer fit
-    into the gaps, and memory grows many times faster than what is kept.
+    An array of its own for every frame would fragment the heap: the large temporary arrays of the next frames no longer
+    fit into the gaps, and memory grows many times faster than what is kept.
 
     Args:
         typecode: Type of the numbers, as `array.array` names it.

@@ -23,7 +23,7 @@ class Tracker:
     """Follows the queries through a video of any length in constant memory.
 
     Each frame's tracks are there at once, judged by the frames so far. `finish` gives the published result of the
-    whole video: which pairs are best, in which frames each is hidden and what its mask is worth are known only
+    whole video: which pairs are best, in which frames each is hidden and the quality of its mask are known only
     then. Until then about 2 KB a frame stay in memory; masks (as run-length codes) and the class probabilities that
     the end may ask for are in temporary files.
 
