@@ -1,4 +1,7 @@
-"""CLIP as frozen image-text encoder."""
+"""CLIP as frozen image-text encoder.
+
+open_clip, which takes a second to import, is imported when a CLIP model is built: other encoders do without.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,8 @@ import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import open_clip
 import torch
 from mmdet.registry import MODELS
 from mmengine.logging import print_log
@@ -17,13 +20,13 @@ from torch import Tensor
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.models.clip_text import CLIPWords
 from clipvis_core.models.encoder import EncoderFeatures
-from clipvis_core.models.tokenizer import build_tokenizer
 from clipvis_core.models.visual_towers import build_tower
 from clipvis_core.text.templates import TEMPLATES
 
-MAX_LOGIT_SCALE = 100.0
+if TYPE_CHECKING:
+    from open_clip import CLIP
 
-open_clip.add_model_config(Path(__file__).parents[1] / "model_configs")
+MAX_LOGIT_SCALE = 100.0
 
 
 @MODELS.register_module()
@@ -50,6 +53,8 @@ class FrozenCLIP(BaseModule):
         templates: Sequence[str] = TEMPLATES,
         init_cfg: dict | None = None,
     ) -> None:
+        from clipvis_core.models.tokenizer import build_tokenizer
+
         super().__init__(init_cfg=init_cfg)
         self.model_name = model_name
         self.pretrained = pretrained
@@ -88,6 +93,8 @@ class FrozenCLIP(BaseModule):
         if self.pretrained is None:
             super().init_weights()
             return
+        from clipvis_core.models.own_architectures import open_clip
+
         source = self.pretrained
         if os.sep in source and not Path(source).is_file():
             raise InputError(f"CLIP weights {source} not found: give a file, or an open_clip tag such as 'openai'")
@@ -128,8 +135,10 @@ class FrozenCLIP(BaseModule):
         self.tower.compile()
 
 
-def build_clip(model_name: str, quick_gelu: bool = False) -> open_clip.CLIP:
-    """An open_clip architecture with random weights; nothing is downloaded."""
+def build_clip(model_name: str, quick_gelu: bool = False) -> CLIP:
+    """An open_clip architecture, or one of `model_configs`, with random weights; nothing is downloaded."""
+    from clipvis_core.models.own_architectures import open_clip
+
     root = logging.getLogger()
     level = root.level
     root.setLevel(logging.ERROR)  # open_clip warns there that weights are random: on purpose here

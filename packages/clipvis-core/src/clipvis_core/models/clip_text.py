@@ -5,15 +5,18 @@ from __future__ import annotations
 import copy
 import hashlib
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
-from open_clip import CLIP
-from open_clip.tokenizer import HFTokenizer, SimpleTokenizer
 from torch import Tensor
 
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.text.templates import TEMPLATES, fill_templates
+
+if TYPE_CHECKING:
+    from open_clip import CLIP
+    from open_clip.tokenizer import HFTokenizer, SimpleTokenizer
 
 
 class CLIPWords:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
-from open_clip.modified_resnet import Bottleneck, ModifiedResNet
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+if TYPE_CHECKING:
+    from open_clip.modified_resnet import Bottleneck, ModifiedResNet
 
 
 class TrunkCopy:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import open_clip
 from open_clip.tokenizer import HFTokenizer, SimpleTokenizer
+
+from clipvis_core.models.own_architectures import open_clip
 
 
 class ShortTokenizer(SimpleTokenizer):

@@ -6,16 +6,18 @@ checkpoint once, under the open_clip names.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 import torch.nn.functional as F
-from open_clip.modified_resnet import AttentionPool2d, ModifiedResNet
-from open_clip.timm_model import TimmModel
 from torch import Tensor, nn
 
 from clipvis_core.models.encoder import EncoderFeatures, average_pool_masks
 from clipvis_core.models.frozen_trunks import TrunkCopy, copied_convnext, folded_resnet, run_stages, running_dtype
+
+if TYPE_CHECKING:
+    from open_clip.modified_resnet import AttentionPool2d, ModifiedResNet
+    from open_clip.timm_model import TimmModel
 
 
 class VisualTower(Protocol):
@@ -103,6 +105,9 @@ def build_tower(visual: nn.Module) -> VisualTower:
     Raises:
         TypeError: Neither a ModifiedResNet with attention pool nor a timm ConvNeXt.
     """
+    from open_clip.modified_resnet import ModifiedResNet
+    from open_clip.timm_model import TimmModel
+
     if isinstance(visual, ModifiedResNet):
         return ResNetTower(visual)
     if isinstance(visual, TimmModel) and hasattr(visual.trunk, "norm_pre"):
