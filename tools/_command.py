@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from clipvis_core.command_line.program import run
+from clipvis_core.foundation.program import run
 
 __all__ = ["run"]
 

@@ -1,91 +1,10 @@
-"""Prepares and checks data: `python tools/prepare_data.py {lvis-norare,burst-to-ytvis,check} ...`."""
+"""Prepares and checks data: the command `clipvis-data` for a checkout."""
 
 from __future__ import annotations
 
-import argparse
-
 import _command
 from clipvis_core.foundation.errors import InputError
-from clipvis_data.preparation import (
-    FileReport,
-    burst_to_ytvis,
-    check_annotation_file,
-    check_root,
-    drop_rare_annotations,
-)
-
-
-def main() -> int:
-    args = parse_arguments()
-    return args.run(args)
-
-
-def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    commands = parser.add_subparsers(required=True)
-
-    text = "write an LVIS json without the annotations of rare categories"
-    norare = commands.add_parser("lvis-norare", help=text, description=text)
-    norare.add_argument("source", help="LVIS json")
-    norare.add_argument("--out", help="file to write (default: the name with _norare added)")
-    norare.set_defaults(run=run_norare)
-
-    text = "convert a BURST json to the YouTube-VIS form"
-    burst = commands.add_parser("burst-to-ytvis", help=text, description=text)
-    burst.add_argument("source", help="all_classes.json of a BURST split")
-    burst.add_argument("out", help="file to write")
-    burst.add_argument(
-        "--repaired",
-        action="store_true",
-        help="track ids from 1, areas from the masks (the published script: from 0, no areas)",
-    )
-    burst.set_defaults(run=run_burst)
-
-    text = "check annotation files and the images they name; exit code 1 if something is wrong"
-    check = commands.add_parser("check", help=text, description=text)
-    check.add_argument("root", help="folder of a dataset, or of several; or one annotation json")
-    check.add_argument("--images", help="image folder, if root is a json (default: it is searched)")
-    check.add_argument("--max-lines", type=int, default=20, help="faults printed for each file")
-    check.add_argument("--processes", type=int, help="processes that open images (default: cores)")
-    check.set_defaults(run=run_check)
-    return parser.parse_args()
-
-
-def run_norare(args: argparse.Namespace) -> None:
-    target, dropped = drop_rare_annotations(args.source, args.out)
-    print(f"{target}: {dropped} annotations of rare categories left out")
-
-
-def run_burst(args: argparse.Namespace) -> None:
-    options = {"first_id": 1, "with_areas": True} if args.repaired else {}
-    counts = burst_to_ytvis(args.source, args.out, **options)
-    print(f"{args.out}: " + ", ".join(f"{count} {kind}" for kind, count in counts.items()))
-
-
-def run_check(args: argparse.Namespace) -> int:
-    if args.root.endswith(".json"):
-        report = check_annotation_file(args.root, images=args.images, processes=args.processes)
-        if report is None:
-            raise InputError(f"{args.root} has neither 'videos' nor 'images'")
-        reports = [report]
-    else:
-        reports = check_root(args.root, processes=args.processes)
-    for report in reports:
-        print_report(report, args.max_lines)
-    faults = sum(len(report.faults) for report in reports)
-    print(f"{len(reports)} annotation files, {faults or 'no'} fault{'' if faults == 1 else 's'}")
-    return 1 if faults else 0
-
-
-def print_report(report: FileReport, max_lines: int) -> None:
-    counts = ", ".join(f"{count} {kind}" for kind, count in report.counts.items())
-    place = f" (images in {report.images})" if report.images else ""
-    print(f"{'FAULTY' if report.faults else 'ok    '} {report.path}: {counts or 'unreadable'}{place}")
-    for fault in report.faults[:max_lines]:
-        print(f"       - {fault}")
-    if len(report.faults) > max_lines:
-        print(f"       - and {len(report.faults) - max_lines} more")
-
+from clipvis_data.command_line import main
 
 if __name__ == "__main__":
     _command.run(main, InputError)

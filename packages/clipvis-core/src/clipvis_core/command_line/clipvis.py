@@ -6,8 +6,8 @@ import sys
 from collections.abc import Sequence
 
 from clipvis_core.command_line.infer_options import parse_args
-from clipvis_core.command_line.program import run
 from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.program import run
 
 EPILOG = "Other commands: `clipvis models` lists the models by name."
 
