@@ -7,8 +7,11 @@ _base_ = [
 ]
 model = dict(criterion=dict(num_points=1024))
 
-custom_hooks = _base_.custom_hooks
-custom_hooks[1].class_agnostic = True
+custom_hooks = [
+    dict(type="InitialWeightsHook"),
+    dict(type="VocabularyHook", class_agnostic=True),
+    dict(type="SamplerStateHook"),
+]
 
 train_cfg = dict(max_iters=5200, val_interval=1300)
 optim_wrapper = dict(optimizer=dict(lr=7e-4))

@@ -7,8 +7,13 @@ _base_ = [
 ]
 
 train_dataloader = None
-test_pipeline = _base_.test_pipeline
-test_pipeline[0].transforms[1].update(short_sides=256, max_size=512)
+test_pipeline = [
+    dict(
+        type="LazyFrames",
+        transforms=[dict(type="LoadRGBImage"), dict(type="ResizeFrame", short_sides=256, max_size=512)],
+    ),
+    dict(type="PackClip"),
+]
 val_dataloader = dict(
     num_workers=1,
     dataset=dict(

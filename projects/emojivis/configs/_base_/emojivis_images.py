@@ -11,8 +11,11 @@ train_pipeline = [
         meta_keys=("img_id", "img_path", "ori_shape", "img_shape", "scale_factor", "flip"),
     ),
 ]
-test_pipeline = _base_.test_pipeline
-test_pipeline[1].update(short_sides=320, max_size=416)
+test_pipeline = [
+    dict(type="LoadRGBImage"),
+    dict(type="ResizeFrame", short_sides=320, max_size=416),
+    dict(type="PackDetInputs", meta_keys=("img_id", "img_path", "ori_shape", "img_shape", "scale_factor")),
+]
 
 train_dataloader = dict(
     batch_size=4,

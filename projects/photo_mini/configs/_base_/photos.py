@@ -56,8 +56,11 @@ train_dataloader = dict(
     ),
 )
 
-test_pipeline = _base_.test_pipeline
-test_pipeline[1].update(short_sides=256, max_size=384)
+test_pipeline = [
+    dict(type="LoadRGBImage"),
+    dict(type="ResizeFrame", short_sides=256, max_size=384),
+    dict(type="PackDetInputs", meta_keys=("img_id", "img_path", "ori_shape", "img_shape", "scale_factor")),
+]
 
 val_dataloader = dict(
     num_workers=1,
