@@ -16,7 +16,7 @@ from mmengine.model import BaseModel
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
-from clipvis_train.errors import TrainingError
+from clipvis_core import InputError
 from clipvis_train.hooks import SafeCheckpointHook
 
 
@@ -138,7 +138,7 @@ def test_a_resumed_run_goes_on_removing(tmp_path):
 
 def test_a_full_disk_is_one_line_and_keeps_what_was_whole(tmp_path, file_size_limit):
     runner = make_runner(tmp_path, max_keep_ckpts=1, hooks=[DiskFullAt(3)])
-    with pytest.raises(TrainingError, match=r"cannot write .*iter_3\.pth: .*; the files before") as error:
+    with pytest.raises(InputError, match=r"cannot write .*iter_3\.pth: .*; the files before") as error:
         runner.train()
     assert "\n" not in str(error.value)
     assert checkpoints(tmp_path) == ["iter_2.pth"]
@@ -153,7 +153,7 @@ def test_a_disk_that_is_full_only_when_synced(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr("os.fsync", fsync)
-    with pytest.raises(TrainingError, match=r"iter_1\.pth: No space left on device"):
+    with pytest.raises(InputError, match=r"iter_1\.pth: No space left on device"):
         make_runner(tmp_path, iterations=1).train()
     assert checkpoints(tmp_path) == ["iter_1.pth"]
 

@@ -8,7 +8,7 @@ from mmdet.structures import DetDataSample, TrackDataSample
 from mmengine.hooks import Hook
 from small_runs import build_runner, release, small_config
 
-from clipvis_train.errors import TrainingError
+from clipvis_core import InputError
 from clipvis_train.finite_loss_hook import image_names
 
 pytestmark = pytest.mark.usefixtures("run_conditions")
@@ -42,7 +42,7 @@ def test_the_run_stops_before_the_step(repo_root, data_root, tmp_path, kind, val
         default_hooks__checkpoint__interval=1, train_dataloader__num_workers=1,
     )  # fmt: skip
     runner = build_runner(config, tmp_path, SpoilLossAt(2, float(value)))
-    with pytest.raises(TrainingError) as caught:
+    with pytest.raises(InputError) as caught:
         runner.train()
     release(runner)
     message = str(caught.value)

@@ -1,4 +1,4 @@
-"""Training pieces of CLIP-VIS for the mmengine runner.
+"""Training of CLIP-VIS: hooks, optimizer and launching for the mmengine runner.
 
 Importing `clipvis_train.hooks` registers them; this package itself imports nothing.
 """

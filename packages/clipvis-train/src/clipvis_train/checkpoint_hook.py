@@ -1,4 +1,4 @@
-"""Checkpoints that are there whole or not at all."""
+"""Checkpoints that are written whole or not at all."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from mmengine.fileio import BaseStorageBackend, LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
+from clipvis_core.foundation.errors import InputError
 from clipvis_core.foundation.whole_file import remove_unfinished, whole_file
-from clipvis_train.errors import TrainingError
 
 
 @register_backend("whole_file")
@@ -24,14 +24,14 @@ class WholeFileBackend(LocalBackend):
         """Writes a file.
 
         Raises:
-            TrainingError: The disk is full, or the folder cannot be written to. The old file stays.
+            InputError: The disk is full, or the folder cannot be written to. The old file stays.
         """
         try:
             Path(filepath).parent.mkdir(parents=True, exist_ok=True)
             with whole_file(filepath) as file:
                 file.write(obj)
         except OSError as error:
-            raise TrainingError(
+            raise InputError(
                 f"cannot write {filepath}: {error.strerror}; the files before it are whole: "
                 "make room and go on with --resume"
             ) from None
@@ -47,10 +47,10 @@ class SafeCheckpointHook(CheckpointHook):
 
     Args:
         backend_args: mmengine's file backend, for a store that is not a folder.
-        kwargs: See `CheckpointHook`.
+        **kwargs: See `CheckpointHook`.
 
     Raises:
-        TrainingError: A file cannot be written.
+        InputError: A file cannot be written.
     """
 
     def __init__(self, *, backend_args: dict | None = None, by_epoch: bool = False, **kwargs: Any) -> None:
@@ -67,12 +67,7 @@ class SafeCheckpointHook(CheckpointHook):
                 runner.logger.info(f"removed {path}, which a killed run left unfinished")
 
     def save_now(self, runner: Runner, iteration: int) -> None:
-        """Saves outside the interval, if this iteration is not saved already.
-
-        Args:
-            runner: The runner.
-            iteration: Number of finished iterations.
-        """
+        """Saves outside the interval after this many finished iterations, if they are not saved already."""
         if self._saved != iteration:
             self._save_checkpoint_with_step(runner, iteration, meta={"epoch": runner.epoch, "iter": iteration})
 
@@ -125,7 +120,7 @@ class SafeCheckpointHook(CheckpointHook):
 
 
 class _PostponedRemovals:
-    """A file backend that only notes what it is told to remove."""
+    """A file backend that lists what it is told to remove."""
 
     def __init__(self, backend: BaseStorageBackend) -> None:
         self._backend = backend

@@ -1,4 +1,4 @@
-"""A loss that is no number ends the run before it reaches the weights."""
+"""Ends a run whose loss is not finite before the weights are changed."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
-from clipvis_train.clip_hooks import inner_model
-from clipvis_train.errors import TrainingError
+from clipvis_core.foundation.errors import InputError
+from clipvis_core.models.vocabulary_hook import inner_model
 
 
 @HOOKS.register_module()
 class FiniteLossHook(Hook):
     """Checks the losses of each iteration between the forward and the backward pass.
 
-    All losses are checked with one look at the device. Gradients are not: in mixed precision they overflow now and
+    All losses are checked with one copy from the device. Gradients are not: in mixed precision they overflow now and
     then, and the scaler deals with that.
 
     Raises:
-        TrainingError: A loss is NaN or infinite; the message has the iteration, the images and each loss.
+        InputError: A loss is NaN or infinite; the message has the iteration, the images and each loss.
     """
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class FiniteLossHook(Hook):
             return
         shown = ", ".join(f"{name}={value:.4g}" for name, value in zip(losses, values.tolist(), strict=True))
         images = ", ".join(image_names(self._batch)) or "unnamed images"
-        raise TrainingError(
+        raise InputError(
             f"iteration {self._iteration}: a loss is not finite ({shown}) for {images}; no step was taken. "
             "Look at these images and their masks, or lower the learning rate, and go on with --resume"
         )

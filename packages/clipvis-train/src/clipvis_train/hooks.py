@@ -4,13 +4,11 @@ import torch
 
 from clipvis_core.checkpoints.files import HARMLESS_TYPES
 from clipvis_train.checkpoint_hook import SafeCheckpointHook
-from clipvis_train.clip_hooks import InitialWeightsHook
 from clipvis_train.finite_loss_hook import FiniteLossHook
 from clipvis_train.mixed_precision import BFloat16OptimWrapper
 from clipvis_train.optimizer import CLIPVISOptimWrapperConstructor
-from clipvis_train.resuming import ResumeHook
+from clipvis_train.resuming import InitialWeightsHook, IterationSeedHook, ResumeHook
 from clipvis_train.sampler_state_hook import SamplerStateHook
-from clipvis_train.seed_hook import IterationSeedHook
 from clipvis_train.stop_hook import StopHook
 from clipvis_train.visualization_hook import PredictionVisualizationHook
 

@@ -1,7 +1,6 @@
-"""Several processes, with or without GPUs, whoever started them.
+"""Joins several processes into one run, with or without GPUs, under each launcher.
 
-mmengine joins the processes itself where there is a GPU. On a machine without one it would ask for a
-GPU all the same, so there the group is made here, on torch's own `gloo`.
+mmengine joins the processes itself where there is a GPU. Without one the group is made here, with torch's `gloo`.
 """
 
 from __future__ import annotations
@@ -33,13 +32,12 @@ _STARTERS = {"pytorch": "torchrun or tools/dist_train.sh", "slurm": "srun or too
 def process_group(config: Config) -> Iterator[None]:
     """Makes this process one of a group, as `config.launcher` says, until the end of the `with`.
 
-    Within it the environment names rank, world size and meeting point as torch wants them, whatever
-    the launcher calls them, and the config fits the devices: without a GPU the model is wrapped for
-    the CPU and the backend is gloo.
+    Within it the environment holds rank, world size and address as torch names them, whatever the launcher calls them,
+    and the config fits the devices: without a GPU the model is wrapped for the CPU and the backend is gloo.
 
-    The group is left in good order: a process that ends with gloo's threads alive may be aborted on its
-    way out, after its work was done (pytorch/pytorch#179291). Only after a failure is NCCL's group left
-    alone, since leaving it waits for ranks that may be stuck in an operation; the launcher ends those.
+    The group is destroyed at the end: a process that ends with gloo's threads alive may be aborted after its work is
+    done (pytorch/pytorch#179291). After a failure NCCL's group is not destroyed, since that waits for ranks that may
+    be stuck in an operation; the launcher ends those.
 
     Args:
         config: Config of a run; `launcher` is "none", "pytorch", "slurm" or "mpi".
@@ -80,14 +78,10 @@ def _join(config: Config) -> None:
 
 
 def torch_environment(launcher: str, environment: Mapping[str, str]) -> dict[str, str]:
-    """What torch's own launcher would have put into the environment.
-
-    Args:
-        launcher: "pytorch", "slurm" or "mpi".
-        environment: The environment of this process.
+    """The variables that torch's own launcher would have set.
 
     Returns:
-        `RANK`, `WORLD_SIZE`, `LOCAL_RANK`, `MASTER_ADDR` and `MASTER_PORT`.
+        `RANK`, `WORLD_SIZE`, `LOCAL_RANK`, `MASTER_ADDR` and `MASTER_PORT`, from what the launcher set.
 
     Raises:
         InputError: A variable of the launcher is missing.
@@ -109,7 +103,7 @@ def torch_environment(launcher: str, environment: Mapping[str, str]) -> dict[str
 
 
 def _first_machine(launcher: str, environment: Mapping[str, str]) -> str:
-    """Address of the machine of rank 0, where the launcher tells."""
+    """Address of the machine of rank 0, where the launcher says it."""
     if launcher == "slurm" and environment.get("SLURM_NODELIST"):
         command = ["scontrol", "show", "hostnames", environment["SLURM_NODELIST"]]
         try:

@@ -20,9 +20,8 @@ from clipvis_core import InputError
 class BFloat16OptimWrapper(OptimWrapper):
     """Autocast to bfloat16 around the forward pass, on a GPU or a CPU.
 
-    bfloat16 has float32's range, so gradients neither vanish nor overflow and need no loss scaling;
-    mmengine's `AmpOptimWrapper` scales, and takes GPUs only. Weights, gradients and the optimizer stay
-    float32. Arguments are those of mmengine's `OptimWrapper`.
+    bfloat16 has float32's range, so gradients neither vanish nor overflow and need no loss scaling; mmengine's
+    `AmpOptimWrapper` scales, and takes GPUs only. Weights, gradients and the optimizer stay float32.
     """
 
     @contextmanager
@@ -34,10 +33,6 @@ class BFloat16OptimWrapper(OptimWrapper):
 
 def use_mixed_precision(config: Config, dtype: Literal["float16", "bfloat16"]) -> None:
     """Changes a config's `optim_wrapper` to train in mixed precision.
-
-    Args:
-        config: A training config.
-        dtype: "float16" scales the loss dynamically; "bfloat16" does not need to.
 
     Raises:
         InputError: float16 without a GPU.

@@ -1,4 +1,4 @@
-"""The published optimizer groups: what is decayed, what is not, what is not there at all."""
+"""The published optimizer groups: parameters with weight decay and without; frozen ones are left out."""
 
 from __future__ import annotations
 
@@ -23,10 +23,7 @@ class CLIPVISOptimWrapperConstructor:
 
     Args:
         optim_wrapper_cfg: mmengine's `optim_wrapper`; `optimizer.weight_decay` is the decay of the first group.
-        paramwise_cfg: Not used by this rule; anything but None is refused.
-
-    Raises:
-        ValueError: `paramwise_cfg` is given.
+        paramwise_cfg: Not used by this rule; anything but None is a ValueError.
     """
 
     def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: dict | None = None) -> None:
@@ -47,8 +44,7 @@ class CLIPVISOptimWrapperConstructor:
 
 def parameter_groups(model: nn.Module) -> tuple[dict[str, nn.Parameter], dict[str, nn.Parameter]]:
     """Trainable parameters by name: with weight decay, and without."""
-    decayed: dict[str, nn.Parameter] = {}
-    undecayed: dict[str, nn.Parameter] = {}
+    decayed, undecayed = {}, {}
     seen: set[nn.Parameter] = set()
     for module_name, module in model.named_modules():
         exempt = isinstance(module, NORMS) or (

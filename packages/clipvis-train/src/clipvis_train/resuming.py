@@ -1,4 +1,4 @@
-"""Which checkpoint a run goes on from."""
+"""Where a run starts: from initial weights or from a checkpoint, with random draws that a resumed run repeats."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from mmdet.registry import HOOKS
-from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.dist import broadcast_object_list, get_rank, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from clipvis_core import InputError
-from clipvis_core.checkpoints import check_shapes, read_checkpoint
-from clipvis_train.clip_hooks import inner_model
+from clipvis_core.checkpoints import check_shapes, load_checkpoint, read_checkpoint
+from clipvis_core.models.vocabulary_hook import inner_model
+from clipvis_data.seeding import seed_generators
 
 #: What a checkpoint of a training run holds and one of weights alone (the best one, a published one) does not.
 RUN_ENTRIES = ("meta", "state_dict", "message_hub", "optimizer")
@@ -23,17 +24,46 @@ RUN_ENTRIES = ("meta", "state_dict", "message_hub", "optimizer")
 
 @dataclass(frozen=True, order=True)
 class RunCheckpoint:
-    """A checkpoint a run can go on from; a later one is greater.
+    """A checkpoint a run can go on from; a later one is greater."""
 
-    Attributes:
-        written: When, as mmengine notes it: `YYYYmmdd_HHMMSS`.
-        iteration: Finished iterations.
-        path: The file.
+    written: str  # as mmengine notes the time: `YYYYmmdd_HHMMSS`
+    iteration: int  # finished iterations
+    path: Path
+
+
+@HOOKS.register_module()
+class InitialWeightsHook(Hook):
+    """Loads `load_from` strictly, official files too, instead of downloading the encoder's weights first.
+
+    mmengine would initialise the model (and so download a CLIP), then load what happens to fit of the file. Here a
+    file of another encoder or depth stops the run with one line, and nothing is downloaded that is overwritten.
     """
 
-    written: str
-    iteration: int
-    path: Path
+    priority = "VERY_HIGH"
+
+    def before_run(self, runner: Runner) -> None:
+        model = inner_model(runner)
+        if runner._resume:
+            model.backbone.is_init = True  # mmengine's mark that `init_weights` has nothing to do
+        elif runner._load_from is not None:
+            layout = load_checkpoint(model, runner._load_from)
+            runner.logger.info(f"loaded {runner._load_from}: {layout}")
+            runner._load_from = None
+            model.is_init = True
+
+
+@HOOKS.register_module()
+class IterationSeedHook(Hook):
+    """Seeds all generators before each iteration, from the run's seed, the rank and the iteration.
+
+    What an iteration draws (the points of the mask losses, dropout) then does not depend on what was drawn before it:
+    a resumed run needs no saved state of generators, and a validation in between changes nothing.
+    """
+
+    priority = "HIGHEST"  # before any other hook draws
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: object = None) -> None:
+        seed_generators(runner.seed, get_rank(), batch_idx)
 
 
 @HOOKS.register_module()
@@ -42,7 +72,7 @@ class ResumeHook(Hook):
 
     With `resume = True` and a `load_from`, that file; it must be whole and fit the model. With `resume = "auto"`, or
     `resume = True` and no `load_from`, the newest checkpoint in the work dir that loads: damaged ones are named and
-    passed over. If there is none, the run starts from the beginning, from `load_from` where there is one.
+    skipped. If there is none, the run starts from the beginning, from `load_from` where there is one.
 
     Raises:
         InputError: The named file is damaged, is no checkpoint of a training run, or is one of another model.
@@ -68,23 +98,20 @@ class ResumeHook(Hook):
 
 
 def newest_run_checkpoint(work_dir: str | Path, warn: Callable[[str], None]) -> RunCheckpoint | None:
-    """The newest checkpoint of a run that loads.
-
-    The names do not matter, nor what `last_checkpoint` says (but its folder is looked at too).
+    """The newest checkpoint of a run that loads; the folder that `last_checkpoint` names is searched as well.
 
     Args:
         work_dir: Folder of the run.
-        warn: Told of each file that is passed over because it is damaged.
+        warn: Called with a line for each damaged file.
     """
     found = []
     for path in _checkpoint_files(Path(work_dir)):
         try:
             content = read_checkpoint(path)
+            if all(entry in content for entry in RUN_ENTRIES):
+                found.append(_describe(content, path))
         except InputError as error:
             warn(f"passed over: {error}")
-            continue
-        if all(entry in content for entry in RUN_ENTRIES):
-            found.append(_describe(content, path))
     for candidate in sorted(found, reverse=True):
         try:
             _check_sums(candidate.path)
@@ -95,7 +122,7 @@ def newest_run_checkpoint(work_dir: str | Path, warn: Callable[[str], None]) -> 
 
 
 def whole_run_checkpoint(path: str | Path) -> RunCheckpoint:
-    """A named checkpoint of a run, read as a whole.
+    """A named checkpoint of a run, all of which can be read.
 
     Raises:
         InputError: It is damaged or not a checkpoint of a run.
@@ -135,9 +162,9 @@ def _describe(content: dict[str, Any], path: str | Path) -> RunCheckpoint:
 
 
 def _check_sums(path: str | Path) -> None:
-    """Reads every byte: the directory of a file may be sound where its tensors are not."""
+    """Reads every byte: the directory of a zip file may be whole where its tensors are damaged."""
     if not zipfile.is_zipfile(path):
-        return  # the format before torch 1.6; reading it has read it all
+        return  # the format before torch 1.6, which `read_checkpoint` has read in full
     try:
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()

@@ -17,16 +17,13 @@ STATE_KEY = "train_sampler"
 
 @HOOKS.register_module()
 class SamplerStateHook(Hook):
-    """Saves the position of the training sampler in checkpoints and goes on from it when a run
-    resumes.
+    """Saves the position of the training sampler in checkpoints; a resumed run goes on from it.
 
-    Workers fetch ahead, so the position that counts is the number of batches the loop has consumed:
-    its iteration number. The sampler replays its draws up to there, which takes a second for a
-    million samples; the images in between are not read (mmengine's loop would read them all). A
-    resumed run sees the batches an undisturbed one would have seen, augmented in the same way: the
-    sampler's indices bring the seeds of their augmentation along (`clipvis_data.seeding`).
-
-    The training sampler must be an `EndlessSampler` of clipvis_data.
+    Workers fetch ahead, so the position that counts is the number of batches the loop has consumed: its iteration
+    number. The sampler replays its draws up to there, which takes a second for a million samples; the images in
+    between are not read (mmengine's loop would read them all). A resumed run sees the batches an undisturbed one would
+    have seen, augmented in the same way, because each index carries the seed of its augmentation
+    (`clipvis_data.seeding`). The training sampler must be an `EndlessSampler`.
     """
 
     priority = "LOW"
@@ -38,13 +35,11 @@ class SamplerStateHook(Hook):
         """Adds the state to a checkpoint."""
         if runner.train_loop is None or isinstance(runner.train_loop, dict):
             return
-        # The runner's own counter is one behind while the hooks of an iteration run.
-        batches = checkpoint["meta"]["iter"]
-        checkpoint[STATE_KEY] = describe(runner.train_dataloader) | {"batches": batches}
+        # Not `runner.iter`, which is one behind while the hooks of an iteration run.
+        checkpoint[STATE_KEY] = describe(runner.train_dataloader) | {"batches": checkpoint["meta"]["iter"]}
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Keeps a checkpoint's state until training starts."""
-        del runner
         self._state = checkpoint.get(STATE_KEY)
 
     def before_train(self, runner: Runner) -> None:
@@ -53,13 +48,11 @@ class SamplerStateHook(Hook):
         Raises:
             InputError: The sampler has no position; now, not when the first checkpoint is saved.
         """
-        _sampler(runner.train_dataloader)
-        done = runner.iter
+        loader, done = runner.train_dataloader, runner.iter
+        _sampler(loader)
         if done == 0:
             return
-        loader = runner.train_dataloader
-        batches = self._position(runner, loader, done)
-        seek(loader, batches)
+        seek(loader, self._position(runner, loader, done))
         runner.train_loop.dataloader_iterator = _PositionedIterator(loader, calls_to_skip=done)
 
     def _position(self, runner: Runner, loader: DataLoader, done: int) -> int:
@@ -89,7 +82,7 @@ class SamplerStateHook(Hook):
 
 
 def describe(loader: DataLoader) -> dict[str, int]:
-    """What fixes the order of a loader's samples: seed, length, batch size and number of ranks."""
+    """What the order of a loader's samples depends on: seed, length, batch size and number of ranks."""
     sampler = _sampler(loader)
     return {
         "seed": sampler.seed,
@@ -110,10 +103,9 @@ def _sampler(loader: DataLoader) -> EndlessSampler:
 
 
 class _PositionedIterator:
-    """Iterator of a loader that is already where the loop wants to be.
+    """Iterator of a loader that is at the resumed position already.
 
-    On resuming, mmengine's loop calls `next` once for each finished iteration to skip its batch.
-    Those calls give None at no cost here.
+    On resuming, mmengine's loop calls `next` once for each finished iteration to skip its batch; here those give None.
     """
 
     def __init__(self, loader: DataLoader, calls_to_skip: int) -> None:

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT: save, and leave."""
+"""Saves and ends a run on SIGTERM or SIGINT."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class StopHook(Hook):
     """Makes a run that is asked to end finish its iteration, save a checkpoint and leave.
 
     The exit code is 128 + the signal's number (143 for SIGTERM, 130 for SIGINT), as a shell has it. A second signal
-    (`ECHO` seconds later or more) ends the process at once. The ranks of a run agree after each iteration, so one
-    that is told is enough. During a validation a single process saves and leaves at once; several finish it first,
-    since they do not go through it in step.
+    (`ECHO` seconds later or more) ends the process at once. The ranks of a run agree after each iteration, so a signal
+    to one of them is enough. During a validation a single process saves and ends at once; several finish the
+    validation first, since they do not go through it in step.
     """
 
     priority = "LOWEST"  # after the checkpoint of this iteration, if one is due
@@ -40,7 +40,7 @@ class StopHook(Hook):
         self._previous: dict[signal.Signals, object] = {}
 
     def before_train(self, runner: Runner) -> None:
-        """Takes the signals over.
+        """Installs the signal handlers.
 
         Raises:
             InputError: The run has no `SafeCheckpointHook` to save with.
@@ -58,7 +58,7 @@ class StopHook(Hook):
             self._save_and_leave(runner, self._received, runner.iter)
 
     def after_train(self, runner: Runner) -> None:
-        """Gives the signals back."""
+        """Restores the handlers that were there before."""
         for number, handler in self._previous.items():
             signal.signal(number, handler)
 
@@ -72,8 +72,8 @@ class StopHook(Hook):
                 signal.raise_signal(number)
             return
         self._received, self._since = number, now
-        # Not the logger: it may be the very thing that was interrupted.
-        os.write(2, f"{_name(number)}: saving after this iteration; again to leave at once\n".encode())
+        # Not the logger, which may be what was interrupted.
+        os.write(2, f"{signal.Signals(number).name}: saving after this iteration; again to leave at once\n".encode())
 
     def _received_anywhere(self) -> int:
         if get_world_size() == 1:
@@ -85,7 +85,9 @@ class StopHook(Hook):
     def _save_and_leave(self, runner: Runner, number: int, iteration: int) -> None:
         hook = _checkpoint_hook(runner)
         hook.save_now(runner, iteration)
-        runner.logger.info(f"{_name(number)}: saved {hook.last_ckpt} at iteration {iteration}; go on with --resume")
+        runner.logger.info(
+            f"{signal.Signals(number).name}: saved {hook.last_ckpt} at iteration {iteration}; go on with --resume"
+        )
         runner.visualizer.close()
         barrier()  # a launcher ends the other ranks when the first one has gone
         raise SystemExit(128 + number)
@@ -96,7 +98,3 @@ def _checkpoint_hook(runner: Runner) -> SafeCheckpointHook:
         if isinstance(hook, SafeCheckpointHook):
             return hook
     raise InputError("StopHook saves with SafeCheckpointHook: make it default_hooks.checkpoint")
-
-
-def _name(number: int) -> str:
-    return signal.Signals(number).name

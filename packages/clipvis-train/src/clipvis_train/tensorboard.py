@@ -1,4 +1,4 @@
-"""TensorBoard, when it is asked for."""
+"""Logging for TensorBoard, for runs that ask for it."""
 
 from __future__ import annotations
 
@@ -17,11 +17,7 @@ def add_tensorboard(config: Config) -> None:
 
 
 def check_tensorboard(config: Config) -> None:
-    """Looks for the package if a config asks for TensorBoard.
-
-    Raises:
-        InputError: It is not installed.
-    """
+    """Raises InputError if a config asks for TensorBoard and the package is not installed."""
     backends = config.get("visualizer", {}).get("vis_backends") or []
     if not any(backend["type"] == BACKEND for backend in backends):
         return

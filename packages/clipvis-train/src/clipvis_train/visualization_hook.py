@@ -27,13 +27,11 @@ from clipvis_core.tracking import VideoTracks
 class PredictionVisualizationHook(Hook):
     """Draws the predictions on a few validation images or clips, the same ones each time.
 
-    The pictures go to `WORK_DIR/vis/iter_N/`, one a frame, and to TensorBoard and the like if the
-    visualizer has such a backend. mmdet's own hooks draw images without an eye to the iteration, and
-    tracks only where each frame holds its own.
+    The pictures go to `WORK_DIR/vis/iter_N/`, one a frame, and to TensorBoard and other backends of the visualizer.
+    mmdet's own hooks name pictures without the iteration, and draw tracks only where each frame holds its own.
 
     Args:
-        num_samples: Images or clips that are drawn, spread evenly over the validation set (over the
-            first process's share of it).
+        num_samples: Images or clips that are drawn, spread evenly over the first process's share of the validation set.
         frames_per_clip: Frames of a clip that are drawn, spread evenly.
         score_thr: Predictions below it are not drawn.
         max_objects: Most predictions drawn, the best ones.
@@ -60,10 +58,8 @@ class PredictionVisualizationHook(Hook):
         """Draws the first sample of the batch if it is one of the chosen."""
         if not outputs or batch_idx not in spread(len(runner.val_dataloader), self.num_samples):
             return
-        vocabulary = inner_model(runner).vocabulary
-        iteration = runner.iter
-        folder = Path(runner.work_dir, "vis", f"iter_{iteration}")
-        for name, picture in self.pictures(outputs[0], vocabulary):
+        folder = Path(runner.work_dir, "vis", f"iter_{runner.iter}")
+        for name, picture in self.pictures(outputs[0], inner_model(runner).vocabulary):
             path = folder / f"{batch_idx:05d}_{name}.jpg"
             path.parent.mkdir(parents=True, exist_ok=True)
             with whole_file(path) as file:
@@ -71,24 +67,20 @@ class PredictionVisualizationHook(Hook):
             for options in runner.cfg.get("visualizer", {}).get("vis_backends") or ():
                 backend = runner.visualizer.get_backend(options.get("name", options["type"]))
                 if not isinstance(backend, LocalVisBackend):  # the files are written already
-                    backend.add_image(f"val/{path.stem}", picture, step=iteration)
+                    backend.add_image(f"val/{path.stem}", picture, step=runner.iter)
 
     def pictures(
         self, sample: DetDataSample | TrackDataSample, vocabulary: Vocabulary
     ) -> Iterator[tuple[str, np.ndarray]]:
-        """Drawn frames of one sample.
+        """A name and an RGB uint8 `(H, W, 3)` picture of each frame drawn.
 
         Args:
             sample: A model's output: an image with `pred_instances`, or a clip with `pred_tracks`.
-            vocabulary: What the labels count in.
-
-        Yields:
-            A name and an RGB uint8 `(H, W, 3)` picture.
+            vocabulary: The categories that the labels count.
         """
         is_clip = isinstance(sample, TrackDataSample)
         frames = list(sample) if is_clip else [sample]
-        result = as_result(sample, vocabulary)
-        drawn = result.drawn(self.score_thr).first(self.max_objects)
+        drawn = as_result(sample, vocabulary).drawn(self.score_thr).first(self.max_objects)
         for t in spread(len(frames), self.frames_per_clip):
             path = Path(frames[t].img_path)
             picture = drawn.draw(load_image(path), t)
