@@ -1,4 +1,4 @@
-"""When the worker processes of a data loader leave: when the main process says so, or is gone."""
+"""Worker processes of a data loader end when the main process says so, or has ended."""
 
 from __future__ import annotations
 
@@ -12,15 +12,13 @@ PATIENCE = 2.0
 
 
 def stay_with_main(worker_id: int) -> None:
-    """A `worker_init_fn`: the worker leaves neither before the main process wants it to nor after it.
+    """A `worker_init_fn`: the worker ends neither before the main process wants it to nor long after it.
 
-    A terminal and most schedulers send SIGINT or SIGTERM to every process of a run. The main process
-    then finishes its iteration, for which it needs the workers; so they take no notice of SIGINT, and
-    of SIGTERM only from it (or of the second one, where its sender cannot be told). And a worker
-    whose main process was killed would wait for ever for somebody to read what it has loaded, and
-    keep its memory.
+    A terminal and most schedulers send SIGINT or SIGTERM to every process of a run. The main process then finishes its
+    iteration, for which it needs the workers; so they ignore SIGINT, and SIGTERM unless the main process sent it (or it
+    is the second one, where its sender cannot be told). A worker whose main process was killed would otherwise wait for
+    ever to pass on what it has loaded, and keep its memory.
     """
-    del worker_id
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "sigtimedwait"):  # not on macOS
         # torch's thread pool, made anew after the fork, has threads that do not block the signal and may get it.

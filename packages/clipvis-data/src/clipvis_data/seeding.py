@@ -1,8 +1,8 @@
 """Random draws that depend on the place in a run and not on what was drawn before.
 
-Augmentation draws from global generators, in worker processes that fetch ahead and that a resumed run
-starts anew. So each training sample seeds them itself, from its position in the stream of samples: a
-resumed run draws what an undisturbed one would have drawn, with any number of workers.
+Augmentation draws from global generators, in worker processes that fetch ahead and that a resumed run starts anew. So
+each training sample seeds them itself, from its position in the stream of samples: a resumed run draws what an
+undisturbed one would have drawn, with any number of workers.
 """
 
 from __future__ import annotations

@@ -16,8 +16,8 @@ from .endless import EndlessSampler
 class AspectRatioBatches(Sampler[list[int]]):
     """Groups an endless stream into batches whose images are all wider than high, or all not.
 
-    Sizes are those of the files, before augmentation. Each iteration over the batches starts the
-    stream anew and skips the first `start` batches.
+    Sizes are those of the files, before augmentation. Each iteration over the batches starts the stream anew and skips
+    the first `start` batches.
 
     Args:
         sampler: The stream; its dataset's records have `width` and `height`.
@@ -32,8 +32,7 @@ class AspectRatioBatches(Sampler[list[int]]):
         self.sampler = sampler
         self.batch_size = batch_size
         self.start = 0
-        # Read once: looking a record up costs more than a draw, and a resumed run replays all
-        # draws.
+        # Read once: looking a record up costs more than a draw, and a resumed run replays all draws.
         records = (sampler.dataset.get_data_info(i) for i in range(len(sampler.dataset)))
         self._is_wide = np.array([r["width"] > r["height"] for r in records], bool).tolist()
 

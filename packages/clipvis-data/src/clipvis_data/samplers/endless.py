@@ -17,10 +17,10 @@ from clipvis_data.seeding import StreamIndex
 class EndlessSampler(Sampler[int]):
     """Shuffled passes over a dataset, one after the other without end.
 
-    The stream comes from one generator, seeded once with a seed all ranks share; rank k of W takes
-    elements k, k + W, k + 2W, ... Each iteration over the sampler starts the stream anew and skips
-    the first `start` elements of its rank, so a position in the stream is one number. An element is
-    a `StreamIndex`: it brings the seed of its sample's augmentation along.
+    The stream comes from one generator, seeded once with a seed all ranks share; rank k of W takes elements k, k + W,
+    k + 2W, ... Each iteration over the sampler starts the stream anew and skips the first `start` elements of its rank,
+    so a position in the stream is one number. An element is a `StreamIndex`, which holds the seed of its sample's
+    augmentation.
 
     Args:
         dataset: The dataset (its length is what counts).
@@ -37,13 +37,11 @@ class EndlessSampler(Sampler[int]):
 
     def epoch(self, generator: torch.Generator) -> torch.Tensor:
         """Indices of one pass in order, before the shuffle."""
-        del generator
         return torch.arange(len(self.dataset))
 
     def stream(self) -> Iterator[int]:
         """The whole stream of all ranks, from its beginning."""
-        generator = torch.Generator()
-        generator.manual_seed(self.seed)
+        generator = torch.Generator().manual_seed(self.seed)
         while True:
             indices = self.epoch(generator)
             if self.shuffle:
@@ -64,15 +62,10 @@ class EndlessSampler(Sampler[int]):
 
 
 def seek(dataloader: DataLoader, batches: int) -> None:
-    """Makes the next iteration over a loader begin after a number of batches.
-
-    Args:
-        dataloader: A loader whose sampler is an `EndlessSampler`, with or without
-            `AspectRatioBatches`.
-        batches: Batches this rank has already consumed.
+    """Makes the next iteration over a loader begin after a number of batches of this rank.
 
     Raises:
-        TypeError: The loader's sampler has no position.
+        TypeError: The loader's sampler is no `EndlessSampler`, with or without `AspectRatioBatches`.
     """
     if hasattr(dataloader.batch_sampler, "start"):
         dataloader.batch_sampler.start = batches

@@ -1,5 +1,4 @@
-"""Repeat-factor sampling (Gupta et al., "LVIS", 2019): images of rare categories come up more
-often."""
+"""Repeat-factor sampling (Gupta et al., "LVIS", 2019): images of rare categories come up more often."""
 
 from __future__ import annotations
 
@@ -17,8 +16,7 @@ from .endless import EndlessSampler
 class RepeatFactorSampler(EndlessSampler):
     """An endless stream in which image I comes up r(I) times a pass on average.
 
-    A factor of 2.3 means two copies in every pass and a third one with probability 0.3, drawn anew
-    each pass.
+    A factor of 2.3 means two copies in every pass and a third one with probability 0.3, drawn anew each pass.
 
     Args:
         dataset: A dataset with `get_cat_ids(index)`.
@@ -43,8 +41,7 @@ class RepeatFactorSampler(EndlessSampler):
 
 
 def repeat_factors(labels_per_image: Iterable[Sequence[int]], threshold: float) -> torch.Tensor:
-    """r(I) = max over the categories c of image I of max(1, sqrt(threshold / f(c))); 1 without
-    categories.
+    """r(I) = max over the categories c of image I of max(1, sqrt(threshold / f(c))); 1 without categories.
 
     Args:
         labels_per_image: Labels in each image; repeats within an image count once.

@@ -1,8 +1,6 @@
-"""Video transforms: choosing the frames of a clip, its table of instances, resizing, flipping,
-packing.
+"""Video transforms: choosing the frames of a clip, its table of instances, resizing, flipping, packing.
 
-After `ClipFrameSample` every value of the results is a list over frames, as mmdet's video
-transforms have it.
+After `ClipFrameSample` every value of the results is a list over frames, as mmdet's video transforms have it.
 """
 
 from __future__ import annotations
@@ -28,9 +26,9 @@ ABSENT_ID = -1
 class ClipFrameSample(BaseFrameSample):
     """Chooses the frames of a training clip.
 
-    A reference frame is drawn uniformly; the others are drawn with replacement from the frames
-    within `frame_range` of it, without the reference, and the clip is put in temporal order. A
-    video of one frame gives that frame repeatedly (the published sampler stops there).
+    A reference frame is drawn uniformly; the others are drawn with replacement from the frames within `frame_range` of
+    it, without the reference, and the clip is put in temporal order. A video of one frame gives that frame repeatedly
+    (the published sampler fails there).
 
     Args:
         num_frames: Length T of the clip.
@@ -57,20 +55,16 @@ class ClipFrameSample(BaseFrameSample):
         frames = self.draw(video_infos["video_length"])
         return dict(self.prepare_data({**video_infos, "images": list(video_infos["images"])}, frames))
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(num_frames={self.num_frames}, frame_range={self.frame_range})"
-
 
 @TRANSFORMS.register_module()
 class ClipInstanceTable(BaseTransform):
     """Gives every frame of a clip the same rows of instances.
 
-    The rows are the tracks that occur in any of the frames, crowds included; a frame's row is
-    absent (id -1, no mask) where the track does not occur or is a crowd. Their order is that of a
-    Python set of the ids, as in the published loader.
+    The rows are the tracks that occur in any of the frames, crowds included; a frame's row is absent (id -1, no mask)
+    where the track does not occur or is a crowd. Their order is that of a Python set of the ids, as in the published
+    loader.
 
-    Required keys: `instances`, a list over frames. The instances of each frame are replaced by the
-        rows.
+    Required keys: `instances`, a list over frames. The instances of each frame are replaced by the rows.
 
     Args:
         absent_label: Label of absent rows.
@@ -81,9 +75,7 @@ class ClipInstanceTable(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Builds the table."""
-        track_ids: set[int] = set()
-        for instances in results["instances"]:
-            track_ids.update([instance["instance_id"] for instance in instances])
+        track_ids = {instance["instance_id"] for instances in results["instances"] for instance in instances}
         results["instances"] = [self._rows(instances, track_ids) for instances in results["instances"]]
         return results
 
@@ -91,9 +83,6 @@ class ClipInstanceTable(BaseTransform):
         present = {i["instance_id"]: i for i in instances if not i["ignore_flag"]}
         absent = {"instance_id": ABSENT_ID, "bbox_label": self.absent_label, "mask": None}
         return [present.get(track_id, absent) for track_id in track_ids]
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(absent_label={self.absent_label})"
 
 
 @TRANSFORMS.register_module()
@@ -125,9 +114,6 @@ class ResizeFrame(BaseTransform):
         results["scale_factor"] = (new_width / width, new_height / height)
         return results
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(short_sides={self.short_sides}, max_size={self.max_size})"
-
 
 @TRANSFORMS.register_module()
 class FlipFrame(BaseTransform):
@@ -155,20 +141,16 @@ class FlipFrame(BaseTransform):
             results["img"] = results["img"][:, ::-1]
         return results
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(prob={self.prob})"
-
 
 @TRANSFORMS.register_module()
 class RasteriseRows(BaseTransform):
     """Turns the rows of one frame into bitmaps at the size of the augmented frame.
 
-    An RLE is decoded, resized (nearest) and mirrored; polygons are scaled, mirrored and filled
-    last. A row without a pixel left becomes absent (id -1; its label stays).
+    An RLE is decoded, resized (nearest) and mirrored; polygons are scaled, mirrored and filled last. A row without a
+    pixel left becomes absent (id -1; its label stays).
 
-    Required keys: `instances`, `ori_shape`, `img_shape`; `flip` if mirrored. Added: `gt_masks`
-        (BitmapMasks), `gt_bboxes`
-    (N, 4) float32, `gt_bboxes_labels` (N,) int64, `gt_instances_ids` (N,) int64.
+    Required keys: `instances`, `ori_shape`, `img_shape`; `flip` if mirrored. Added: `gt_masks` (BitmapMasks),
+    `gt_bboxes` (N, 4) float32, `gt_bboxes_labels` (N,) int64, `gt_instances_ids` (N,) int64.
     """
 
     def transform(self, results: dict) -> dict:
@@ -191,9 +173,6 @@ class RasteriseRows(BaseTransform):
         results["gt_instances_ids"] = ids
         return results
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
-
 
 def _draw_row(output: np.ndarray, mask: dict | list, source: tuple[int, int], flip: bool) -> None:
     """Draws an RLE or polygons of a frame of size `source` into a (H, W) bitmap of zeros."""
@@ -211,28 +190,14 @@ def _draw_row(output: np.ndarray, mask: dict | list, source: tuple[int, int], fl
 
 @TRANSFORMS.register_module()
 class PackClip(PackTrackInputs):
-    """Packs a clip: `inputs` (T, 3, H, W) uint8 and a `TrackDataSample` with one `DetDataSample` a
-    frame. Frames of `LazyFrames` stay unloaded: `inputs` is their `FrameSequence`.
+    """Packs a clip: `inputs` (T, 3, H, W) uint8 and a `TrackDataSample` with one `DetDataSample` a frame.
 
-    What holds for the whole video (`video_id`, `video_length`, `ori_video_length`, `ori_shape`,
-    `img_shape`, `scale_factor`, `file_names`) is in the metainfo of the `TrackDataSample` as well.
+    Frames of `LazyFrames` stay unloaded: `inputs` is their `FrameSequence`. What holds for the whole video
+    (`VIDEO_KEYS` and `file_names`) is in the metainfo of the `TrackDataSample` as well.
     """
 
-    FRAME_KEYS = (
-        "img_id",
-        "img_path",
-        "file_name",
-        "ori_shape",
-        "img_shape",
-        "scale_factor",
-        "flip",
-        "flip_direction",
-        "frame_id",
-        "video_id",
-        "video_length",
-        "ori_video_length",
-    )
     VIDEO_KEYS = ("video_id", "video_length", "ori_video_length", "ori_shape", "img_shape", "scale_factor")
+    FRAME_KEYS = (*VIDEO_KEYS, "img_id", "img_path", "file_name", "flip", "flip_direction", "frame_id")
 
     def __init__(self) -> None:
         super().__init__(default_meta_keys=self.FRAME_KEYS)

@@ -26,8 +26,7 @@ class JitterGeometry:
         flip: Whether the source is mirrored first.
         source: (height, width) of the source.
         resized: (height, width) it is resized to.
-        crop: x0, y0, x1, y1 of the part of the resized image that is kept; it lands at the upper
-            left.
+        crop: x0, y0, x1, y1 of the part of the resized image that is kept, at the output's upper left.
         size: (height, width) of the output.
     """
 
@@ -41,14 +40,9 @@ class JitterGeometry:
     def from_draws(
         cls, source: tuple[int, int], size: tuple[int, int], *, flip: bool, scale: float, fraction: float
     ) -> JitterGeometry:
-        """Works out sizes and crop.
+        """The geometry for an image resized to `scale` times the largest size that fits the output.
 
-        Args:
-            source: (height, width) of the source.
-            size: (height, width) of the output.
-            flip: Whether to mirror.
-            scale: Size of the resized image relative to the largest that fits the output.
-            fraction: Position of the crop in the room it has, the same for both axes.
+        The crop lies at `fraction` of the room it has, the same for both axes.
         """
         height, width = source
         factor = min(size[0] * scale / height, size[1] * scale / width)
@@ -58,15 +52,7 @@ class JitterGeometry:
         return cls(flip, (height, width), resized, crop, size)
 
     def warp_image(self, image: np.ndarray, pad_value: int) -> np.ndarray:
-        """Resizes (bilinear, antialiased), crops and pads right and bottom.
-
-        Args:
-            image: (H, W, 3) uint8.
-            pad_value: Grey level of the padding.
-
-        Returns:
-            (size[0], size[1], 3) uint8.
-        """
+        """Resizes an image (H, W, 3) uint8 (bilinear, antialiased), crops it and pads it right and bottom to `size`."""
         x0, y0, x1, y1 = self.crop
         source = image[:, ::-1] if self.flip else image
         planes = np.full((3, *self.size), pad_value, np.uint8)
@@ -102,16 +88,13 @@ class JitterGeometry:
 class LargeScaleJitter(BaseTransform):
     """Mirrors, resizes by a wide range of scales, crops and pads an image with its instances.
 
-    The numbers are those of the published pipeline: Pillow's bilinear filter, one crop fraction for
-        both axes, grey
-    padding before normalisation, polygons clipped as geometry and rasterised last, crowds left out,
-    instances without any remaining piece left out. Only what the crop keeps is resized and
-    rasterised.
+    The numbers are those of the published pipeline: Pillow's bilinear filter, one crop fraction for both axes, grey
+    padding before normalisation, polygons clipped as geometry and rasterised last, crowds left out, instances without
+    any remaining piece left out. Only what the crop keeps is resized and rasterised.
 
-    Required keys: `img` (H, W, 3) uint8, `instances` (`bbox_label`, `ignore_flag`, `mask` each).
-        Added: `img` of the output
-    size, `gt_masks` (BitmapMasks), `gt_bboxes` (N, 4) float32, `gt_bboxes_labels` (N,) int64,
-    `img_shape`, `scale_factor`, `flip`, `flip_direction`.
+    Required keys: `img` (H, W, 3) uint8, `instances` (`bbox_label`, `ignore_flag`, `mask` each). Added: `img` of the
+    output size, `gt_masks` (BitmapMasks), `gt_bboxes` (N, 4) float32, `gt_bboxes_labels` (N,) int64, `img_shape`,
+    `scale_factor`, `flip`, `flip_direction`.
 
     Args:
         size: (height, width) of the output.
@@ -154,20 +137,13 @@ class LargeScaleJitter(BaseTransform):
         masks = np.zeros((len(instances), *self.size), np.uint8)
         boxes, labels = [], []
         for instance in instances:
-            box = _draw_instance(masks[len(boxes)], instance["mask"], geometry)
-            if box is not None:
+            if (box := _draw_instance(masks[len(boxes)], instance["mask"], geometry)) is not None:
                 boxes.append(box)
                 labels.append(instance["bbox_label"])
         results["gt_masks"] = bitmap_masks(masks[: len(boxes)])
         results["gt_bboxes"] = np.array(boxes, np.float32).reshape(-1, 4)
         results["gt_bboxes_labels"] = np.array(labels, np.int64)
         return results
-
-    def __repr__(self) -> str:
-        return (
-            f"{type(self).__name__}(size={self.size}, scale_range={self.scale_range}, "
-            f"flip_prob={self.flip_prob}, pad_value={self.pad_value})"
-        )
 
 
 def _draw_instance(output: np.ndarray, mask: dict | list, geometry: JitterGeometry) -> list[float] | None:

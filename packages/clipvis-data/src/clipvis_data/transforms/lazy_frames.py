@@ -15,8 +15,8 @@ from clipvis_core.foundation.errors import InputError
 class FrameSequence:
     """T frames that are read and transformed one at a time.
 
-    It has a length and takes an index, as a tensor `(T, 3, H, W)` would. It is no
-    `collections.abc.Sequence`, because mmengine's collating takes those apart.
+    It has a length and takes an index, as a tensor `(T, 3, H, W)` would. It is no `collections.abc.Sequence`, because
+    mmengine's collating takes those apart.
 
     Args:
         records: What is known about each frame before it is loaded.
@@ -33,10 +33,7 @@ class FrameSequence:
         return len(self._records)
 
     def __getitem__(self, frame: int) -> torch.Tensor:
-        """Loads one frame.
-
-        Returns:
-            uint8 `(3, H, W)`.
+        """Loads one frame, uint8 `(3, H, W)`.
 
         Raises:
             InputError: The file is missing, damaged, or of another size than the first frame.
@@ -53,11 +50,10 @@ class FrameSequence:
 
 @TRANSFORMS.register_module()
 class LazyFrames(BaseTransform):
-    """Stands in a test pipeline where `TransformBroadcaster` would load all frames of a video.
+    """Takes the place of `TransformBroadcaster` in a test pipeline, where that would load all frames of a video.
 
-    Only the first frame is loaded, for its size; `img` becomes a `FrameSequence`, which
-    `PackClip` hands to the model as it is. So a video of any length goes through the dataloader in
-    a few kilobytes.
+    Only the first frame is loaded, for its size; `img` becomes a `FrameSequence`, which `PackClip` gives to the model
+    as it is. So a video of any length takes a few kilobytes in the dataloader.
 
     Required keys: those of the transforms, as lists over frames. Added: `img`, and `img_shape`,
     `ori_shape` and `scale_factor` as lists over frames.
@@ -82,6 +78,3 @@ class LazyFrames(BaseTransform):
                 results[key] = [first[key]] * count
         results["img"] = FrameSequence(records, self.transform_frame, first["img"].shape[:2])
         return results
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.transform_frame})"

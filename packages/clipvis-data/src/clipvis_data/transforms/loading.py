@@ -15,35 +15,19 @@ from clipvis_core.foundation.images import turned_size
 class LoadRGBImage(BaseTransform):
     """Reads an image file as RGB; checks its size against the annotation file before decoding it.
 
-    Required keys: `img_path`, `height`, `width`. Added: `img` (H, W, 3) uint8, `img_shape`,
-        `ori_shape`.
+    Required keys: `img_path`, `height`, `width`. Added: `img` (H, W, 3) uint8, `img_shape`, `ori_shape`.
     """
 
     def transform(self, results: dict) -> dict:
-        """Reads one image.
-
-        Raises:
-            InputError: The file is missing, damaged, or of another size than `height` x `width`.
-        """
+        """Reads one image; raises what `read_rgb` does."""
         image = read_rgb(results["img_path"], results["height"], results["width"])
         results["img"] = image
         results["img_shape"] = results["ori_shape"] = image.shape[:2]
         return results
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
-
 
 def read_rgb(path: str, height: int, width: int) -> np.ndarray:
-    """Reads an image that must have a known size.
-
-    Args:
-        path: The file.
-        height: Height in pixels after turning.
-        width: Width in pixels after turning.
-
-    Returns:
-        (height, width, 3) uint8 RGB.
+    """Reads an image as (height, width, 3) uint8 RGB, turned by its EXIF tag, whose size must be that one.
 
     Raises:
         InputError: The file is missing, damaged, or of another size.

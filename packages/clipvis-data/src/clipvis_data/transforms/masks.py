@@ -14,9 +14,8 @@ from clipvis_core.foundation.rle import decode_runs
 def rasterise(polygons: list[np.ndarray], output: np.ndarray) -> None:
     """Fills polygons by COCO's rule; parts are joined.
 
-    Only the columns and rows of the object are decoded and written: untouched pages of a freshly
-        zeroed
-    `output` are never fetched by the system, which is most of the cost of a large bitmap.
+    Only the columns and rows of the object are decoded and written: the system never allocates untouched pages of a
+    freshly zeroed `output`, which is most of the cost of a large bitmap.
 
     Args:
         polygons: Arrays of x0, y0, x1, y1, ... in pixels, at least three points each.
@@ -38,8 +37,7 @@ def rasterise(polygons: list[np.ndarray], output: np.ndarray) -> None:
 
 
 def bitmap_masks(masks: np.ndarray) -> BitmapMasks:
-    """Wraps (N, H, W) uint8 bitmaps without the copy that the constructor of `BitmapMasks`
-    makes."""
+    """Wraps (N, H, W) uint8 bitmaps without the copy that the constructor of `BitmapMasks` makes."""
     wrapped = BitmapMasks([], *masks.shape[1:])
     wrapped.masks = masks
     return wrapped
@@ -48,9 +46,8 @@ def bitmap_masks(masks: np.ndarray) -> BitmapMasks:
 def clip_polygons(polygons: list[np.ndarray], box: tuple[int, int, int, int]) -> list[np.ndarray]:
     """Cuts polygons with a rectangle and moves them to its corner.
 
-    The published pipeline clips as geometry: a polygon is cleaned of self-crossings, may fall
-        apart, and lines and
-    points that remain are dropped; so do we, with the same library.
+    As in the published pipeline, with the same library, polygons are clipped as geometry: self-crossings are removed, a
+    polygon may fall apart, and lines and points that remain are dropped.
 
     Args:
         polygons: Arrays of x0, y0, x1, y1, ...
@@ -60,8 +57,7 @@ def clip_polygons(polygons: list[np.ndarray], box: tuple[int, int, int, int]) ->
         The pieces inside, relative to (x0, y0).
     """
     x0, y0, x1, y1 = box
-    kept = [polygon.reshape(-1, 2) for polygon in polygons]
-    kept = [p for p in kept if _overlaps(p, box)]
+    kept = [points for polygon in polygons if _overlaps(points := polygon.reshape(-1, 2), box)]
     if not kept:
         return []
     shapes = shapely.buffer([shapely.Polygon(points) for points in kept], 0.0)
@@ -81,8 +77,7 @@ def _overlaps(points: np.ndarray, box: tuple[int, int, int, int]) -> bool:
 
 
 def bitmap_box(mask: np.ndarray) -> list[int]:
-    """Tight box [x1, y1, x2, y2] of a (H, W) bitmap, upper bounds exclusive; zeros for an empty
-    one."""
+    """Tight box [x1, y1, x2, y2] of a (H, W) bitmap, upper bounds exclusive; zeros for an empty one."""
     rows = np.flatnonzero(mask.any(axis=1))
     if not len(rows):
         return [0, 0, 0, 0]

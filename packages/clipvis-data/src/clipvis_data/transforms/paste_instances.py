@@ -71,9 +71,3 @@ class PasteInstances(BaseTransform):
         results["gt_bboxes_labels"] = np.concatenate(
             [results["gt_bboxes_labels"][kept], other["gt_bboxes_labels"][chosen]]
         )
-
-    def __repr__(self) -> str:
-        return (
-            f"{type(self).__name__}(prob={self.prob}, max_pasted={self.max_pasted}, "
-            f"min_area={self.min_area}, min_visible={self.min_visible})"
-        )
