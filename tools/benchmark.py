@@ -11,10 +11,13 @@ import argparse
 import importlib
 import importlib.metadata
 import json
+import os
 import platform
+import sys
 from pathlib import Path
 
 import _command
+from clipvis_core.foundation.errors import InputError
 
 KINDS = {
     "infer": "the model on a video: time a stage, frames a second, peak memory",
@@ -26,14 +29,8 @@ KINDS = {
 PACKAGES = ("torch", "mmcv", "mmdet", "numpy", "pycocotools")
 
 
-class BenchmarkError(ValueError):
-    """A mistake on the command line that argparse cannot see."""
-
-
 def describe_machine() -> dict:
-    """Processor, core count and library versions a figure is worth nothing without."""
-    import os
-
+    """Processor, core count and library versions that figures depend on."""
     versions = {}
     for name in PACKAGES:
         try:
@@ -74,7 +71,7 @@ def read_baseline(path: str) -> dict:
     try:
         return json.loads(Path(path).read_text())["figures"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BenchmarkError(f"{path} is not the output of tools/benchmark.py: {error}") from None
+        raise InputError(f"{path} is not the output of tools/benchmark.py: {error}") from None
 
 
 def main() -> None:
@@ -82,7 +79,8 @@ def main() -> None:
     commands = parser.add_subparsers(dest="kind", required=True)
     for kind, text in KINDS.items():
         command = commands.add_parser(kind, help=text, description=text)
-        importlib.import_module(f"benchmarks.{kind}").add_arguments(command)
+        if kind in sys.argv[1:2]:  # the others need not be imported
+            importlib.import_module(f"benchmarks.{kind}").add_arguments(command)
         command.add_argument("--out", help="also write the JSON to this file")
         command.add_argument("--baseline", help="JSON of an earlier run to compare with")
     args = parser.parse_args()
@@ -98,4 +96,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    _command.run(main, BenchmarkError)
+    _command.run(main, InputError)

@@ -10,14 +10,14 @@ import argparse
 from pathlib import Path
 
 from mmdet.registry import METRICS
-from mmengine.config import Config, ConfigDict, DictAction
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
 import _command
+from _run_config import add_run_arguments, evaluators, read_run_config
 from clipvis_core.checkpoints import check_shapes, load_checkpoint, model_state, read_checkpoint
 from clipvis_core.foundation.errors import InputError
-from clipvis_core.inference import building
 from clipvis_core.inference.inferencer import DTYPES
 from clipvis_core.models import Arithmetic, CLIPVISImage, CLIPVISVideo
 from clipvis_eval.metrics import TrackMetric
@@ -28,9 +28,8 @@ from clipvis_train.launching import process_group
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("config")
+    add_run_arguments(parser)
     parser.add_argument("checkpoint", help="an official .pth or one of ours")
-    parser.add_argument("--work-dir", help="default: work_dirs/<config name>")
     parser.add_argument("--resume", action="store_true", help="skip the videos already finished")
     parser.add_argument(
         "--dtype",
@@ -39,16 +38,15 @@ def main() -> None:
         help="precision of the network's heavy parts; reported figures are float32's",
     )
     parser.add_argument("--format-only", action="store_true", help="write results, no evaluation")
-    parser.add_argument("--launcher", choices=("none", "pytorch", "slurm", "mpi"), default="none")
-    parser.add_argument("--local-rank", "--local_rank", type=int, help=argparse.SUPPRESS)
-    parser.add_argument("--cfg-options", nargs="+", action=DictAction, help="key=value overrides")
     args = parser.parse_args()
 
-    config = read_config(args)
+    if not Path(args.checkpoint).is_file():
+        raise InputError(f"{args.checkpoint}: no such checkpoint")
+    config = read_run_config(args)
+    init_default_scope(config.get("default_scope", "mmdet"))
     for key in ("model", "test_dataloader", "test_evaluator"):
         if config.get(key) is None:
             raise InputError(f"{args.config} has no {key}; choose a config that can be tested")
-    config.work_dir = args.work_dir or str(Path("work_dirs", Path(args.config).stem))
     if args.format_only:
         set_format_only(config)
     if is_track_test(config):
@@ -72,38 +70,16 @@ def main() -> None:
         runner.test()
 
 
-def read_config(args: argparse.Namespace) -> Config:
-    """The config with the overrides of the command line.
-
-    Raises:
-        InputError: It is missing or broken.
-    """
-    if not Path(args.checkpoint).is_file():
-        raise InputError(f"{args.checkpoint}: no such checkpoint")
-    config = building.read_config(args.config, models="")  # other models can be tested, too
-    if args.cfg_options:
-        config.merge_from_dict(args.cfg_options)
-    config.launcher = args.launcher
-    init_default_scope(config.get("default_scope", "mmdet"))
-    return config
-
-
-def evaluators(config: Config) -> list[ConfigDict]:
-    """The metrics of `test_evaluator`, one or several."""
-    found = config.test_evaluator
-    return list(found) if isinstance(found, list | tuple) else [found]
-
-
 def set_format_only(config: Config) -> None:
     """Makes each metric write its results and stop."""
-    for evaluator in evaluators(config):
+    for evaluator in evaluators(config, "test_evaluator"):
         evaluator.format_only = True
         evaluator.outfile_prefix = str(Path(config.work_dir, "results"))
 
 
 def is_track_test(config: Config) -> bool:
     """Whether the evaluator is one track metric, so that results can be kept video by video."""
-    kinds = [METRICS.get(evaluator.type) for evaluator in evaluators(config)]
+    kinds = [METRICS.get(evaluator.type) for evaluator in evaluators(config, "test_evaluator")]
     return len(kinds) == 1 and isinstance(kinds[0], type) and issubclass(kinds[0], TrackMetric)
 
 

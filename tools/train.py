@@ -6,13 +6,13 @@ import argparse
 import errno
 from pathlib import Path
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 import _command
+from _run_config import add_run_arguments, evaluators, read_run_config
 from clipvis_core import InputError
-from clipvis_core.inference.building import read_config
 from clipvis_train.launching import process_group
 from clipvis_train.mixed_precision import use_mixed_precision
 from clipvis_train.tensorboard import add_tensorboard, check_tensorboard
@@ -20,8 +20,7 @@ from clipvis_train.tensorboard import add_tensorboard, check_tensorboard
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("config", metavar="CONFIG")
-    parser.add_argument("--work-dir", help="folder for logs and checkpoints (default: work_dirs/NAME OF CONFIG)")
+    add_run_arguments(parser)
     parser.add_argument(
         "--resume",
         nargs="?",
@@ -41,22 +40,17 @@ def parse_args() -> argparse.Namespace:
         help="learning rate times total batch / auto_scale_lr.base_batch_size of the config",
     )
     parser.add_argument("--tensorboard", action="store_true", help="also log losses and pictures for TensorBoard")
-    parser.add_argument("--launcher", choices=["none", "pytorch", "slurm", "mpi"], default="none")
-    parser.add_argument("--cfg-options", nargs="+", action=DictAction, metavar="KEY=VALUE", help="override the config")
-    parser.add_argument("--local_rank", "--local-rank", type=int, default=0, help="set by torch's launcher")
     return parser.parse_args()
 
 
 def configure(args: argparse.Namespace) -> Config:
     """The config with the command line's choices put into it."""
-    config = read_config(args.config, models="")  # projects train other models, too
-    if args.cfg_options:
-        config.merge_from_dict(args.cfg_options)
+    config = read_run_config(args)
     if "train_cfg" not in config:
         raise InputError(f"{args.config} is for inference only: it has no training schedule")
-    config.launcher = args.launcher
-    config.work_dir = args.work_dir or config.get("work_dir") or str(Path("work_dirs") / Path(args.config).stem)
-    put_results_into_work_dir(config)
+    for evaluator in evaluators(config, "val_evaluator"):
+        if evaluator.get("format_only"):  # without public annotations: a result list in the folder of the run
+            evaluator.outfile_prefix = str(Path(config.work_dir, "validation_results"))
     if args.amp or args.amp_dtype:
         use_mixed_precision(config, args.amp_dtype or "float16")
     if args.auto_scale_lr:
@@ -73,14 +67,6 @@ def configure(args: argparse.Namespace) -> Config:
             raise InputError(f"checkpoint {args.resume} to resume from not found")
         config.resume, config.load_from = True, args.resume
     return config
-
-
-def put_results_into_work_dir(config: Config) -> None:
-    """Where annotations are not public, validation writes a result list: each run its own."""
-    found = config.get("val_evaluator") or []
-    for evaluator in found if isinstance(found, list | tuple) else [found]:
-        if evaluator.get("format_only"):
-            evaluator.outfile_prefix = str(Path(config.work_dir, "validation_results"))
 
 
 def build_runner(config: Config) -> Runner:

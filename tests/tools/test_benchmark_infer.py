@@ -29,12 +29,10 @@ def small(repo_root):
 
 
 def test_the_published_order_gives_the_same_tracks(small):
-    from benchmarks.infer import build, smooth_noise
+    from benchmarks.model import build, smooth_noise
     from benchmarks.published_clip import published_clip
 
-    args = small()
-    args.classes = 7
-    model = build(args, "float32", compiled=False)
+    model = build(small(), 7)
     frames = smooth_noise(13, (64, 96))
     published, seconds = published_clip(model, frames, (100, 150), "cpu")
     tracker = model.tracker(MaskSizes((64, 96), (64, 96), (100, 150)))

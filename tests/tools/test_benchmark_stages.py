@@ -14,7 +14,7 @@ def figures(repo_root):
     parser = argparse.ArgumentParser()
     stages.add_arguments(parser)
     config = str(repo_root / "configs/quick/clips.py")
-    arguments = ["--config", config, "--size", "50", "90", "--repeats", "1", "--classes", "3", "--threads", "1"]
+    arguments = ["--config", config, "--size", "50x90", "--repeats", "1", "--classes", "3", "--threads", "1"]
     return stages.run(parser.parse_args(arguments))
 
 

@@ -17,7 +17,7 @@ def step(repo_root):
     add_arguments(parser)
     config = str(repo_root / "configs/quick/photos.py")
     torch.manual_seed(0)
-    return training_step(parser.parse_args(["--config", config, "--size", "64", "96", "--objects", "3"]))
+    return training_step(parser.parse_args(["--config", config, "--size", "64x96", "--objects", "3"]))
 
 
 def test_the_published_order_gives_the_same_losses(step):

@@ -1,16 +1,30 @@
-"""Training pipelines: images a second on one core, and the memory an annotation file takes in
-workers."""
+"""Training pipelines: images a second on one core, and the memory an annotation file takes in workers."""
 
 from __future__ import annotations
 
 import argparse
+import json
+import math
 import statistics
 import tempfile
 import time
 from pathlib import Path
 
+import cv2
+import numpy as np
+import torch
+from mmdet.registry import DATASETS
+from mmengine.registry import init_default_scope
+from PIL import Image
+
+import clipvis_data.datasets  # noqa: F401 - registers
+from benchmarks import data_memory
+from clipvis_core.foundation.errors import InputError
+
 SIZE = 1024
 PICTURES = 30
+HEIGHT, WIDTH = 480, 640
+OBJECTS = 7  # about COCO's mean
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,34 +40,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> dict:
     """Measures and returns the figures."""
     if args.memory:
-        from . import data_memory
-
         return data_memory.run(args.videos, args.workers)
     if bool(args.images) != bool(args.annotations):
-        from clipvis_core.foundation.errors import InputError
-
         raise InputError("--images and --annotations go together: give both, or neither")
     if args.images:
         return compare_pipelines(Path(args.images), Path(args.annotations), args.rounds)
-    from .data_photos import write_photos
-
     with tempfile.TemporaryDirectory() as folder:
         return compare_pipelines(*write_photos(Path(folder), PICTURES), args.rounds)
 
 
 def compare_pipelines(images: Path, annotations: Path, rounds: int) -> dict:
-    """Our large scale jitter beside mmdet's stock one, turn by turn in one process on one core.
-
-    Args:
-        images: Folder of photos.
-        annotations: Their COCO json.
-        rounds: Passes over the photos; the median pass counts.
-    """
-    import cv2
-    import numpy as np
-    import torch
-    from mmengine.registry import init_default_scope
-
+    """Our large scale jitter beside mmdet's stock one, in turn on one core; the median pass counts."""
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     init_default_scope("mmdet")
@@ -81,13 +78,9 @@ def compare_pipelines(images: Path, annotations: Path, rounds: int) -> dict:
 def build(name: str, images: Path, annotations: Path) -> object:
     """A training dataset of the same photos with our pipeline ("ours") or mmdet's ("stock").
 
-    The stock one is that of mmdet's large scale jitter configs at their default settings: OpenCV
-    without antialiasing, polygons rasterised before the resize, padding left to the model.
+    The stock one is that of mmdet's large scale jitter configs at their default settings: OpenCV without antialiasing,
+    polygons rasterised before the resize, padding left to the model.
     """
-    from mmdet.registry import DATASETS
-
-    import clipvis_data.datasets  # noqa: F401  (registers our parts)
-
     common = {
         "ann_file": str(annotations.resolve()),
         "data_prefix": {"img": f"{images.resolve()}/"},
@@ -116,3 +109,44 @@ def build(name: str, images: Path, annotations: Path) -> object:
         {"type": "PackDetInputs"},
     ]
     return DATASETS.build({"type": "CocoDataset", "pipeline": pipeline, **common})
+
+
+def write_photos(folder: Path, count: int) -> tuple[Path, Path]:
+    """Writes `count` JPEG pictures and a COCO json with polygons of 40 corners.
+
+    Returns:
+        The folder of pictures and the json.
+    """
+    rng = np.random.default_rng(0)
+    images, annotations = [], []
+    for number in range(1, count + 1):
+        name = f"{number:04d}.jpg"
+        coarse = Image.fromarray(rng.integers(0, 256, (30, 40, 3), dtype=np.uint8))
+        coarse.resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC).save(folder / name, quality=90)
+        images.append({"id": number, "file_name": name, "height": HEIGHT, "width": WIDTH})
+        for _ in range(OBJECTS):
+            annotations.append(polygon_annotation(rng, len(annotations) + 1, number))
+    path = folder / "instances.json"
+    categories = [{"id": 1, "name": "person"}]
+    path.write_text(json.dumps({"images": images, "annotations": annotations, "categories": categories}))
+    return folder, path
+
+
+def polygon_annotation(rng: np.random.Generator, number: int, image: int) -> dict:
+    """A ragged disc somewhere in the picture."""
+    radius = rng.uniform(15, 120)
+    x, y = rng.uniform(radius, WIDTH - radius), rng.uniform(radius, HEIGHT - radius)
+    angles = np.linspace(0, 2 * math.pi, 40, endpoint=False)
+    reach = radius * rng.uniform(0.7, 1.0, len(angles))
+    corners = np.stack([x + reach * np.cos(angles), y + reach * np.sin(angles)], axis=1)
+    left, top = corners.min(axis=0)
+    right, bottom = corners.max(axis=0)
+    return {
+        "id": number,
+        "image_id": image,
+        "category_id": 1,
+        "iscrowd": 0,
+        "segmentation": [corners.flatten().round(2).tolist()],
+        "bbox": [left, top, right - left, bottom - top],
+        "area": (right - left) * (bottom - top) * 0.6,
+    }

@@ -7,32 +7,24 @@ pair.
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+import numpy as np
+import torch
+import torch.nn.functional as F
+from pycocotools import mask as coco_mask
+from scipy.optimize import linear_sum_assignment
+from torch import Tensor
+
+from benchmarks.model import Seconds, clocked, timed_network
 from benchmarks.published_form import published_form
-from benchmarks.stage_times import timed
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from clipvis_core.models import CLIPVISVideo
+from clipvis_core.models import CLIPVISVideo
+from clipvis_core.tracking import VideoTracks, resize_mask_logits
 
 WINDOW = 10
 FRAMES_ENCODED_AT_ONCE = 20
 PRESENCE_SHARE = 0.1
-
-
-class ClipResult(NamedTuple):
-    """The best pairs, unordered: reported scores `(N,)`, queries, labels, and records `[N][T]`."""
-
-    scores: Tensor
-    queries: Tensor
-    labels: Tensor
-    segmentations: list[list[dict]]
 
 
 class Raw(NamedTuple):
@@ -47,66 +39,36 @@ class Raw(NamedTuple):
 
 def published_clip(
     model: CLIPVISVideo, frames: Tensor, output_size: tuple[int, int], device: str
-) -> tuple[ClipResult, dict[str, float]]:
-    """One clip, uint8 `(T, 3, H, W)`; the result, and the seconds of each stage."""
-    import torch
-
-    seconds: dict[str, float] = defaultdict(float)
-    start = time.perf_counter()
-    with torch.no_grad(), published_form(model):
-        raw = network(model, frames, seconds, device)
+) -> tuple[VideoTracks, Seconds]:
+    """One clip, uint8 `(T, 3, H, W)`; the best pairs, not sorted, and the seconds of each stage."""
+    seconds: Seconds = defaultdict(float)
+    with torch.no_grad(), published_form(model), clocked(seconds, "total"):
+        with timed_network(model, seconds, device):
+            raw = network(model, frames, device)
         with clocked(seconds, "association"):
-            orders = associate(raw.embeddings, model.num_memory, model.num_match)
-            raw = aligned(raw, orders)
+            raw = aligned(raw, associate(raw.embeddings, model.num_memory, model.num_match))
         with clocked(seconds, "classification"):
-            probs = torch.cat(
-                [
-                    model.classify(masks, dense).softmax(dim=-1)
-                    for masks, dense in zip(raw.mask_logits.split(WINDOW), raw.dense.split(WINDOW), strict=True)
-                ]
-            )
+            windows = zip(raw.mask_logits.split(WINDOW), raw.dense.split(WINDOW), strict=True)
+            probs = torch.cat([model.classify(masks, dense).softmax(dim=-1) for masks, dense in windows])
         with clocked(seconds, "scores"):
             scores, queries, labels, masks = top_pairs(model, raw, probs)
         with clocked(seconds, "masks_and_rle"):
             padded = tuple(4 * side for side in masks.shape[-2:])
             segmentations = encode_each(masks, padded, tuple(frames.shape[-2:]), output_size)
-    seconds["total"] = time.perf_counter() - start
-    return ClipResult(scores, queries, labels, segmentations), dict(seconds)
+    return VideoTracks(scores, labels, queries, segmentations), dict(seconds)
 
 
-@contextmanager
-def clocked(seconds: dict[str, float], stage: str) -> Iterator[None]:
-    """Adds the time of the block to a stage."""
-    start = time.perf_counter()
-    yield
-    seconds[stage] += time.perf_counter() - start
-
-
-def network(model: CLIPVISVideo, frames: Tensor, seconds: dict[str, float], device: str) -> Raw:
+def network(model: CLIPVISVideo, frames: Tensor, device: str) -> Raw:
     """The network on windows of frames."""
-    import torch
-
-    stages = {
-        "backbone": (model, "extract_feat"),
-        "pixel_decoder": (model.head, "decode_pixels"),
-        "network": (model, "segment"),
-    }
     parts = []
-    with timed(stages, seconds, device):
-        for window in frames.split(WINDOW):
-            prediction, dense = model.segment(model.prepare(window.to(device)))
-            parts.append(
-                Raw(prediction.object_logits, prediction.ious, prediction.mask_logits, prediction.embeddings, dense)
-            )
-    seconds["query_decoder"] = seconds.pop("network") - seconds["backbone"] - seconds["pixel_decoder"]
+    for window in frames.split(WINDOW):
+        found, dense = model.segment(model.prepare(window.to(device)))
+        parts.append(Raw(found.object_logits, found.ious, found.mask_logits, found.embeddings, dense))
     return Raw(*(torch.cat(values) for values in zip(*parts, strict=True)))
 
 
 def associate(embeddings: Tensor, num_memory: int, num_match: int) -> list[Tensor]:
     """Order of the queries in each frame, by temporal top-K matching."""
-    import torch
-    import torch.nn.functional as F
-
     orders = [torch.arange(embeddings.shape[1])]
     memory = [embeddings[0]]
     for current in embeddings[1:]:
@@ -126,25 +88,18 @@ def associate(embeddings: Tensor, num_memory: int, num_match: int) -> list[Tenso
 
 def assign(cost: Tensor) -> tuple[float, Tensor]:
     """Least total cost `(Q, Q)`, and the column of each row."""
-    import torch
-    from scipy.optimize import linear_sum_assignment
-
     rows, columns = linear_sum_assignment(cost.cpu().numpy())
     return float(cost[rows, columns].sum()), torch.as_tensor(columns)
 
 
 def aligned(raw: Raw, orders: list[Tensor]) -> Raw:
     """Queries in track order."""
-    import torch
-
     per_query = [torch.stack([frame[order] for frame, order in zip(values, orders, strict=True)]) for values in raw[:4]]
     return Raw(*per_query, raw.dense)
 
 
 def top_pairs(model: CLIPVISVideo, raw: Raw, probs: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Reported scores, queries, labels and mask logits `(N, T, h, w)` of the best pairs."""
-    import torch
-
     objects = raw.object_logits.mean(dim=0).softmax(dim=-1)[:, :1]
     scores = ((probs * raw.ious.unsqueeze(-1)).sqrt().mean(dim=0) * objects).sqrt()
     top, pairs = scores.flatten().topk(min(model.topk, scores.numel()))
@@ -161,11 +116,6 @@ def encode_each(
     masks: Tensor, padded_size: tuple[int, int], image_size: tuple[int, int], output_size: tuple[int, int]
 ) -> list[list[dict]]:
     """Every pair's masks upsampled and encoded, one by one."""
-    import numpy as np
-    from pycocotools import mask as coco_mask
-
-    from clipvis_core.tracking import resize_mask_logits
-
     encoded = []
     for pair in masks:
         records = []

@@ -11,24 +11,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING
 from unittest.mock import patch
 
-if TYPE_CHECKING:
-    from torch import Tensor
+import torch
+import torch.nn.functional as F
+from open_clip.modified_resnet import AttentionPool2d
+from torch import Tensor
 
-    from clipvis_core.models import CLIPVISModel
-    from clipvis_core.models.encoder import EncoderFeatures
-    from clipvis_core.models.head import CLIPVISHead
-    from clipvis_core.models.query_decoder import Attention, QueryPrediction
+from clipvis_core.models import pixel_decoder
+from clipvis_core.models.base import CLIPVISModel
+from clipvis_core.models.deformable_attention import pytorch_form
+from clipvis_core.models.encoder import EncoderFeatures, average_pool_masks
+from clipvis_core.models.head import CLIPVISHead
+from clipvis_core.models.query_decoder import Attention, QueryPrediction
+from clipvis_core.models.visual_towers import resize_positions
 
 
 @contextmanager
 def published_form(model: CLIPVISModel) -> Iterator[None]:
     """The model computes in the published order while the context lasts; results are the same but for rounding."""
-    from clipvis_core.models import pixel_decoder
-    from clipvis_core.models.deformable_attention import pytorch_form
-
     seen: list[Tensor] = []
     extract = model.extract_feat
 
@@ -56,8 +57,6 @@ def published_form(model: CLIPVISModel) -> Iterator[None]:
 
 def plain_features(model: CLIPVISModel, images: Tensor) -> EncoderFeatures:
     """The image encoder by its own modules, BatchNorm included."""
-    from clipvis_core.models.encoder import EncoderFeatures
-
     visual = model.backbone.clip.visual
     if hasattr(visual, "trunk"):
         stages = (visual.trunk.stem, *visual.trunk.stages)
@@ -98,32 +97,35 @@ def attend(
     attention: Attention, queries: Tensor, keys: Tensor, values: Tensor, blocked: Tensor | None = None
 ) -> Tensor:
     """PyTorch's attention that also gives its weights; `blocked` is bool `(B, Q, N)`."""
-    import torch.nn.functional as F
+    projections = (attention.in_proj_weight, attention.in_proj_bias, attention.out_proj)
+    return multi_head_attention(projections, attention.num_heads, (queries, keys, values), blocked, need_weights=True)
 
-    mask = None if blocked is None else blocked.repeat_interleave(attention.num_heads, dim=0)
+
+def multi_head_attention(
+    projections: tuple, num_heads: int, tokens: tuple[Tensor, ...], blocked: Tensor | None, need_weights: bool
+) -> Tensor:
+    """`F.multi_head_attention_forward` of queries `(B, Q, C)`, keys and values `(B, N, C)`."""
+    weight, bias, out = projections
     found, _ = F.multi_head_attention_forward(
-        query=queries.transpose(0, 1),
-        key=keys.transpose(0, 1),
-        value=values.transpose(0, 1),
-        embed_dim_to_check=queries.shape[-1],
-        num_heads=attention.num_heads,
-        in_proj_weight=attention.in_proj_weight,
-        in_proj_bias=attention.in_proj_bias,
+        *(part.transpose(0, 1) for part in tokens),
+        embed_dim_to_check=tokens[0].shape[-1],
+        num_heads=num_heads,
+        in_proj_weight=weight,
+        in_proj_bias=bias,
         bias_k=None,
         bias_v=None,
         add_zero_attn=False,
         dropout_p=0.0,
-        out_proj_weight=attention.out_proj.weight,
-        out_proj_bias=attention.out_proj.bias,
-        attn_mask=mask,
+        out_proj_weight=out.weight,
+        out_proj_bias=out.bias,
+        attn_mask=None if blocked is None else blocked.repeat_interleave(num_heads, dim=0),
+        need_weights=need_weights,
     )
     return found.transpose(0, 1)
 
 
 def blocked_cells(mask_logits: Tensor, size: tuple[int, int]) -> Tensor:
     """Attention mask `(B, Q, HW)` from masks at full size."""
-    import torch.nn.functional as F
-
     resized = F.interpolate(mask_logits.detach(), size=size, mode="bilinear", align_corners=False)
     blocked = resized.sigmoid().flatten(2) < 0.5
     return blocked & ~blocked.all(dim=-1, keepdim=True)
@@ -131,11 +133,6 @@ def blocked_cells(mask_logits: Tensor, size: tuple[int, int]) -> Tensor:
 
 def average_each_mask(dense: Tensor, mask_logits: Tensor) -> Tensor:
     """Means `(B, Q, C)` of dense features over masks."""
-    import torch
-    import torch.nn.functional as F
-
-    from clipvis_core.models.encoder import average_pool_masks
-
     with torch.no_grad():
         masks = F.interpolate(mask_logits, size=dense.shape[-2:], mode="bilinear", align_corners=False)
         return average_pool_masks(dense, masks > 0)
@@ -150,36 +147,12 @@ def embed_regions(model: CLIPVISModel, dense: Tensor, masks: Tensor) -> Tensor:
     return attend_each_mask(pool, dense, masks).masked_fill(empty, 0.0)
 
 
-def attend_each_mask(pool: object, dense: Tensor, masks: Tensor) -> Tensor:
+def attend_each_mask(pool: AttentionPool2d, dense: Tensor, masks: Tensor) -> Tensor:
     """The attention pool with Q queries an image and a mask on the keys."""
-    import torch
-    import torch.nn.functional as F
-
-    from clipvis_core.models.visual_towers import resize_positions
-
-    tokens = dense.flatten(2).permute(2, 0, 1)
-    query = tokens.mean(dim=0, keepdim=True) + pool.positional_embedding[0]
-    tokens = tokens + resize_positions(pool.positional_embedding[1:], *dense.shape[-2:])[:, None]
-    pooled, _ = F.multi_head_attention_forward(
-        query=query.repeat(masks.shape[1], 1, 1),
-        key=tokens,
-        value=tokens,
-        embed_dim_to_check=tokens.shape[-1],
-        num_heads=pool.num_heads,
-        q_proj_weight=pool.q_proj.weight,
-        k_proj_weight=pool.k_proj.weight,
-        v_proj_weight=pool.v_proj.weight,
-        in_proj_weight=None,
-        in_proj_bias=torch.cat([pool.q_proj.bias, pool.k_proj.bias, pool.v_proj.bias]),
-        bias_k=None,
-        bias_v=None,
-        add_zero_attn=False,
-        dropout_p=0.0,
-        out_proj_weight=pool.c_proj.weight,
-        out_proj_bias=pool.c_proj.bias,
-        use_separate_proj_weight=True,
-        training=False,
-        need_weights=False,
-        attn_mask=~masks.flatten(2).repeat_interleave(pool.num_heads, dim=0),
-    )
-    return pooled.transpose(0, 1)
+    tokens = dense.flatten(2).transpose(1, 2)
+    query = tokens.mean(dim=1, keepdim=True) + pool.positional_embedding[0]
+    tokens = tokens + resize_positions(pool.positional_embedding[1:], *dense.shape[-2:])
+    parts = (pool.q_proj, pool.k_proj, pool.v_proj)
+    projections = (torch.cat([part.weight for part in parts]), torch.cat([part.bias for part in parts]), pool.c_proj)
+    queries = query.repeat(1, masks.shape[1], 1)
+    return multi_head_attention(projections, pool.num_heads, (queries, tokens, tokens), ~masks.flatten(2), False)

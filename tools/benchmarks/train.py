@@ -3,73 +3,65 @@
 from __future__ import annotations
 
 import argparse
-import resource
 import statistics
-import time
 from collections import defaultdict
-from collections.abc import Callable
-from contextlib import nullcontext
-from pathlib import Path
-from typing import TYPE_CHECKING
+from contextlib import AbstractContextManager, nullcontext
 
+import torch
+from mmengine.optim import build_optim_wrapper
+from torch import Tensor
+
+import clipvis_train.hooks  # noqa: F401 - registers the optimizer's constructor
+from benchmarks.model import (
+    DTYPES,
+    Seconds,
+    add_model_arguments,
+    clocked,
+    peak_memory,
+    rounded,
+    settings_of,
+    size,
+    timed,
+)
 from benchmarks.published_form import published_form
-from benchmarks.stage_times import timed
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from clipvis_core.models import CLIPVISModel
-    from clipvis_core.models.criterion import FrameTarget
-
-ROOT = Path(__file__).resolve().parents[2]
+from clipvis_core.inference.building import build_model, read_config
+from clipvis_core.models.base import CLIPVISModel
+from clipvis_core.models.criterion import FrameTarget
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", default=str(ROOT / "configs/image/clipvis_r50_coco.py"))
+    add_model_arguments(parser, "configs/image/clipvis_r50_coco.py", repeats=5)
     parser.add_argument("--batch", type=int, default=1)
-    parser.add_argument("--size", type=int, nargs=2, default=(512, 512), metavar=("H", "W"))
+    parser.add_argument("--size", type=size, default=(512, 512), metavar="HxW")
     parser.add_argument("--objects", type=int, default=10, help="instances a picture")
-    parser.add_argument("--repeats", type=int, default=5, help="iterations of each form, in turn")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16", "float16"])
+    parser.add_argument("--dtype", default="float32", choices=DTYPES)
 
 
 def run(args: argparse.Namespace) -> dict:
     """Median seconds of both forms, which take turns; peak memory before the published form first ran."""
-    import torch
-
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
     step = training_step(args)
     step(nullcontext())
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    peak = peak_memory(args.device)
     step.published()
     ours, published = [], []
     for _ in range(args.repeats):
         ours.append(step(nullcontext()))
         published.append(step.published())
-    figures = {
-        "seconds": median_of(ours),
-        "published_form_seconds": median_of(published),
-        "peak_rss_mib": peak,
-        "settings": {key: value for key, value in vars(args).items() if key in SETTINGS},
+    ours, published = median_of(ours), median_of(published)
+    return {
+        "seconds": ours,
+        "published_form_seconds": published,
+        "published_form_to_ours": round(published["total"] / ours["total"], 3),
+        **peak,
+        "settings": settings_of(args, "batch", "size", "objects", "dtype"),
     }
-    figures["published_form_to_ours"] = round(
-        figures["published_form_seconds"]["total"] / figures["seconds"]["total"], 3
-    )
-    figures["settings"]["config"] = Path(args.config).name
-    if args.device.startswith("cuda"):
-        figures["peak_device_mib"] = torch.cuda.max_memory_allocated() // 2**20
-    return figures
 
 
-SETTINGS = ("batch", "size", "objects", "repeats", "threads", "device", "dtype")
-
-
-def median_of(runs: list[dict[str, float]]) -> dict[str, float]:
+def median_of(runs: list[Seconds]) -> Seconds:
     """Median of each stage over several iterations."""
-    return {stage: round(statistics.median(run[stage] for run in runs), 4) for stage in runs[0]}
+    return rounded({stage: statistics.median(run[stage] for run in runs) for stage in runs[0]})
 
 
 class TrainingStep:
@@ -81,60 +73,36 @@ class TrainingStep:
         self.targets = targets
         self.wrapper = wrapper
 
-    def published(self) -> dict[str, float]:
+    def published(self) -> Seconds:
         """One iteration in the published order."""
         return self(published_form(self.model))
 
-    def __call__(self, form: object) -> dict[str, float]:
+    def __call__(self, form: AbstractContextManager) -> Seconds:
         """One iteration; seconds a stage."""
-        seconds: dict[str, float] = defaultdict(float)
+        seconds: Seconds = defaultdict(float)
         device = self.images.device.type
-        with form, timed(self._stages(), seconds, device):
-            start = time.perf_counter()
-            with self.wrapper.optim_context(self.model):
-                losses = self.model.compute_losses(self.images, self.targets)
-                total = sum(losses.values())
-            forward = time.perf_counter()
-            self._timed(seconds, "backward", lambda: self.wrapper.backward(total))
-            self._timed(seconds, "optimizer", self._update)
-            end = time.perf_counter()
-        seconds["query_decoder"] = (
-            forward - start - sum(seconds[stage] for stage in ("backbone", "pixel_decoder", "losses"))
-        )
-        seconds["total"] = end - start
-        return dict(seconds)
-
-    def _stages(self) -> dict[str, tuple[object, str]]:
-        return {
+        stages = {
             "backbone": (self.model, "extract_feat"),
             "pixel_decoder": (self.model.head, "decode_pixels"),
             "losses": (self.model.criterion, "forward"),
         }
-
-    def _update(self) -> None:
-        self.wrapper.step()
-        self.wrapper.zero_grad()
-
-    def _timed(self, seconds: dict[str, float], stage: str, call: Callable[[], object]) -> None:
-        import torch
-
-        start = time.perf_counter()
-        call()
-        if self.images.is_cuda:
-            torch.cuda.synchronize()
-        seconds[stage] += time.perf_counter() - start
+        with form, timed(stages, seconds, device), clocked(seconds, "total"):
+            with clocked(seconds, "forward", device), self.wrapper.optim_context(self.model):
+                losses = self.model.compute_losses(self.images, self.targets)
+                total = sum(losses.values())
+            with clocked(seconds, "backward", device):
+                self.wrapper.backward(total)
+            with clocked(seconds, "optimizer", device):
+                self.wrapper.step()
+                self.wrapper.zero_grad()
+        seconds["query_decoder"] = seconds.pop("forward") - sum(seconds[stage] for stage in stages)
+        return dict(seconds)
 
 
 def training_step(args: argparse.Namespace) -> TrainingStep:
     """Model of random weights, its optimizer, random pictures with rectangular objects."""
-    import torch
-    from mmengine.optim import build_optim_wrapper
-
-    import clipvis_train.hooks  # noqa: F401 - registers the optimizer's constructor
-    from clipvis_core.inference.building import build_model, read_config
-
     config = read_config(args.config)
-    model = build_model(config, None, args.device).train()
+    model = build_model(config, args.checkpoint, args.device).train()
     if args.dtype != "float32":
         config.optim_wrapper.update(type="AmpOptimWrapper", dtype=args.dtype)
     wrapper = build_optim_wrapper(model, config.optim_wrapper)
@@ -145,10 +113,6 @@ def training_step(args: argparse.Namespace) -> TrainingStep:
 
 def rectangles(number: int, height: int, width: int, device: str) -> FrameTarget:
     """Ground truth of one picture: `number` random rectangles."""
-    import torch
-
-    from clipvis_core.models.criterion import FrameTarget
-
     masks = torch.zeros((number, height, width), dtype=torch.bool)
     for mask in masks:
         top, left = (torch.rand(2) * torch.tensor([height, width]) * 0.8).long().tolist()
