@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from clipvis_core import InputError, Vocabulary
 from clipvis_core.text import TextClassifier
 from clipvis_core.text import classifier as classifier_module
-from clipvis_core.text.cache import RowCache
+from clipvis_core.text.classifier import RowCache
 
 
 class HashedWords:

@@ -1,4 +1,4 @@
-"""Checkpoint files: safe reading, the published key names, strict loading with messages that help."""
+"""Checkpoint files: safe reading, the published key names, strict loading."""
 
 from clipvis_core.checkpoints.files import WEIGHTS_SUFFIX, read_checkpoint, write_checkpoint, write_weights
 from clipvis_core.checkpoints.keys import Layout, describe_layout, is_official, to_current, to_official, to_ours

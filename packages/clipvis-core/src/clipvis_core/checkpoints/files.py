@@ -1,4 +1,4 @@
-"""Reading files from strangers: tensors and plain containers only, and one line that says what is wrong."""
+"""Checkpoint files: read as tensors and plain containers only, with a line that says what is wrong; written whole."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _read_weights(path: Path) -> dict[str, Any]:
 
 def _read_pickled(path: Path) -> dict[str, Any]:
     try:
-        # Not the context manager: it would take them away again from a runner that resumes later.
+        # Not as a context manager, which would remove them again for a runner that resumes later.
         torch.serialization.add_safe_globals(HARMLESS_TYPES)
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except pickle.UnpicklingError as error:
@@ -107,9 +107,9 @@ def write_weights(
 
     Args:
         state: A state dict.
-        path: `.safetensors` file; one of that name is replaced whole.
+        path: `.safetensors` file; one of that name is replaced.
         dtype: Precision of the floating-point tensors; the others stay as they are.
-        meta: Facts about them, words to words.
+        meta: Facts about the tensors.
 
     Raises:
         InputError: The name ends otherwise, or the file cannot be written.
@@ -129,7 +129,7 @@ def write_weights(
 
 
 def _facts_in_order(content: bytes) -> bytes:
-    """A safetensors file with its metadata sorted, which the library writes in another order each time.
+    """A safetensors file with sorted metadata, which the library writes in another order each time.
 
     Such a file begins with the length of a JSON header, 8 bytes, and the header, padded to a multiple of 8.
     """

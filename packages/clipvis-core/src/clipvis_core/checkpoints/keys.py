@@ -1,4 +1,4 @@
-"""Names of parameters: the published system's, ours, and the way between."""
+"""Names of parameters: those of the published system, ours, and the conversion between them."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def to_ours(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def to_official(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The way back of `to_ours`, bit for bit."""
+    """The inverse of `to_ours`, bit for bit."""
     return {**_rename_all(state, _OURS_TO_PUBLISHED), CLASS_WEIGHT_KEY: CLASS_WEIGHT.clone()}
 
 

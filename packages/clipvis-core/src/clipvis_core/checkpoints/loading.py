@@ -79,17 +79,16 @@ def check_shapes(state: dict[str, Tensor], expected: dict[str, Tensor], path: st
     Raises:
         InputError: They differ; the message lists the names.
     """
-    faults = []
-    missing = [name for name in expected if name not in state]
-    unexpected = [name for name in state if name not in expected]
-    reshaped = [
-        f"{name} {tuple(state[name].shape)} instead of {tuple(expected[name].shape)}"
-        for name in expected
-        if name in state and state[name].shape != expected[name].shape
-    ]
-    for what, names in (("missing", missing), ("unexpected", unexpected), ("of another shape", reshaped)):
-        if names:
-            faults.append(f"{len(names)} {what}: {list_names(names)}")
+    differences = {
+        "missing": [name for name in expected if name not in state],
+        "unexpected": [name for name in state if name not in expected],
+        "of another shape": [
+            f"{name} {tuple(state[name].shape)} instead of {tuple(value.shape)}"
+            for name, value in expected.items()
+            if name in state and state[name].shape != value.shape
+        ],
+    }
+    faults = [f"{len(names)} {what}: {list_names(names)}" for what, names in differences.items() if names]
     if faults:
         raise InputError(f"{path} does not fit the model: {'; '.join(faults)}")
 

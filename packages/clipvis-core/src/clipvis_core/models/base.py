@@ -1,4 +1,4 @@
-"""What the image and the video model share: features, queries, words, losses."""
+"""The base class of the image and the video model: features, queries, words, losses."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class CLIPVISModel(BaseDetector):
 
     @torch.no_grad()
     def outputs(self, images: Tensor) -> FrameOutputs:
-        """What the network says of images, `(n, 3, H, W)`, normalised and padded."""
+        """Outputs of the network for images `(n, 3, H, W)`, normalised and padded."""
         with self.arithmetic.running(images.device):
             prediction, dense = self.segment(images)
             class_logits = self.classify(prediction.mask_logits, dense)
@@ -150,7 +150,7 @@ def target_masks(instances: InstanceData, device: torch.device) -> Tensor:
 
 
 def _rename_earlier(_model: CLIPVISModel, state: dict[str, Tensor], prefix: str, *_: object) -> None:
-    """Weights of a file with earlier names, whoever loads them."""
+    """Renames weights of a file with earlier names, by whatever way it is loaded."""
     if not prefix:
         current = to_current(state)
         state.clear()

@@ -37,11 +37,10 @@ class FrozenCLIP(BaseModule):
         model_name: open_clip architecture: `RN50` or `convnext_base_w_320` in the released models; also the small
             ones of `clipvis_core/model_configs`.
         pretrained: Where `init_weights` takes CLIP's own weights from: an open_clip tag (`openai`,
-            `laion_aesthetic_s13b_b82k`; downloaded by open_clip) or a file. Building the module never downloads:
-            a CLIP-VIS checkpoint holds these weights already. `None` leaves random weights, drawn as `init_cfg`
-            says (mmengine's) or as open_clip draws them.
-        quick_gelu: Whether the text tower uses QuickGELU. OpenAI's weights need it; by default the answer is
-            taken from `pretrained`.
+            `laion_aesthetic_s13b_b82k`; downloaded by open_clip) or a file. Building the module never downloads: a
+            CLIP-VIS checkpoint holds these weights already. `None` leaves random weights, by `init_cfg` or open_clip.
+        quick_gelu: Whether the text tower uses QuickGELU, as OpenAI's weights need it; by default, if `pretrained` is
+            `openai`.
         templates: Prompt templates that words are put into, with one `{}` each.
     """
 

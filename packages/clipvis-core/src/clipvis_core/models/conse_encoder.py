@@ -1,7 +1,7 @@
 """An open vocabulary from a plain image classifier: convex combination of label embeddings (ConSE).
 
-Norouzi et al., "Zero-shot learning by convex combination of semantic embeddings", ICLR 2014: what the classifier takes
-a region for, as a probability-weighted sum of its labels' text vectors, is compared with the text vector of any word.
+Norouzi et al., "Zero-shot learning by convex combination of semantic embeddings", ICLR 2014: the text vectors of the
+labels, summed with the classifier's probabilities for a region, are compared with the text vector of any word.
 """
 
 from __future__ import annotations

@@ -22,10 +22,10 @@ class FrameTarget:
 
     Attributes:
         masks: bool `(N, H, W)` at the padded input size.
-        labels: int64 `(N,)`: 0 = object; 1 = absent in this frame, which only clips of several frames know: the
-            matcher prices it with p(nothing) and its mask is empty.
-        exhaustive: Whether what is not annotated is background. Where it is not, a query that matches nothing may
-            be right: its objectness has no loss.
+        labels: int64 `(N,)`: 0 = object; 1 = absent in this frame, in clips of several frames only: the matcher's cost
+            takes p(nothing) and its mask is empty.
+        exhaustive: Whether what is not annotated is background. If not, an unmatched query may be right: its
+            objectness has no loss.
     """
 
     masks: Tensor

@@ -36,7 +36,7 @@ def deformable_attention(
 
 
 def default_form(value: Tensor) -> str:
-    """The fastest form for a value: by its device, by what this mmcv has, and by whether `torch.compile` is at work."""
+    """The fastest form for a value: by its device, by what this mmcv has, and by whether `torch.compile` is running."""
     if value.device.type == "cpu":
         return "embedding_bag"
     if value.is_cuda and not torch.compiler.is_compiling() and has_mmcv_kernel():

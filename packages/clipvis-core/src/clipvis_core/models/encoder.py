@@ -1,7 +1,7 @@
-"""The seam between CLIP-VIS and the frozen image-text encoder that it sees and names with.
+"""The interface of the frozen image-text encoder that CLIP-VIS takes its features and its names from.
 
-Heads, tracking, classification, training and the tools know an encoder by these names only; `docs/encoders.md` shows
-how to plug in another than CLIP.
+Heads, tracking, classification, training and the tools use an encoder by these names only; `docs/encoders.md` shows how
+to write another than CLIP.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from clipvis_core.text.encoder import TextEncoder
+from clipvis_core.text.classifier import TextEncoder
 
 
 class EncoderFeatures(NamedTuple):

@@ -1,4 +1,4 @@
-"""Does an encoder keep the promises of `ImageTextEncoder`? To be called in its tests."""
+"""A check that an encoder does what `ImageTextEncoder` says, to be called in its tests."""
 
 from __future__ import annotations
 
@@ -9,20 +9,19 @@ from torch import Tensor, nn
 
 from clipvis_core.models.encoder import EncoderFeatures, ImageTextEncoder
 
-_STRIDES = (4, 8, 16, 32)
 _IMAGE_SIZE = (64, 96)
 _TOLERANCE = dict(rtol=1e-3, atol=1e-4)
 
 
 def check_encoder(encoder: ImageTextEncoder, words: Sequence[str] = ("dog", "red car")) -> None:
-    """Tries every promise of the Protocol that can be tried on random images.
+    """Checks all that the Protocol says and that random images can show.
 
     Args:
         encoder: A built encoder, on any device.
         words: Two or more different words that it can read.
 
     Raises:
-        AssertionError: A promise is broken; the message says which.
+        AssertionError: Something is otherwise; the message says what.
     """
     _check_frozen(encoder)
     _check_numbers(encoder)
@@ -53,17 +52,13 @@ def _check_numbers(encoder: ImageTextEncoder) -> None:
 
 def _check_features(encoder: ImageTextEncoder, features: EncoderFeatures) -> None:
     height, width = _IMAGE_SIZE
-    expected = [
-        (2, channels, height // stride, width // stride)
-        for channels, stride in zip(encoder.channels, _STRIDES, strict=True)
-    ]
+    strides = zip(encoder.channels, (4, 8, 16, 32), strict=True)
+    expected = [(2, channels, height // stride, width // stride) for channels, stride in strides]
     shapes = [tuple(level.shape) for level in features.levels]
     _demand(shapes == expected, f"levels have shapes {shapes} instead of {expected}")
-    dense = features.dense
-    _demand(
-        dense.dim() == 4 and dense.shape[2:] == (height // 32, width // 32), f"dense has shape {tuple(dense.shape)}"
-    )
-    for tensor in (*features.levels, dense):
+    shape = tuple(features.dense.shape)
+    _demand(len(shape) == 4 and shape[2:] == (height // 32, width // 32), f"dense has shape {shape}")
+    for tensor in (*features.levels, features.dense):
         _demand(not tensor.requires_grad, "features carry a gradient")
         _demand(bool(tensor.isfinite().all()), "features are not finite")
 
@@ -73,14 +68,11 @@ def _check_regions(encoder: ImageTextEncoder, dense: Tensor) -> None:
     masks[:, 0] = True
     masks[:, 1, 0, 0] = True  # the third has no cell
     rows = encoder.region_embeddings(dense, masks)
-    _demand(
-        rows.shape == (2, 3, encoder.embed_dim),
-        f"region_embeddings has shape {tuple(rows.shape)} for D = {encoder.embed_dim}",
-    )
+    shape = tuple(rows.shape)
+    _demand(shape == (2, 3, encoder.embed_dim), f"region_embeddings has shape {shape} for D = {encoder.embed_dim}")
     _demand(bool(rows.isfinite().all()), "region_embeddings is not finite (the empty mask?)")
     _demand(not rows.requires_grad, "region_embeddings carries a gradient")
-    alone = encoder.region_embeddings(dense, masks[:, 1:2])
-    _same(alone, rows[:, 1:2], "a mask's vector depends on the other masks")
+    _same(encoder.region_embeddings(dense, masks[:, 1:2]), rows[:, 1:2], "a mask's vector depends on the other masks")
 
 
 def _check_words(encoder: ImageTextEncoder, words: Sequence[str]) -> None:
@@ -90,8 +82,7 @@ def _check_words(encoder: ImageTextEncoder, words: Sequence[str]) -> None:
         f"encode_text gives {rows.dtype} {tuple(rows.shape)} on {rows.device} for D = {encoder.embed_dim}",
     )
     _same(rows.norm(dim=-1), torch.ones(len(words)), "rows of words are not unit vectors")
-    backwards = encoder.encode_text(list(reversed(words)))
-    _same(backwards.flip(0), rows, "a word's row depends on the other words")
+    _same(encoder.encode_text(words[::-1]).flip(0), rows, "a word's row depends on the other words")
     _demand(not torch.equal(rows[0], rows[1]), "two words have one row")
     fingerprint = encoder.text_fingerprint()
     _demand(
@@ -105,6 +96,6 @@ def _same(one: Tensor, other: Tensor, fault: str) -> None:
     _demand(torch.allclose(one, other, **_TOLERANCE), fault)
 
 
-def _demand(kept: bool, fault: str) -> None:
-    if not kept:
+def _demand(true: bool, fault: str) -> None:
+    if not true:
         raise AssertionError(fault)

@@ -1,7 +1,7 @@
-"""Copies of the frozen image encoders that are made to be run: folded, in the layout and precision of the moment.
+"""Copies of the frozen image encoders that are run: folded, in the memory layout and precision that are needed.
 
-The weights stand in the model once, under open_clip's names; a copy of the convolutional part follows them. It is
-made at first use and again when the weights, the device or the precision have changed.
+The model holds the weights once, under open_clip's names. A copy of the convolutional part is made at first use, and
+again when the weights, the device or the precision have changed.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class TrunkCopy:
         """Output of every stage for images `(B, 3, H, W)`, in autocast's precision where that is on."""
         device = images.device.type
         dtype = running_dtype(images)
-        # Convolutions are at their best with channels last, but for float32 on a GPU.
+        # Convolutions are fastest with channels last, except in float32 on a GPU.
         layout = torch.contiguous_format if device != "cpu" and dtype == torch.float32 else torch.channels_last
         weights = (*self.source.parameters(), *self.source.buffers())
         state = (dtype, layout, *((tensor.data_ptr(), tensor._version) for tensor in weights))

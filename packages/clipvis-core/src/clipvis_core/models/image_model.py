@@ -13,7 +13,7 @@ from torchvision.ops import masks_to_boxes
 
 from clipvis_core.models.base import CLIPVISModel, target_masks
 from clipvis_core.models.criterion import FrameTarget
-from clipvis_core.tracking.mask_output import resize_mask_logits
+from clipvis_core.tracking.mask_rendering import resize_mask_logits
 from clipvis_core.tracking.outputs import FrameOutputs
 
 QUERIES_RESIZED_AT_ONCE = 16
@@ -63,7 +63,7 @@ class CLIPVISImage(CLIPVISModel):
         scores = scores.nan_to_num(nan=0.0)
         top, pairs = scores.flatten().topk(min(self.topk, scores.numel()))
         queries, labels = pairs // scores.shape[1], pairs % scores.shape[1]
-        kept, slot = queries.unique(return_inverse=True)  # a query's mask is made once, however often it is named
+        kept, slot = queries.unique(return_inverse=True)  # a query's mask is made once for all its categories
         masks, quality = _masks_and_quality(outputs.mask_logits[index][kept], sizes)
         final = top * quality[slot]
         order = final.argsort(descending=True, stable=True)

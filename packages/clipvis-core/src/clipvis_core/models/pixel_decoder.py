@@ -128,12 +128,7 @@ class CLIPVISPixelDecoder(BaseModule):
 class PixelDecoderLayer(nn.Module):
     """Deformable self-attention among the cells of all scales, then a feed-forward part; norms after the sums.
 
-    Args:
-        channels: C.
-        num_heads: See `CLIPVISPixelDecoder`.
-        num_points: See `CLIPVISPixelDecoder`.
-        ffn_channels: See `CLIPVISPixelDecoder`.
-        attention_form: See `CLIPVISPixelDecoder`.
+    The arguments are those of `CLIPVISPixelDecoder`.
     """
 
     def __init__(
@@ -161,16 +156,13 @@ class DeformableSelfAttention(nn.Module):
         num_heads: Heads, which divide C.
         num_points: Points a head samples in each scale.
         form: See `deformable_attention`.
-        num_scales: Scales.
     """
 
-    def __init__(
-        self, channels: int, num_heads: int, num_points: int, form: str | None = None, num_scales: int = _NUM_SCALES
-    ) -> None:
+    def __init__(self, channels: int, num_heads: int, num_points: int, form: str | None = None) -> None:
         super().__init__()
         if channels % num_heads:
             raise ValueError(f"{channels} channels cannot be shared by {num_heads} heads")
-        self.parts = (num_heads, num_scales, num_points)
+        self.parts = (num_heads, _NUM_SCALES, num_points)
         self.form = form
         count = math.prod(self.parts)
         self.sampling_offsets = nn.Linear(channels, 2 * count)

@@ -16,10 +16,12 @@ from torch import Tensor, nn
 
 from clipvis_core.models.positions import sine_positions
 
+_NUM_SCALES = 3  # that the pixel decoder gives
+
 
 @dataclass(frozen=True)
 class QueryPrediction:
-    """What the queries say after one decoder layer; float32 in parity mode.
+    """Predictions of the queries after one decoder layer; float32 in parity mode.
 
     Attributes:
         object_logits: `(B, Q, 2)`; 0 = object, 1 = nothing.
@@ -44,7 +46,6 @@ class CLIPVISQueryDecoder(BaseModule):
         num_queries: Q.
         num_layers: L.
         ffn_channels: Width of the layers' feed-forward part.
-        num_scales: Scales that the pixel decoder gives.
     """
 
     def __init__(
@@ -55,7 +56,6 @@ class CLIPVISQueryDecoder(BaseModule):
         num_queries: int = 100,
         num_layers: int = 9,
         ffn_channels: int = 2048,
-        num_scales: int = 3,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
@@ -63,7 +63,7 @@ class CLIPVISQueryDecoder(BaseModule):
         self.norm = nn.LayerNorm(channels)
         self.query_feat = nn.Embedding(num_queries, channels)
         self.query_embed = nn.Embedding(num_queries, channels)
-        self.level_embed = nn.Embedding(num_scales, channels)
+        self.level_embed = nn.Embedding(_NUM_SCALES, channels)
         self.object_head = _mlp(channels, 2)
         self.mask_head = _mlp(channels, channels)
         self.iou_head = _mlp(channels, 1)

@@ -1,4 +1,4 @@
-"""Words to vectors without a network: a table with a row for each piece of a word."""
+"""Words to vectors by a table with a row for each piece of a word."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ CONTINUES = "##"
 class StaticTextEncoder(nn.Module):
     """The vector of a name is the normalised sum of its pieces' rows.
 
-    A row's length is its piece's weight: frequent pieces, which say little, have short rows. Rows are kept in 8 bits
-    with a factor each, because there are many of them.
+    The length of a row is the weight of its piece: frequent pieces, which carry little meaning, have short rows. Rows
+    are kept in 8 bits with a factor each, because there are many of them.
 
     Args:
         dim: D, the length of vectors.

@@ -26,7 +26,7 @@ class CLIPVISVideo(CLIPVISModel):
     """Open-vocabulary video instance segmentation.
 
     Args:
-        num_memory: Frames remembered by the temporal matching; with 0, a track is what one query says in all frames.
+        num_memory: Frames remembered by the temporal matching; with 0, a track is one query in all frames.
         num_match: Memories combined by it.
         weighted_classification: Whether mask IoU and objectness weigh a track's scores; see `TrackScores`.
         topk: Most (query, category) pairs a video.
@@ -107,7 +107,7 @@ class CLIPVISVideo(CLIPVISModel):
         )
 
     def track(self, windows: Iterable[Tensor], tracker: Tracker) -> Iterator[FrameTracks]:
-        """The way of every video: frames through the network and into the tracker, window by window.
+        """Takes every video, window by window, through the network and into the tracker.
 
         Args:
             windows: Normalised and padded frames, `(n, 3, H, W)` each.

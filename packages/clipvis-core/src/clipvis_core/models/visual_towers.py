@@ -1,12 +1,13 @@
-"""What the two CLIP families do differently: multi-scale features, and the CLIP feature of a mask.
+"""The two families of CLIP image encoders: their multi-scale features, and the CLIP feature of a mask.
 
-A tower is a thin view of an open_clip `visual` module: it owns no parameter, so that the weights stand in a
-checkpoint once, under the open_clip names.
+A tower has a `family` (its name for users), the `channels` of res2..res5, `features` of images `(B, 3, H, W)`, `pool`
+(CLIP features `(B, Q, D)` of bool masks `(B, Q, h, w)` over dense features, not normalised), and `compile`. It is a
+view of an open_clip `visual` module and owns no parameter, so that a checkpoint holds the weights once.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -18,32 +19,6 @@ from clipvis_core.models.frozen_trunks import TrunkCopy, copied_convnext, folded
 if TYPE_CHECKING:
     from open_clip.modified_resnet import AttentionPool2d, ModifiedResNet
     from open_clip.timm_model import TimmModel
-
-
-class VisualTower(Protocol):
-    """One family of CLIP image encoders."""
-
-    #: Name of the family, as checkpoints are described to users.
-    family: str
-    #: Channels of res2..res5.
-    channels: tuple[int, int, int, int]
-
-    def compile(self) -> None:
-        """Has `torch.compile` fuse `features` from now on."""
-
-    def features(self, images: Tensor) -> EncoderFeatures:
-        """Normalised images `(B, 3, H, W)`, H and W multiples of 32, to features."""
-
-    def pool(self, dense: Tensor, masks: Tensor) -> Tensor:
-        """CLIP features of masks, before normalisation.
-
-        Args:
-            dense: `(B, C_5, h, w)`.
-            masks: bool `(B, Q, h, w)`, true inside.
-
-        Returns:
-            `(B, Q, D)`.
-        """
 
 
 class ResNetTower:
@@ -92,14 +67,14 @@ class ConvNeXtTower:
         return EncoderFeatures(tuple(levels), trunk.norm_pre(levels[-1]))
 
     def pool(self, dense: Tensor, masks: Tensor) -> Tensor:
-        # A mask without a cell is named by what norm and projection make of zeros, as published.
+        # A mask without a cell gets the norm and projection of zeros, as published.
         pooled = average_pool_masks(dense, masks)
         batch, queries, channels = pooled.shape
         x = self.visual.trunk.head(pooled.reshape(batch * queries, channels, 1, 1))
         return self.visual.head(x.flatten(1)).view(batch, queries, -1)
 
 
-def build_tower(visual: nn.Module) -> VisualTower:
+def build_tower(visual: nn.Module) -> ResNetTower | ConvNeXtTower:
     """The tower that fits an open_clip `visual` module.
 
     Raises:

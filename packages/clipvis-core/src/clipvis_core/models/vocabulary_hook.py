@@ -18,10 +18,7 @@ def inner_model(runner: Runner) -> nn.Module:
 
 @HOOKS.register_module()
 class VocabularyHook(Hook):
-    """Gives the model the words of the dataset it is evaluated on.
-
-    The dataset's `metainfo["prompts"]` holds the synonyms of each category in label order, so the number of
-    categories is never written by hand.
+    """Gives the model the words of the dataset: `metainfo["prompts"]`, the synonyms of each category in label order.
 
     Args:
         class_agnostic: Name everything "object", for a metric with `class_agnostic=True`: otherwise a mask counts as

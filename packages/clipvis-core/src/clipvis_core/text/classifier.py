@@ -1,11 +1,12 @@
-"""The open-vocabulary classifier: any list of words becomes rows that mask features are compared with."""
+"""The open-vocabulary classifier: words become rows that mask features are compared with; caches of the rows."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -14,12 +15,31 @@ from tqdm import tqdm
 
 from clipvis_core.foundation.cache_folder import cache_folder
 from clipvis_core.foundation.vocabulary import Vocabulary
-from clipvis_core.text.cache import RowCache
-from clipvis_core.text.encoder import TextEncoder
+from clipvis_core.foundation.whole_file import whole_file
 
 WORDS_PER_BATCH = 32
 WORDS_BETWEEN_SAVES = 256
 SILENT_UP_TO = 2 * WORDS_PER_BATCH
+
+
+class TextEncoder(Protocol):
+    """The text side of an encoder: all that `TextClassifier` asks for."""
+
+    def encode_text(self, words: Sequence[str]) -> Tensor:
+        """Unit vectors of P words, float32 `(P, D)` on the CPU.
+
+        A word's row does not depend on the others, so that rows can be kept. Prompt templates, where there are any,
+        are filled in by the encoder.
+
+        Args:
+            words: Names as the user wrote them, at least one.
+
+        Raises:
+            InputError: The encoder cannot read a word, such as one that is too long.
+        """
+
+    def text_fingerprint(self) -> str:
+        """Hex digest of all that decides a row but the word: the weights, templates. It is the disk cache's key."""
 
 
 @dataclass(frozen=True)
@@ -124,3 +144,31 @@ class TextClassifier:
                     if self._disk is not None:
                         self._disk.write(unsaved)
                     unsaved = {}
+
+
+class RowCache:
+    """Rows of words (unit vectors `(D,)`), one file for each fingerprint.
+
+    A file is replaced atomically: a killed run leaves the last complete state, and two programs that write at once lose
+    a few rows at most. A file that cannot be read or written is treated as empty, so a cache never stops a program.
+    """
+
+    def __init__(self, directory: str | Path, fingerprint: str) -> None:
+        self.path = Path(directory) / f"text-{fingerprint}.pt"
+
+    def read(self) -> dict[str, Tensor]:
+        """All rows of the file."""
+        try:
+            stored = torch.load(self.path, map_location="cpu", weights_only=True)
+            return dict(zip(stored["words"], stored["rows"], strict=True))
+        except Exception:
+            return {}
+
+    def write(self, rows: dict[str, Tensor]) -> None:
+        """Adds `rows` to what the file holds."""
+        merged = {**self.read(), **rows}
+        content = {"words": list(merged), "rows": torch.stack(list(merged.values()))}
+        with contextlib.suppress(OSError):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with whole_file(self.path) as file:
+                torch.save(content, file)

@@ -1,8 +1,7 @@
 """Queries to tracks: temporal matching, track scores, masks at output size. Usable without the network."""
 
 from clipvis_core.tracking.live_tracks import LiveRule
-from clipvis_core.tracking.mask_output import encode_masks, resize_mask_logits
-from clipvis_core.tracking.mask_rendering import MaskRenderer, MaskSizes
+from clipvis_core.tracking.mask_rendering import MaskRenderer, MaskSizes, encode_masks, resize_mask_logits
 from clipvis_core.tracking.outputs import FrameOutputs
 from clipvis_core.tracking.temporal_matching import TemporalMatcher
 from clipvis_core.tracking.track_scores import TopTracks, TrackScores

@@ -33,9 +33,9 @@ class LiveRule:
 
 
 class LiveTracks:
-    """Divides what each query says over time into tracks with a start, an end and an id of their own.
+    """Divides the frames of each query into tracks with a start, an end and an id of their own.
 
-    Scores and names count from a track's start, so that what a query was before does not weigh on what it is now.
+    Scores and names count from a track's start: what the query was before does not matter.
 
     Args:
         rule: When tracks start and end.

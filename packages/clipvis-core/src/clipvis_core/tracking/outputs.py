@@ -1,4 +1,4 @@
-"""What the network says of frames, in the form that tracking and scoring take."""
+"""Outputs of the network for frames, in the form that tracking and scoring take."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What has to be kept of every frame of a long video: a little in memory, the rest on disk."""
+"""Storage for values of every frame of a long video: a table in memory, and a temporary file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from clipvis_core.foundation.errors import InputError
 class FrameRows:
     """A growing table of numbers, one row a frame, in one piece of memory.
 
-    An array of its own for every frame would fragment the heap: the large temporary arrays of the next frames no longer
+    An array of its own for every frame would fragment the heap: the large temporary arrays of the next frames do not
     fit into the gaps, and memory grows many times faster than what is kept.
 
     Args:

@@ -7,9 +7,13 @@ from collections import deque
 import numpy as np
 import torch
 import torch.nn.functional as F
+from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from clipvis_core.tracking.assignment import assign
+try:  # from the distribution `lapx`; `lap`, which shares the module's name, has no such function
+    from lap import lapjvr_batch
+except ImportError:
+    lapjvr_batch = None
 
 
 class TemporalMatcher:
@@ -116,3 +120,32 @@ class TemporalMatcher:
         cheapest = np.argsort(totals, kind="stable")[: self.num_match]
         weights = (cheapest + 1).astype(costs.dtype) / self.num_match
         return assign(np.einsum("m,mtq->tq", weights, costs[cheapest])[None])[1][0]
+
+
+def assign(costs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The permutations of least total cost.
+
+    lapx takes a quarter of the time of scipy's solver at 100 x 100. Both find the optimum, and may choose differently
+    between equal optima only.
+
+    Args:
+        costs: `(M, N, N)`, M problems, finite.
+
+    Returns:
+        The totals, `(M,)`, and int64 `(M, N)`: the column of each row.
+
+    Example:
+        >>> totals, columns = assign(np.array([[[4.0, 1.0], [2.0, 3.0]]]))
+        >>> totals.tolist(), columns.tolist()
+        ([3.0], [[1, 0]])
+    """
+    if lapjvr_batch is None:
+        return assign_plainly(costs)
+    totals, _, columns = lapjvr_batch(costs, n_threads=1)
+    return totals, np.stack(columns)
+
+
+def assign_plainly(costs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The same by scipy, which `assign` falls back to where lapx is not installed."""
+    columns = np.stack([linear_sum_assignment(cost)[1] for cost in costs])
+    return np.take_along_axis(costs, columns[:, :, None], axis=2).sum(axis=(1, 2)), columns

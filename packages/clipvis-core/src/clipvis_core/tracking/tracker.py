@@ -1,4 +1,4 @@
-"""From what the queries say to tracks: of each frame at once, of the video at its end."""
+"""From the outputs of the queries to tracks: of each frame at once, of the video at its end."""
 
 from __future__ import annotations
 
