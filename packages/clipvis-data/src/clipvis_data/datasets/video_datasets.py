@@ -23,10 +23,9 @@ class VideoInstanceDataset(AnnotatedDataset, BaseVideoDataset):
     """Videos with instance tracks: YouTube-VIS 2019/2021, OVIS, LV-VIS, converted BURST, or your
     own.
 
-    Reads the benchmark's own json: `annotations` may be absent or null (test sets), `bboxes` may be
-    absent, masks may be polygons or either kind of RLE. The records have the form mmdet's video
-    transforms expect (`video_id`, `video_length`, `images` with one entry a frame), and are kept
-    pickled in one array that worker processes share.
+    Reads the benchmark's own json: `annotations` may be absent or null (test sets), `bboxes` may be absent, masks may
+    be polygons or either kind of RLE. The records have the form mmdet's video transforms expect (`video_id`,
+    `video_length`, `images` with one entry a frame), and are kept pickled in one array that worker processes share.
 
     `ann_file=""` builds the videos from the folders below the image root (in sorted order, with ids from 0), as for the
     LV-VIS test set.
@@ -34,9 +33,8 @@ class VideoInstanceDataset(AnnotatedDataset, BaseVideoDataset):
     Args:
         require_boxes: Where a json has `bboxes`, leave out a mask whose box is null, as the
             published loaders do (the one of BURST does not).
-        cut_at_size_change: Open every frame and end a video before the first one whose size is not
-            that of the json. The LV-VIS download has such frames; without this they are errors when
-            they are read.
+        cut_at_size_change: Open every frame and end a video before the first one whose size is not that of the json.
+            The LV-VIS download has such frames; without this they are errors when they are read.
         kwargs: See `AnnotatedDataset`; `data_prefix=dict(img_path=...)` is the folder of the frames.
 
     Raises:

@@ -49,8 +49,7 @@ def check_root(root: str | Path, *, processes: int | None = None) -> list[FileRe
         processes: Processes that open images; None takes one a core.
 
     Returns:
-        One report for each json with `videos` or `images`, sorted by path, and for each unreadable
-        one.
+        One report for each json with `videos` or `images`, sorted by path, and for each unreadable one.
 
     Raises:
         InputError: There is no such folder or no annotation file in it.
