@@ -1,4 +1,4 @@
-"""What the programs here have in common: they find `projects`, and end by `run`."""
+"""What the programs here have in common: the import path of `projects`, and `run`."""
 
 from __future__ import annotations
 

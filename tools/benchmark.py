@@ -8,6 +8,7 @@ figure to that of an earlier run.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import importlib.metadata
 import json
@@ -85,7 +86,8 @@ def main() -> None:
         command.add_argument("--baseline", help="JSON of an earlier run to compare with")
     args = parser.parse_args()
     baseline = read_baseline(args.baseline) if args.baseline else None
-    figures = importlib.import_module(f"benchmarks.{args.kind}").run(args)
+    with contextlib.redirect_stdout(sys.stderr):  # mmengine logs on stdout, where the JSON alone belongs
+        figures = importlib.import_module(f"benchmarks.{args.kind}").run(args)
     report = {"kind": args.kind, "machine": describe_machine(), "figures": figures}
     if baseline is not None:
         report["ratio_to_baseline"] = ratios(figures, baseline)

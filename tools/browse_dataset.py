@@ -1,4 +1,4 @@
-"""Shows what training sees: the samples of a config's dataset after augmentation, drawn.
+"""Draws the samples of a config's dataset as training gets them, after augmentation.
 
 Example: `python tools/browse_dataset.py configs/_base_/datasets/coco.py --out-dir pictures --number 8`
 """

@@ -1,4 +1,4 @@
-"""Converts a released CLIP-VIS checkpoint to this repository's names, or back; the keys tell which way.
+"""Converts a released CLIP-VIS checkpoint to this repository's names, or back, as its keys require.
 
     python tools/convert_checkpoint.py clipvis_official.pth clipvis.pth
 

@@ -1,4 +1,4 @@
-"""Writes the weights of a checkpoint alone, small and without pickle, to give away.
+"""Writes the weights of a checkpoint alone, small and without pickle, for others to use.
 
     python tools/export_weights.py work_dirs/run/iter_2500.pth mine.safetensors --config configs/video/mine.py
 
@@ -42,7 +42,7 @@ def name_in_repository(config: str) -> str:
     """A config's path from the root of the repository.
 
     Raises:
-        InputError: It lies elsewhere, where nobody who gets the file would find it.
+        InputError: It lies elsewhere, where a user of the weights does not have it.
     """
     path = Path(config).resolve()
     if not path.is_relative_to(ROOT / "configs"):

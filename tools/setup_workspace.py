@@ -30,7 +30,7 @@ TEST_TOOLS = ("pytest", "hypothesis", "ruff")
 OPERATOR_BUILD_TOOLS = ("ninja", "psutil", "packaging")
 PYTHONS = ((3, 11), (3, 12), (3, 13))  # what the pinned versions are for
 IMPORTS = "import clipvis_core.models, clipvis_data, clipvis_eval, clipvis_train"
-LINES_READ = 100  # from the end of pip's log: earlier ones may tell of trouble that was overcome
+LINES_READ = 100  # from the end of pip's log: earlier lines may hold errors that pip recovered from
 MEMORY_PER_JOB = 2 * 2**30  # bytes that one compiler process of mmcv may take
 
 #: What pip's output says, and what a person can do about it. The first that fits is shown.
@@ -66,7 +66,7 @@ def check_python(version: tuple[int, int]) -> None:
 
 
 def make_venv() -> None:
-    """Creates `.venv`; one that is whole and of this Python is kept, another is replaced."""
+    """Creates `.venv`; one that is complete and of this Python is kept, another is replaced."""
     wanted = f"import sys, pip; sys.exit((sys.version_info[:2], sys.prefix) != ({sys.version_info[:2]}, {str(VENV)!r}))"
     if python_runs(wanted):
         return
@@ -145,7 +145,7 @@ def build_operators() -> None:
 
 
 def check_compiler() -> None:
-    """Says what is missing before the long build starts, not in its middle."""
+    """Checks that compiler and headers are there before the long build starts."""
     compiler = shlex.split(os.environ.get("CXX", "c++"))[0]
     if not shutil.which(compiler):
         raise SetupError(f"no C++ compiler: {compiler} is not on the PATH; on Debian: apt install g++")

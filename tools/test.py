@@ -92,7 +92,7 @@ def set_precision(model: object, dtype: str) -> None:
 
 
 def identity(config: Config, checkpoint: str, dtype: str) -> dict[str, str]:
-    """What a resumed run must share with the killed one; hooks count, because one decides the words."""
+    """What a resumed run must share with the killed one; hooks are included, because one sets the vocabulary."""
     return {
         "config": text_digest(Config({"model": config.model}).pretty_text),
         "dataset": text_digest(Config({"dataset": config.test_dataloader.dataset}).pretty_text),

@@ -1,4 +1,4 @@
-# Can the trainer learn? A narrow video model of random weights learns a few clips by heart (docs/benchmarks.md).
+# Can the trainer learn? A narrow video model of random weights memorises a few clips (docs/benchmarks.md).
 # The folder $CLIPVIS_QUICK_CLIPS holds instances.json (YouTube-VIS form) and JPEGImages/.
 _base_ = [
     "../_base_/backbones/clip_tiny_random.py",

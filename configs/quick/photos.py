@@ -1,4 +1,4 @@
-# Can the trainer learn? A narrow image model of random weights learns a few photos by heart (docs/benchmarks.md).
+# Can the trainer learn? A narrow image model of random weights memorises a few photos (docs/benchmarks.md).
 # The folder $CLIPVIS_QUICK_PHOTOS holds annotations/instances_train2017.json (COCO form) and images/train2017/.
 _base_ = [
     "../_base_/backbones/clip_tiny_random.py",
@@ -12,7 +12,7 @@ model = dict(
     backbone=_base_.clip_backbone,
     head=_base_.narrow_head,
     criterion=dict(num_points=2048),
-    # Tests see the same padded size as training: what is learnt by heart goes by places, which count from 0 to 1.
+    # Tests see the same padded size as training: what is memorised depends on places, which count from 0 to 1.
     data_preprocessor=dict(pad_size_divisor=320),
 )
 model["head"]["query_decoder"]["num_queries"] = 50
@@ -25,7 +25,7 @@ photos = dict(
 )
 train_pipeline = [
     dict(type="LoadRGBImage"),
-    # Little jitter: the photos are to be learnt, not what they have in common.
+    # Little jitter: the photos themselves are to be memorised.
     dict(type="LargeScaleJitter", size=(320, 320), scale_range=(0.95, 1.05), flip_prob=0.0),
     dict(
         type="PackDetInputs",

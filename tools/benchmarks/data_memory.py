@@ -47,7 +47,7 @@ def run(num_videos: int, num_workers: int) -> dict:
 
 
 class RecordReader:
-    """Reads records and tells which worker did so and how much memory it has for itself."""
+    """Reads records and gives the worker's number and its private memory."""
 
     def __init__(self, dataset: object) -> None:
         self.dataset = dataset

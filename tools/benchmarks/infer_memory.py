@@ -17,7 +17,7 @@ from benchmarks.model import ROOT, clocked, forget_peak, peak_rss, set_random_wo
 from clipvis_core.inference import CLIPVISInferencer
 from clipvis_core.media import VideoWriter
 
-CONFIG = ROOT / "configs/quick/clips.py"  # a narrow network: the memory looked for is not its own
+CONFIG = ROOT / "configs/quick/clips.py"  # a narrow network, which takes little memory itself
 HEIGHT, WIDTH, QUERIES = 64, 96, 100
 ALLOWED_SHARE, ALLOWED_BYTES_A_FRAME = 1.05, 20_000
 
@@ -44,7 +44,7 @@ def run(short: int, long: int, num_classes: int) -> dict:
 
 
 def write_video(path: Path, num_frames: int) -> None:
-    """A bright square that wanders over a changing background."""
+    """A bright square that moves over a changing background."""
     rng = np.random.default_rng(0)
     tiles = rng.integers(0, 256, (8, HEIGHT // 16, WIDTH // 16, 3), dtype=np.uint8)
     backgrounds = tiles.repeat(16, axis=1).repeat(16, axis=2)

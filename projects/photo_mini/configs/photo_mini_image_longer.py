@@ -1,4 +1,4 @@
-# Goes on from the weights of photo_mini_image.py with a second, lower hill of the learning rate.
+# Goes on from the weights of photo_mini_image.py with a second, lower cycle of the learning rate.
 _base_ = "./photo_mini_image.py"
 
 load_from = "work_dirs/photo_mini_image/iter_5200.pth"

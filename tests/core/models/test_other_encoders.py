@@ -79,7 +79,7 @@ def stripes() -> torch.Tensor:
 
 
 def test_the_example_keeps_its_promises(workplace):
-    importlib.import_module("test_colour_encoder").test_promises()
+    importlib.import_module("test_colour_encoder").test_interface()
 
 
 @pytest.mark.parametrize("mode", ["image", "video"])

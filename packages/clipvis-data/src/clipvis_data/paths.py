@@ -21,7 +21,7 @@ def first_existing(root: str | Path, candidates: str | Sequence[str]) -> str:
 
     Args:
         root: Folder the names are relative to.
-        candidates: One file, or several names under which a download is found in the wild.
+        candidates: One file, or several names that a download may have.
 
     Returns:
         The name, as it was given.

@@ -1,4 +1,4 @@
-"""The command `clipvis`: an answer for a video, and what else a person asks of the package."""
+"""The command `clipvis`: segments a video, or lists the models."""
 
 from __future__ import annotations
 

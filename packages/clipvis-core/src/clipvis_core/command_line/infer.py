@@ -1,4 +1,4 @@
-"""One answer: a video, a folder of frames or an image in, files and a table out."""
+"""Segments a video, a folder of frames or an image; writes files and prints a table."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def read_words(args: argparse.Namespace) -> Vocabulary:
 
 
 def check_writable(out_dir: Path) -> None:
-    """Finds out before the work is done, not after, that nothing can be written."""
+    """Checks before the work begins that the output can be written."""
     existing = next(path for path in (out_dir, *out_dir.absolute().parents) if path.exists())
     if not existing.is_dir():
         raise InputError(f"{existing} is a file: choose another --out-dir")

@@ -1,4 +1,4 @@
-"""Where this machine keeps what is worth keeping between runs."""
+"""The folder for what is kept between runs."""
 
 from __future__ import annotations
 

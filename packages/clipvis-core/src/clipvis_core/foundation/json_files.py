@@ -1,4 +1,4 @@
-"""Reads json files from strangers: whole ones, and lists too long to hold as objects."""
+"""Reads json files: whole ones, and lists too long to hold as objects."""
 
 from __future__ import annotations
 

@@ -15,8 +15,8 @@ from clipvis_core.foundation.errors import InputError
 class Vocabulary:
     """Categories in label order, each a non-empty tuple of synonyms.
 
-    The first synonym is the category's name. Words are kept as they come but for white space: letter case is the
-    tokenizer's business, and underscores change the text embedding, so that replacing them is the caller's choice.
+    The first synonym is the category's name. Words are kept as they come but for white space: letter case is left
+    to the tokenizer, and underscores change the text embedding, so that replacing them is the caller's choice.
 
     Example:
         >>> vocabulary = Vocabulary.from_text("dog, puppy; frisbee")

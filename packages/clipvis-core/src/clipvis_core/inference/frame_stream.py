@@ -1,4 +1,4 @@
-"""A video on its way through a model: frame by frame now, as a whole at the end."""
+"""A video that goes through a model: results frame by frame, and of the whole at the end."""
 
 from __future__ import annotations
 

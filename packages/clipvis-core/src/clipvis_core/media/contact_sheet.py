@@ -9,7 +9,7 @@ _GAP = 4  # pixels between the pictures, in white
 
 
 class ContactSheet:
-    """Chooses frames evenly from a video whose length nobody knows yet, in bounded memory.
+    """Chooses frames evenly from a video whose length is not known yet, in bounded memory.
 
     Every frame is offered; every s-th is kept, shrunk. When twice as many as wanted are kept, every second one of
     them goes and s doubles.

@@ -13,7 +13,7 @@ from clipvis_core.media.palette import Color, track_color
 
 _PROFILE = (  # across an outline: (0 outside to 1 inside, opacity, brightness of the colour)
     (0.00, 0.00, 0.25),
-    (0.20, 0.45, 0.25),  # a dark seam, which shows light colours on light pictures
+    (0.20, 0.45, 0.25),  # a dark rim, which shows light colours on light pictures
     (0.38, 1.00, 1.00),
     (0.72, 1.00, 1.00),
     (1.00, 0.42, 1.00),  # the tint

@@ -22,9 +22,8 @@ def burst_to_ytvis(
 ) -> dict[str, int]:
     """Converts BURST's `all_classes.json`.
 
-    By default the output is what the published script writes: track ids count from 0 and there are
-        no areas, which
-    its evaluator turns against some tracks. `first_id=1` and `with_areas=True` repair both.
+    By default the output is what the published script writes: track ids count from 0 and there are no areas, which its
+    evaluator turns against some tracks. `first_id=1` and `with_areas=True` correct both.
 
     Args:
         source: BURST's json of a split.

@@ -66,8 +66,7 @@ def check_root(root: str | Path, *, processes: int | None = None) -> list[FileRe
 
 
 def _json_files(root: Path, depth: int = 3) -> Iterator[Path]:
-    """Json files at most `depth` folders down; frame folders, which hold only images, are not
-    entered."""
+    """Json files at most `depth` folders down; frame folders, which hold only images, are not entered."""
     for entry in os.scandir(root):
         if entry.is_file() and entry.name.endswith(".json"):
             yield Path(entry.path)

@@ -64,8 +64,7 @@ def find_image_folder(json_path: Path, root: Path, names: Sequence[str]) -> Path
 
 
 def _folders(root: Path, depth: int = 3) -> Iterator[Path]:
-    """Folders at most `depth` down; one that holds over 200 folders holds videos, which are not
-    entered."""
+    """Folders at most `depth` down; one that holds over 200 folders holds videos, which are not entered."""
     yield root
     if depth == 0:
         return
