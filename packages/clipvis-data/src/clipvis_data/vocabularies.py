@@ -56,12 +56,10 @@ def dataset_vocabulary(path: str | Path, data: dict, vocabulary: str | Path | No
     Args:
         path: The file, for messages.
         data: Its content.
-        vocabulary: Name or file of the vocabulary (see `load_vocabulary`), or None to take the
-            file's `categories`.
+        vocabulary: Name or file of the vocabulary (see `load_vocabulary`), or None to take the file's `categories`.
 
     Raises:
-        InputError: The file's `categories` differ from the vocabulary in an id or a name (capitals
-            aside).
+        InputError: The file's `categories` differ from the vocabulary in an id or a name (capitals aside).
     """
     records = data.get("categories")
     if vocabulary is None and not isinstance(records, list):

@@ -75,8 +75,7 @@ class Curves:
         ap: (K, A, T) float64, mean precision; NaN where there is nothing to find.
         recall: (K, A, T) float64, recall reached; NaN where there is nothing to find.
         recall_at_fewer: (K, L, T) float64, the same over all sizes at each of `FEWER_DETECTIONS`.
-        precision: (K, T, R) float64, precision over all sizes at each recall level, 0 beyond the
-            recall reached.
+        precision: (K, T, R) float64, precision over all sizes at each recall level, 0 beyond the recall reached.
     """
 
     category: np.ndarray

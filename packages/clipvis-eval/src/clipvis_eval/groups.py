@@ -29,8 +29,7 @@ def category_groups(benchmark: str, records: list[dict], source: str) -> dict[st
         source: The annotation file; error messages begin with it.
 
     Raises:
-        InputError: A category of LV-VIS or BURST that neither the file nor the benchmark's list
-            puts into a group.
+        InputError: A category of LV-VIS or BURST that neither the file nor the benchmark's list puts into a group.
     """
     names = GROUPS[benchmark]
     known = {category.name: category for category in load_vocabulary(benchmark).categories}

@@ -127,10 +127,9 @@ class Matches:
 def match(overlaps: Overlaps, scores: np.ndarray, truths: Truths) -> Matches:
     """Matches predictions to ground truths, each within its video and category.
 
-    In order of falling score (equal scores in the given order), each prediction takes, of the
-    ground truths that are free and overlap enough, the one with the largest IoU (the last of equal
-    ones), and an ignored one only if no other fits. The tests compare with `plain_track_ap`, the loop that
-    this vectorises.
+    In order of falling score (equal scores in the given order), each prediction takes, of the ground truths that are
+    free and overlap enough, the one with the largest IoU (the last of equal ones), and an ignored one only if no other
+    fits. The tests compare with `plain_track_ap`, the loop that this vectorises.
 
     Args:
         overlaps: Pairs whose prediction counts.

@@ -22,9 +22,8 @@ class Rules:
         match_many: One ground truth may be matched by any number of predictions, each a true
             positive. (Crowds may always be.)
         id_zero_is_no_match: A prediction that takes the ground truth with id 0 counts as unmatched.
-        ground_truth_area: Where the mean area of a ground truth comes from: the json's `areas`, the
-            same cut to whole pixels, the masks, or none (all areas 0). Json areas that are absent
-            are measured.
+        ground_truth_area: Where the mean area of a ground truth comes from: the json's `areas`, the same cut to whole
+            pixels, the masks, or none (all areas 0). Json areas that are absent are measured.
         measure_predictions: Whether predictions have an area; otherwise it is 0.
     """
 

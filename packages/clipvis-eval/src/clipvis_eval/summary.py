@@ -77,8 +77,7 @@ class EvaluationResult:
 def summarize(benchmark: str, curves: Curves, chosen: np.ndarray) -> Numbers:
     """A benchmark's numbers over some categories.
 
-    Each number is the mean over all cells with ground truth of all categories; a number without any
-    is None.
+    Each number is the mean over all cells with ground truth of all categories; a number without any is None.
 
     Args:
         benchmark: Name of the benchmark.

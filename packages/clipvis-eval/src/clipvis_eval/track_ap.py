@@ -1,9 +1,8 @@
 """Track AP: the evaluator that all video benchmarks share.
 
-Predictions are taken one at a time. They are compared with the ground truth of their video and
-category as soon as a video's are together, and only scores, mean areas and IoUs are kept, so that
-memory does not grow with the size of the result file. Then a few passes over whole columns match and
-accumulate all videos and categories at once.
+Predictions are taken one at a time. They are compared with the ground truth of their video and category as soon as a
+video's are together, and only scores, mean areas and IoUs are kept, so that memory does not grow with the size of the
+result file. Then a few passes over whole columns match and accumulate all videos and categories at once.
 """
 
 from __future__ import annotations
@@ -35,11 +34,9 @@ class TrackEvaluator:
     Args:
         ground_truth: What is to be found; its mean areas must come from the same rules.
         benchmark: Name of the benchmark.
-        protocol: "published" gives the figures of the published evaluator with its faults,
-            "corrected" fixes them.
-        class_agnostic: Whether all categories, annotated and predicted, are taken as one. A video's
-            100 best predictions then count, and an object that was found under two categories is
-            a hit and a false alarm.
+        protocol: "published" gives the figures of the published evaluator with its faults, "corrected" fixes them.
+        class_agnostic: Whether all categories, annotated and predicted, are taken as one. A video's 100 best
+            predictions then count, and an object that was found under two categories is a hit and a false alarm.
 
     Attributes:
         seconds: CPU seconds spent in each phase.

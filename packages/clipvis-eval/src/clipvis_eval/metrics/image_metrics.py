@@ -40,9 +40,8 @@ class ImageMetric(ResultListMetric):
 
         Args:
             data_batch: Not used.
-            data_samples: `DetDataSample`s as dicts, with `img_id` and `pred_instances`: `scores`
-                (N,), `labels` (N,) from 0, and `masks` ((N, H, W) bool, or N RLEs) or `bboxes`
-                (N, 4) as x1, y1, x2, y2.
+            data_samples: `DetDataSample`s as dicts, with `img_id` and `pred_instances`: `scores` (N,), `labels` (N,)
+                from 0, and `masks` ((N, H, W) bool, or N RLEs) or `bboxes` (N, 4) as x1, y1, x2, y2.
         """
         category_ids = self.category_ids
         for sample in data_samples:

@@ -17,8 +17,7 @@ from clipvis_core.foundation.whole_file import write_whole
 class ResultListMetric(BaseMetric):
     """A metric over a json list of results.
 
-    The processes of a distributed run hand over their records, and the first one writes and
-    evaluates.
+    The processes of a distributed run hand over their records, and the first one writes and evaluates.
 
     Args:
         benchmark: Name of the benchmark; the prefix of the numbers in the log unless `prefix` is given.
