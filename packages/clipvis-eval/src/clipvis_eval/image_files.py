@@ -98,7 +98,8 @@ def _category_list(images: Records, index: int, field: str, known: dict[int, int
 
 def _annotations(annotations: Records, truth: ImageTruth, iou_type: IouType, faults: Faults) -> list[dict]:
     annotations.positions(faults)
-    made, wheres, masks, sizes = [], [], [], []
+    made: list[tuple[dict, tuple[int, int]]] = []
+    wheres: list[str] = []  # of the masks that are there
     for index, fields in enumerate(annotations.records):
         with faults:
             image = annotations.member(index, "image_id", truth.sizes)
@@ -115,18 +116,23 @@ def _annotations(annotations: Records, truth: ImageTruth, iou_type: IouType, fau
             mask = fields.get("segmentation")
             if mask is None and (iou_type == "segm" or record["bbox"] is None):
                 annotations.get(index, "segmentation", list)
-            made.append(record)
-            wheres.append(f"{annotations.where(index)}: field 'segmentation'")
-            masks.append([] if mask is None else mask)
-            sizes.append(truth.sizes[image])
-    masks = check_masks(masks, sizes, wheres.__getitem__, faults)
+            made.append((record, truth.sizes[image]))
+            if mask is not None:
+                record["segmentation"] = mask
+                wheres.append(f"{annotations.where(index)}: field 'segmentation'")
+    with_mask = [(record, size) for record, size in made if "segmentation" in record]
+    masks = check_masks(
+        [record["segmentation"] for record, _ in with_mask],
+        [size for _, size in with_mask],
+        wheres.__getitem__,
+        faults,
+    )
     faults.raise_if_any()
-    for record, mask, size, where in zip(made, masks, sizes, wheres, strict=True):
-        if not mask and (iou_type == "segm" or record["bbox"] is None):
-            faults.lines.append(f"{where} has no polygon of three points or more")
-        else:
-            _complete(record, mask, size, iou_type)
-    return made
+    for (record, _), mask in zip(with_mask, masks, strict=True):
+        record["segmentation"] = mask
+    for record, size in made:
+        _complete(record, size, iou_type)
+    return [record for record, _ in made]
 
 
 def _check_area(area: object, size: tuple[int, int], where: str) -> None:
@@ -138,10 +144,10 @@ def _check_area(area: object, size: tuple[int, int], where: str) -> None:
         raise InputError(f"{where}: field 'area' is {shown(area)}, but the image has {size[0] * size[1]} pixels")
 
 
-def _complete(record: dict, mask: dict | list, size: tuple[int, int], iou_type: IouType) -> None:
-    """Puts what is compared, and the area, into a ground-truth record."""
-    box = record.pop("bbox")
-    is_used = bool(mask) and (iou_type == "segm" or box is None or record["area"] is None)
+def _complete(record: dict, size: tuple[int, int], iou_type: IouType) -> None:
+    """Leaves what is compared, and the area, in a ground-truth record with sound fields."""
+    box, mask = record.pop("bbox"), record.pop("segmentation", None)
+    is_used = mask is not None and (iou_type == "segm" or box is None or record["area"] is None)
     rle = as_rle(mask, *size) if is_used else None
     if iou_type == "segm":
         record["segmentation"] = rle

@@ -35,7 +35,7 @@ def process_group(config: Config) -> Iterator[None]:
 
     Within it the environment names rank, world size and meeting point as torch wants them, whatever
     the launcher calls them, and the config fits the devices: without a GPU the model is wrapped for
-    the CPU and the backend is gloo.
+    the CPU and the backend is gloo, and no workers persist where a loader has none.
 
     The group is left in good order: a process that ends with gloo's threads alive may be aborted on its
     way out, after its work was done (pytorch/pytorch#179291). Only after a failure is NCCL's group left
@@ -48,6 +48,10 @@ def process_group(config: Config) -> Iterator[None]:
         InputError: The process was not started by that launcher.
     """
     _join(config)
+    for name in ("train_dataloader", "val_dataloader", "test_dataloader"):
+        loader = config.get(name)
+        if loader and not loader.get("num_workers"):
+            loader.persistent_workers = False  # torch refuses it without workers
     failed = True
     try:
         yield

@@ -57,11 +57,11 @@ def check_polygons(polygons: list, height: int, width: int, *, strict: bool = Fa
         polygons: As a file has them.
         height: Height of the image in pixels.
         width: Width of the image in pixels.
-        strict: Whether one that encloses none, or no polygon at all, is an error, too.
+        strict: Whether one that encloses none is an error, too.
 
     Raises:
-        InputError: Something that is not a list of x, y, x, y, ... in or near the image; the message begins with a
-            verb.
+        InputError: Something that is not a list of x, y, x, y, ... in or near the image, or none that encloses an area;
+            the message begins with a verb.
     """
     good = []
     reach = _REACH * max(height, width)
@@ -71,7 +71,7 @@ def check_polygons(polygons: list, height: int, width: int, *, strict: bool = Fa
             raise InputError(f"has a polygon that is not a list of numbers: {shown(polygon)}")
         if len(values) % 2:
             raise InputError(f"has a polygon of {len(values)} numbers; x and y come in pairs")
-        if not (np.abs(values) <= reach).all():
+        if np.abs(values).max(initial=0) > reach:
             raise InputError(f"has a polygon far outside the image of {height} x {width}: {shown(polygon)}")
         if np.abs(np.diff(values.reshape(-1, 2), axis=0)).max(axis=1, initial=0).sum() > _MAX_OUTLINE:
             raise InputError(f"has a polygon with an outline of over {_MAX_OUTLINE} pixels")
@@ -79,8 +79,8 @@ def check_polygons(polygons: list, height: int, width: int, *, strict: bool = Fa
             good.append(polygon)
         elif strict:
             raise InputError("has a polygon of under 3 points")
-    if strict and not good:
-        raise InputError("has no polygon")
+    if not good:
+        raise InputError("has a polygon of under 3 points" if polygons else "has no polygon")
     return good
 
 
@@ -92,7 +92,8 @@ def _numbers(polygon: object) -> np.ndarray | None:
         return None
     if not isinstance(polygon, list) or values.ndim != 1 or values.dtype.kind not in "iuf":
         return None
-    return values.astype(np.float64)
+    values = values.astype(np.float64)
+    return values if np.isfinite(values).all() else None
 
 
 def as_rle(mask: dict | Polygons, height: int, width: int) -> dict:
@@ -118,7 +119,7 @@ def check_masks(
         strict: See `check_polygons`.
 
     Returns:
-        One mask each: a compressed RLE or polygons, [] where none encloses an area or the mask is bad.
+        One mask each: a compressed RLE or polygons, [] where the mask is bad.
     """
     checked: list[dict | Polygons] = [[] for _ in masks]
     coded = [i for i, mask in enumerate(masks) if not isinstance(mask, list)]

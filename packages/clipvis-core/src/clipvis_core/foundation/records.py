@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
@@ -101,7 +102,7 @@ class Records:
         """
         value = self.records[index].get("bbox")
         if value is not None and not is_box(value):
-            raise InputError(f"{self.where(index)}: field 'bbox' is {shown(value)}, not [x, y, width, height]")
+            raise InputError(f"{self.where(index)}: field 'bbox' must be [x, y, width, height]")
         return value
 
     def positions(self, faults: Faults) -> dict[int, int]:
@@ -153,8 +154,8 @@ def is_box(value: object) -> bool:
 def relative_name(name: str, where: str) -> str:
     """A file name of an annotation file as a clean relative path.
 
-    Names written on Windows are cut at their backslashes and the last two parts (video folder and
-    frame) are kept, as the published loaders of LV-VIS and BURST do.
+    Backslashes are taken for slashes; a path from a Windows machine loses its drive and its steps upwards, and
+    `clipvis_data.paths.located` looks for what remains.
 
     Args:
         name: The name as it stands in the file.
@@ -164,9 +165,11 @@ def relative_name(name: str, where: str) -> str:
         InputError: The name is empty, absolute, or climbs out of the data root.
     """
     if "\\" in name:
-        name = "/".join(name.split("\\")[-2:])
-    path = PurePosixPath(name)
-    unsafe = path.is_absolute() or ".." in path.parts or "\0" in name or ":" in name.split("/")[0]
+        parts = re.split(r"[\\/]+", re.sub(r"^[A-Za-z]:", "", name))
+        path = PurePosixPath(*(part for part in parts if part not in ("", "..")))
+    else:
+        path = PurePosixPath(name)
+    unsafe = path.is_absolute() or ".." in path.parts or "\0" in name or re.match(r"[A-Za-z]:/", str(path))
     if not path.name or unsafe:
         raise InputError(f"{where}: file name {name[:80]!r} does not stay inside the data root")
     return str(path)
