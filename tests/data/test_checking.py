@@ -78,8 +78,8 @@ def plant_flat_polygon(root, data):
 
 PLANTED = {
     plant_missing_frame: r"video2/00001.jpg: does not exist",
-    plant_wrong_size: r"video2/00001.jpg: is 32 x 50 .* but the json says 32 x 48",
-    plant_truncated_frame: r"video2/00001.jpg: cannot be read",
+    plant_wrong_size: r"video2/00001.jpg is 32 x 50 .* but its annotation file says 32 x 48",
+    plant_truncated_frame: r"video2/00001.jpg cannot be read",
     plant_corrupt_rle: r"annotations\[1\] \(id 3\): segmentations\[2\] has counts that stop",
     plant_rle_of_another_video: r"segmentations\[2\] is 48 x 32 .* must be 32 x 48",
     plant_unknown_video: r"'video_id' is 44, but there is no such video",

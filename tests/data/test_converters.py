@@ -115,7 +115,11 @@ def test_burst_repaired_and_read_back(tmp_path):
             lambda d: d["sequences"][0]["segmentations"][0]["7"].update(rle="0"),
             r"segmentations\[0\], track 7 has runs of 0 pixels",
         ),
-        (lambda d: d["categories"].append({"id": 2, "name": "x"}), r"the id occurs twice"),
+        (lambda d: d["sequences"][0].update(seq_name="../../etc"), r"does not stay inside"),
+        (lambda d: d["sequences"][0].update(annotated_image_paths=["a.jpg", None]), r"holds None, not text"),
+        (lambda d: d["sequences"].append(d["sequences"][0]), r"sequences\[1\] \(id 5\): the id is already taken"),
+        (lambda d: d["sequences"][0]["segmentations"][0].update({"8": {"rle": "0"}}), r"track 8 is not in"),
+        (lambda d: d["categories"].append({"id": 2, "name": "x"}), r"the id is already taken"),
     ],
 )
 def test_damaged_burst_files_leave_nothing_behind(tmp_path, change, message):

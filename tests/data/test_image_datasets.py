@@ -92,6 +92,13 @@ def test_nothing_to_train_on(tmp_path, data):
         build(tmp_path, filter_cfg={"filter_empty_gt": True})
 
 
+def test_null_boxes_are_measured(tmp_path, data):
+    box = build(write_images(tmp_path, data).parent).get_data_info(1)["instances"][0]["bbox"]
+    data["annotations"][0]["bbox"] = None
+    write_json(tmp_path / "instances.json", data)
+    assert build(tmp_path).get_data_info(1)["instances"][0]["bbox"] == box
+
+
 def test_small_and_border_instances_are_kept(tmp_path, data):
     """mmdet's own reader drops boxes under a pixel and outside the image."""
     data["annotations"][0].update(bbox=[39.5, 4, 0.4, 9], area=0)
@@ -101,11 +108,9 @@ def test_small_and_border_instances_are_kept(tmp_path, data):
 
 def test_useless_polygons_are_left_out_of_coco(tmp_path, data):
     good = data["annotations"][1]["segmentation"][0]
-    data["annotations"][0]["segmentation"] = [[1.0, 2.0, 3.0, 4.0], [1.0] * 7]
     data["annotations"][1]["segmentation"] = [[1.0, 2.0], good]
     write_images(tmp_path, data)
     dataset = build(tmp_path)
-    assert dataset.get_data_info(1)["instances"] == []
     assert dataset.get_data_info(2)["instances"][0]["mask"] == [good]
 
 
@@ -194,6 +199,14 @@ FAULTS = {
         [40, 30],
         r"\(id 999\): field 'segmentation' is 40 x 30",
     ),
+    "no useful polygon": (
+        ["annotations", 0, "segmentation"],
+        [[1.0, 2.0, 3.0, 4.0]],
+        r"has a polygon of under 3 points",
+    ),
+    "half a point": (["annotations", 0, "segmentation"], [[1.0] * 7], r"has a polygon of 7 numbers"),
+    "box of nan": (["annotations", 0, "bbox"], [float("nan"), 1, 2, 3], r"'bbox' must be"),
+    "far away": (["annotations", 0, "segmentation"], [[0, 0, 1e9, 0, 5, 5]], r"far outside the image of 30 x 40"),
     "climbs out": (["images", 0, "file_name"], "../x.jpg", r"stay inside the data root"),
     "image bomb": (["images", 0, "width"], 10**8, r"is not one of an image"),
 }

@@ -14,6 +14,7 @@ from pycocotools import mask as mask_api
 
 from clipvis_core.foundation.errors import InputError
 from clipvis_data.datasets import VideoInstanceDataset
+from clipvis_data.preparation import check_annotation_file
 
 TRAIN = [
     {"type": "ClipFrameSample", "num_frames": 2},
@@ -113,7 +114,9 @@ def test_test_sets_without_annotations(tmp_path, data, form):
     else:
         data["annotations"] = None if form == "null" else []
     write_videos(tmp_path, data)
-    dataset = build(tmp_path)
+    with pytest.raises(InputError, match=r"instances.json: has no object, so there is nothing to train on"):
+        build(tmp_path)
+    dataset = build(tmp_path, test_mode=True)
     assert len(dataset) == 3  # no video is left out
     assert dataset.get_data_info(0)["images"][0]["instances"] == []
 
@@ -124,7 +127,7 @@ def test_all_mask_forms_give_the_same_masks(tmp_path, data):
     flat[5:11, 4:12] = 1
     runs = np.diff(np.concatenate([[0], np.flatnonzero(np.diff(flat.ravel("F"))) + 1, [flat.size]]))
     polygon = [4.0, 5.0, 12.0, 5.0, 12.0, 11.0, 4.0, 11.0]
-    forms = [encode_box(32, 48, *box), {"size": [32, 48], "counts": runs.tolist()}, [polygon, [1.0, 2.0]], [[1.0, 2.0]]]
+    forms = [encode_box(32, 48, *box), {"size": [32, 48], "counts": runs.tolist()}, [polygon, [1.0, 2.0]], None]
     data["annotations"] = [{**data["annotations"][0], "segmentations": forms, "bboxes": [box] * 4}]
     write_videos(tmp_path, data)
     frames = build(tmp_path).get_data_info(0)["images"]
@@ -133,7 +136,7 @@ def test_all_mask_forms_give_the_same_masks(tmp_path, data):
     np.testing.assert_array_equal(mask_api.decode(masks[1]), flat)
     assert masks[2] == [polygon]
     assert frames[2]["instances"][0]["bbox"] == [4, 5, 12, 11]
-    assert frames[3]["instances"] == []  # no usable polygon: the frame is left out
+    assert frames[3]["instances"] == []
 
 
 def test_boxes_may_be_missing_and_null_boxes_drop_the_frame(tmp_path, data):
@@ -158,6 +161,36 @@ def test_windows_file_names(tmp_path, data):
     write_json(tmp_path / "instances.json", data)
     record = build(tmp_path).get_data_info(0)
     assert record["images"][1]["file_name"] == "video1/00001.jpg"
+
+
+@pytest.mark.parametrize("prefix", ["C:\\\\u\\\\", "..\\\\..\\\\studio\\\\", "deep\\\\"])
+def test_names_from_another_machine_are_found(tmp_path, data, prefix):
+    folder = "JPEGImages" if prefix != "deep\\\\" else "JPEGImages/deep"
+    for video in data["videos"]:
+        for t, name in enumerate(video["file_names"]):
+            save_picture(tmp_path / folder / name.replace("00000", "12:30"), 32, 48, t)
+        video["file_names"] = [prefix + n.replace("/", "\\").replace("00000", "12:30") for n in video["file_names"]]
+    write_json(tmp_path / "instances.json", data)
+    record = build(tmp_path).get_data_info(1)
+    assert [image["img_path"] for image in record["images"]] == [
+        str(tmp_path / folder / "video2" / f"{name}.jpg") for name in ("12:30", "00001", "00002", "00003")
+    ]
+    assert check_annotation_file(tmp_path / "instances.json", processes=1).faults == []
+
+
+def test_letter_case_is_named(tmp_path, data):
+    write_videos(tmp_path, data)
+    frame = tmp_path / "JPEGImages" / "video2" / "00001.jpg"
+    frame.rename(frame.with_suffix(".JPG"))
+    with pytest.raises(InputError, match=r"does not exist; its folder has 00001.JPG, in other letter case"):
+        build(tmp_path)
+
+
+def test_boxes_that_are_all_null_are_measured(tmp_path, data):
+    data["annotations"][0]["bboxes"] = [None] * 4
+    write_videos(tmp_path, data)
+    frames = build(tmp_path).get_data_info(0)["images"]
+    assert [frame["instances"][0]["bbox"] for frame in frames] == [[4 + t, 5, 12 + t, 11] for t in range(4)]
 
 
 def test_length_cuts_the_file_names(tmp_path, data):
@@ -188,8 +221,12 @@ def test_the_first_of_several_annotation_files_is_taken(tmp_path, data):
 def test_videos_from_folders(tmp_path, data):
     write_videos(tmp_path, data)
     (tmp_path / "JPEGImages" / "empty").mkdir()
-    dataset = build(tmp_path, ann_file="", vocabulary="ytvis2019")
-    assert len(dataset) == 3
+    save_picture(tmp_path / "JPEGImages" / "video10" / "2.jpg", 32, 48)
+    save_picture(tmp_path / "JPEGImages" / "video10" / "10.jpg", 32, 48)
+    (tmp_path / "JPEGImages" / "video10" / "._2.jpg").write_bytes(b"of a Mac")
+    dataset = build(tmp_path, ann_file="", vocabulary="ytvis2019", test_mode=True)
+    assert len(dataset) == 4
+    assert [frame["file_name"] for frame in dataset.get_data_info(3)["images"]] == ["video10/2.jpg", "video10/10.jpg"]
     record = dataset.get_data_info(0)
     assert (record["video_id"], record["height"], record["width"]) == (0, 32, 48)
     assert record["images"][3]["file_name"] == "video1/00003.jpg"
@@ -266,6 +303,12 @@ FAULTS = {
     "mask a number": (["annotations", 0, "segmentations", 1], 3, "is a int, not an RLE object"),
     "polygon of text": (["annotations", 0, "segmentations", 1], [["a"] * 6], "not a list of num"),
     "polygon not finite": (["annotations", 0, "segmentations", 1], [[float("nan")] * 6], "not a list of numbers"),
+    "useless polygon": (["annotations", 0, "segmentations", 1], [[1.0, 2.0]], "has a polygon of under 3 points"),
+    "half a point": (["annotations", 0, "segmentations", 1], [[1.0] * 7], "has a polygon of 7 numbers"),
+    "polygon far away": (["annotations", 0, "segmentations", 1], [[0, 0, 1e9, 0, 5, 5]], "far outside the image"),
+    "empty object": (["annotations", 0, "segmentations", 1], {}, "has no 'size'"),
+    "id of 64 bits": (["annotations", 0, "id"], 2**63, "over the limit of 2.63 - 1"),
+    "crowd": (["annotations", 0, "iscrowd"], "no", "field 'iscrowd' is 'no', not 0 or 1"),
     "duplicate category": (["categories", 1, "id"], 1, "have the same id 1"),
 }
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+import struct
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image
 
 from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.faults import shown
 from clipvis_core.foundation.images import turned_size
 from clipvis_core.foundation.records import Records
+from clipvis_core.media.images import natural_key
 
 COCO_URL = "http://images.cocodataset.org/"
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -37,6 +41,29 @@ def first_existing(root: str | Path, candidates: str | Sequence[str]) -> str:
     raise InputError(f"annotation file {tried} does not exist; check data_root and ann_file")
 
 
+def located(root: str | Path, names: Iterable[str]) -> dict[str, str]:
+    """Where below `root` some relative paths are.
+
+    Paths that came from another machine begin with folders that are not here: if most that are missing are found by
+    their last two parts (video and frame), or their last one, and no two fall together, those are taken.
+
+    Args:
+        root: Folder the names are relative to.
+        names: Relative paths with forward slashes.
+
+    Returns:
+        The path of each name; the name itself where none was found.
+    """
+    found = {name: name for name in names}
+    missing = missing_files(root, found)
+    for depth in (2, 1) if missing else ():
+        tails = {name: "/".join(name.split("/")[-depth:]) for name in missing}
+        absent = missing_files(root, tails.values())
+        if len(absent) < len(missing) / 2 and len({**found, **tails}.keys()) == len({*({**found, **tails}.values())}):
+            return {**found, **tails}
+    return found
+
+
 def require_files(root: str | Path, names: Iterable[str], source: str) -> None:
     """Checks that files exist, listing each folder once.
 
@@ -52,8 +79,18 @@ def require_files(root: str | Path, names: Iterable[str], source: str) -> None:
     if missing:
         others = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
         raise InputError(
-            f"{Path(root) / missing[0]}{others}, named in {source}, does not exist; check data_root and data_prefix"
+            f"{Path(root) / missing[0]}{others}, named in {source}, does not exist; "
+            f"{other_case(Path(root) / missing[0]) or 'check data_root and data_prefix'}"
         )
+
+
+def other_case(path: Path) -> str:
+    """What to say of a missing file whose folder has its name in other letter case; else nothing."""
+    try:
+        twins = [entry.name for entry in os.scandir(path.parent) if entry.name.casefold() == path.name.casefold()]
+    except OSError:
+        return ""
+    return f"its folder has {twins[0]}, in other letter case" if twins else ""
 
 
 def missing_files(root: str | Path, names: Iterable[str]) -> list[str]:
@@ -73,17 +110,48 @@ def missing_files(root: str | Path, names: Iterable[str]) -> list[str]:
     return missing
 
 
+@contextmanager
+def opened_image(path: str | Path, height: int | None = None, width: int | None = None) -> Iterator[Image.Image]:
+    """Opens an image file; whatever Pillow has against it becomes one line.
+
+    Args:
+        path: The file.
+        height: Height in pixels that it must have after turning, if one is known.
+        width: Width, likewise.
+
+    Raises:
+        InputError: The file is missing, damaged, or of another size.
+    """
+    try:
+        with Image.open(path) as image:
+            found = turned_size(image)
+            if height is not None and found != (height, width):
+                raise InputError(_size_fault(path, found, (height, width), image.size[::-1]))
+            yield image
+    except FileNotFoundError:
+        raise InputError(f"image {path} does not exist; check data_root and data_prefix") from None
+    except InputError:
+        raise
+    except (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError) as error:
+        raise InputError(f"image {path} cannot be read (damaged?): {shown(str(error))}") from None
+
+
+def _size_fault(path: str | Path, found: tuple[int, int], told: tuple[int, int], stored: tuple[int, int]) -> str:
+    line = (
+        f"image {path} is {found[0]} x {found[1]} (height x width), but its annotation file says {told[0]} x {told[1]}"
+    )
+    turned = f"; the file holds {stored[0]} x {stored[1]} and its EXIF tag turns it" if stored != found else ""
+    return line + turned
+
+
 def image_size(path: Path) -> tuple[int, int]:
     """(height, width) of an image file, from its header.
 
     Raises:
         InputError: The file is no image.
     """
-    try:
-        with Image.open(path) as image:
-            return turned_size(image)
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise InputError(f"image {path} cannot be read (damaged?): {error}") from None
+    with opened_image(path) as image:
+        return turned_size(image)
 
 
 def videos_from_folder(folder: str | Path) -> dict:
@@ -93,8 +161,8 @@ def videos_from_folder(folder: str | Path) -> dict:
         folder: Folder with one folder of images for each video.
 
     Returns:
-        `videos` in sorted order of their folders, with ids from 0, frames in sorted order, and the
-        size of the first frame.
+        `videos` in natural order of their folders (2 before 10), with ids from 0, frames in natural order, and the size
+        of the first frame. Hidden files and folders are passed over.
 
     Raises:
         InputError: The folder is missing or has no videos.
@@ -103,8 +171,8 @@ def videos_from_folder(folder: str | Path) -> dict:
     if not root.is_dir():
         raise InputError(f"folder of videos {root} does not exist; check data_root and data_prefix")
     videos = []
-    for path in sorted(p for p in root.iterdir() if p.is_dir()):
-        frames = sorted(f.name for f in path.iterdir() if f.suffix.lower() in IMAGE_SUFFIXES)
+    for path in _in_order(p for p in root.iterdir() if p.is_dir()):
+        frames = [f.name for f in _in_order(path.iterdir()) if f.suffix.lower() in IMAGE_SUFFIXES]
         if not frames:
             continue
         height, width = image_size(path / frames[0])
@@ -120,6 +188,10 @@ def videos_from_folder(folder: str | Path) -> dict:
     if not videos:
         raise InputError(f"{root} has no folder with images; expected <video>/<frame>.jpg")
     return {"videos": videos}
+
+
+def _in_order(paths: Iterable[Path]) -> list[Path]:
+    return sorted((path for path in paths if not path.name.startswith(".")), key=natural_key)
 
 
 def lvis_file_name(images: Records, index: int) -> str:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import orjson
 
-from clipvis_core.foundation.faults import Faults
+from clipvis_core.foundation.faults import Faults, shown
 from clipvis_core.foundation.records import Records, read_annotation_file
 from clipvis_core.foundation.whole_file import write_whole
 from clipvis_core.foundation.youtube_vis import Video
+from clipvis_data.preparation.burst import check_sequences
 
 from .ground_truth import GroundTruth
 from .results_file import Prediction, iterate_predictions
@@ -29,23 +30,47 @@ _COPIED = (
 
 
 def read_burst_annotations(path: str | Path) -> dict:
-    """Reads an annotation file of the BURST download and checks its outer form.
+    """Reads an annotation file of the BURST download and checks it.
 
     Raises:
-        InputError: It is missing, broken, or of another form.
+        InputError: It is missing, broken, or of another form; the line names the sequence.
     """
     data = read_annotation_file(path)
     hint = "give BURST's own all_classes.json"
-    sequences = Records(path, data, "sequences", hint=hint)
+    sequences, categories = Records(path, data, "sequences", hint=hint), Records(path, data, "categories", hint=hint)
     faults = Faults("fetch the file again")
-    Records(path, data, "categories", hint=hint).positions(faults)
-    for index in sequences.positions(faults).values():
+    known = categories.positions(faults)
+    for index in known.values():
         with faults:
-            sequences.size(index)
-            sequences.get(index, "annotated_image_paths", list)
-            sequences.get(index, "track_category_ids", dict)
+            categories.get(index, "name", str)
+    check_sequences(sequences, known, faults)
+    for sequence in range(len(sequences)):
+        for key in ("neg_category_ids", "not_exhaustive_category_ids"):
+            sequences.records[sequence].setdefault(key, [])
+    if not isinstance(data.setdefault("split", "val"), str):
+        faults.add("split", f"is {shown(data['split'])}, not text")
     faults.raise_if_any()
     return data
+
+
+def check_burst_results(path: str | Path, data: dict, truth: dict) -> None:
+    """Checks a result file in BURST's form.
+
+    Args:
+        path: The file, for messages.
+        data: Its content.
+        truth: Content of the annotation file.
+
+    Raises:
+        InputError: A bad sequence; the line names it.
+    """
+    faults = Faults("are these results of that annotation file?", str(path))
+    sizes = {(s["dataset"], s["seq_name"]): (s["height"], s["width"]) for s in truth["sequences"]}
+    known = {category["id"] for category in truth["categories"]}
+    check_sequences(Records(path, data, "sequences"), known, faults, truth=sizes)
+    if data.get("split", truth["split"]) != truth["split"]:
+        faults.add("split", f"is {shown(data['split'])}, but the annotation file has {truth['split']!r}")
+    faults.raise_if_any()
 
 
 def write_burst_results(results: str | Path, annotations: str | Path, path: str | Path) -> int:

@@ -18,7 +18,7 @@ from clipvis_core.foundation.errors import InputError
 from clipvis_core.foundation.json_files import read_json
 from clipvis_data.vocabularies import load_vocabulary
 
-from .burst_format import read_burst_annotations, write_burst_results
+from .burst_format import check_burst_results, read_burst_annotations, write_burst_results
 
 Figures = dict[str, dict[str, float | None]]
 """Fractions by metric and group ("all", "common", "uncommon"); None without ground truth."""
@@ -41,27 +41,32 @@ def evaluate_burst(ground_truth: str | Path, results: str | Path) -> dict[str, F
         InputError: A bad file, or `trackeval` is not installed.
     """
     try:
-        import trackeval  # noqa: F401
+        import trackeval
     except ImportError:
         raise InputError("BURST's metrics need trackeval: pip install 'clipvis-eval[burst]'") from None
     annotations = read_burst_annotations(ground_truth)
     with tempfile.TemporaryDirectory() as scratch:
         tracker = Path(scratch, "trackers", _TRACKER, "data")
         tracker.mkdir(parents=True)
-        _place_results(results, ground_truth, tracker / "results.json")
-        return {
-            "class_guided": _class_guided(annotations, Path(scratch)),
-            "open_world": _open_world(annotations, Path(scratch)),
-        }
+        _place_results(results, ground_truth, annotations, tracker / "results.json")
+        try:
+            return {
+                "class_guided": _class_guided(annotations, Path(scratch)),
+                "open_world": _open_world(annotations, Path(scratch)),
+            }
+        except (AssertionError, KeyError, ValueError, TypeError, trackeval.utils.TrackEvalException) as error:
+            reason = " ".join(f"{type(error).__name__}: {error}".split())[:150]
+            raise InputError(f"{results}: trackeval cannot compare it with {ground_truth}: {reason}") from None
 
 
-def _place_results(results: str | Path, ground_truth: str | Path, path: Path) -> None:
+def _place_results(results: str | Path, ground_truth: str | Path, annotations: dict, path: Path) -> None:
     data = read_json(results)
     if isinstance(data, list):
         write_burst_results(results, ground_truth, path)
         return
     if not isinstance(data, dict) or not isinstance(data.get("sequences"), list):
         raise InputError(f"{results}: is neither a result list nor a result file of BURST's form")
+    check_burst_results(results, data, annotations)
     path.write_bytes(orjson.dumps(data))
 
 

@@ -158,7 +158,7 @@ def _occlusion(labels: object) -> float | None:
     """Mean of the upper half (rounded up) of the labelled frames' scores."""
     if labels is None:
         return None
-    if not isinstance(labels, list) or not all(x is None or x in OCCLUSION for x in labels):
+    if not isinstance(labels, list) or not all(x is None or (isinstance(x, str) and x in OCCLUSION) for x in labels):
         raise InputError(f"occlusion has labels other than {', '.join(OCCLUSION)}, null")
     scores = sorted(OCCLUSION[label] for label in labels if label is not None)
     upper = scores[len(scores) - ceil(len(scores) / 2) :]

@@ -7,9 +7,7 @@ and runs on current numpy; `lvis` from the package index stops at `np.float`.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -17,19 +15,15 @@ import numpy as np
 from faster_coco_eval import COCO, COCOeval_faster
 
 from clipvis_core.foundation.errors import InputError
-from clipvis_core.foundation.faults import Faults, is_number, is_whole, shown
-from clipvis_core.foundation.json_files import iterate_records
-from clipvis_core.foundation.records import Records, read_annotation_file
-from clipvis_core.foundation.rle import validate_rle
+from clipvis_core.foundation.faults import is_number, shown
 
+from .image_files import IouType, form_of_results, read_results, read_truth, result_chunks
 from .summary import EvaluationResult, Numbers, category_labels
-
-IouType = Literal["bbox", "segm"]
 
 LVIS_MAX_DETECTIONS = 300
 """Detections of an image that LVIS counts."""
 
-ANY_OBJECT = {"id": 1, "name": "any object"}
+ANY_OBJECT = {1: "any object"}
 """The one category that all become where categories do not matter."""
 
 _FREQUENCIES = {"rare": "r", "common": "c", "frequent": "f"}
@@ -67,24 +61,22 @@ def evaluate_images(
             set.
     """
     check_options(benchmark, class_agnostic=class_agnostic, min_area=min_area)
-    truth = _load_ground_truth(ground_truth, benchmark)
+    iou_type = iou_type or form_of_results(result_chunks(results))
+    truth = read_truth(ground_truth, benchmark, iou_type)
     name = "the result list" if isinstance(results, list) else str(results)
-    chunks = [results] if isinstance(results, list) else iterate_records(results)
-    records = _check_records(chunks, name, truth, str(ground_truth))
-    if iou_type is None:
-        iou_type = "segm" if not records or "segmentation" in records[0] else "bbox"
+    records = read_results(result_chunks(results), name, truth, iou_type)
     if benchmark == "lvis":
         records = limit_detections(records, LVIS_MAX_DETECTIONS)
-    kept = [_only(record, iou_type, name) for record in records]
-    evaluation = _evaluator(truth, kept, benchmark, iou_type)
+    evaluation = _evaluator(truth.content, records, benchmark, iou_type)
     evaluation.params.useCats = int(not class_agnostic)
     evaluation.params.areaRng = [[max(low, min_area), high] for low, high in evaluation.params.areaRng]
     evaluation.evaluate()
     evaluation.accumulate()
     # Precision (T, R, K, A, M) and recall (T, K, A, M); -1 without ground truth.
     precision, recall = evaluation.eval["precision"], evaluation.eval["recall"]
-    categories = [ANY_OBJECT] if class_agnostic else truth["categories"]
-    result = _summarize(categories, precision, recall, benchmark)
+    names = ANY_OBJECT if class_agnostic else truth.names
+    frequencies = [category["frequency"] for category in truth.content["categories"]]
+    result = _summarize(names, frequencies, precision, recall, benchmark)
     return replace(result, class_agnostic=class_agnostic, min_area=min_area)
 
 
@@ -112,66 +104,6 @@ def limit_detections(records: list[dict], count: int) -> list[dict]:
     return [record for image in ranked for record in image]
 
 
-def _load_ground_truth(path: str | Path, benchmark: str) -> dict:
-    data = read_annotation_file(path)
-    faults = Faults("correct or re-make the annotation file")
-    required = {"images": ("height", "width"), "categories": (), "annotations": ("image_id", "category_id")}
-    for key, fields in required.items():
-        records = Records(path, data, key, hint=f"is it a {benchmark.upper()} file?")
-        for index in records.positions(faults).values():
-            with faults:
-                for field in fields:
-                    records.get(index, field, int)
-                if key == "annotations":
-                    records.get(index, "area", float)
-                elif key == "images" and benchmark == "lvis":
-                    records.get(index, "neg_category_ids", list)
-    faults.raise_if_any()
-    return data
-
-
-def _check_records(chunks: Iterable[list], name: str, truth: dict, source: str) -> list[dict]:
-    faults = Faults(f"are the results of the data set of {source}?", name)
-    sizes = {image["id"]: (image["height"], image["width"]) for image in truth["images"]}
-    categories = {category["id"] for category in truth["categories"]}
-    records: list[dict] = []
-    for index, record in enumerate(chain.from_iterable(chunks)):
-        try:
-            records.append(_check_record(record, sizes, categories))
-        except InputError as error:
-            faults.add(f"record {index}", str(error))
-    faults.raise_if_any()
-    return records
-
-
-def _check_record(record: object, sizes: dict, categories: set[int]) -> dict:
-    if not isinstance(record, dict):
-        raise InputError(f"is a {type(record).__name__}, not an object")
-    for key, known in (("image_id", sizes), ("category_id", categories)):
-        if not is_whole(record.get(key)) or record[key] not in known:
-            raise InputError(f"{key} {shown(record.get(key))} is not in the annotation file")
-    if not is_number(record.get("score")):
-        raise InputError(f"score is {shown(record.get('score'))}, not a finite number")
-    mask = record.get("segmentation")
-    if isinstance(mask, dict):
-        try:
-            return {**record, "segmentation": validate_rle(mask, *sizes[record["image_id"]])}
-        except InputError as error:
-            raise InputError(f"segmentation {error}") from None
-    box = record.get("bbox")
-    if mask is None and not (isinstance(box, list) and len(box) == 4 and all(is_number(value) for value in box)):
-        raise InputError("bbox is not [x, y, width, height], and there is no segmentation")
-    return record
-
-
-def _only(record: dict, iou_type: IouType, source: str) -> dict:
-    """The record without the other form: areas come from what is compared."""
-    form, other = ("segmentation", "bbox") if iou_type == "segm" else ("bbox", "segmentation")
-    if record.get(form) is None:
-        raise InputError(f"{source}: a record has no {form!r}; choose the other --iou-type")
-    return {key: value for key, value in record.items() if key != other}
-
-
 def _evaluator(truth: dict, records: list[dict], benchmark: str, iou_type: IouType) -> COCOeval_faster:
     """The library's evaluator with the benchmark's rules."""
     data = COCO(truth)
@@ -188,9 +120,9 @@ def _evaluator(truth: dict, records: list[dict], benchmark: str, iou_type: IouTy
     return evaluation
 
 
-def _summarize(categories: list[dict], precision: np.ndarray, recall: np.ndarray, benchmark: str) -> EvaluationResult:
-    ordered = sorted(categories, key=lambda category: category["id"])
-
+def _summarize(
+    names: dict[int, str], frequencies: list[str], precision: np.ndarray, recall: np.ndarray, benchmark: str
+) -> EvaluationResult:
     def numbers(members: list[int]) -> Numbers:
         p, r = precision[:, :, members], recall[:, members]
         result = {"AP": _mean(p[..., 0, -1])}
@@ -200,14 +132,13 @@ def _summarize(categories: list[dict], precision: np.ndarray, recall: np.ndarray
         result |= {f"AR{n}": _mean(r[..., 0, i]) for i, n in enumerate(limits)}
         return result | {f"AR{e}": _mean(r[..., i, -1]) for i, e in ((1, "s"), (2, "m"), (3, "l"))}
 
-    metrics = numbers(list(range(len(ordered))))
+    metrics = numbers(list(range(len(names))))
     groups = {}
     if benchmark == "lvis":
         for name, letter in _FREQUENCIES.items():
-            places = [i for i, c in enumerate(ordered) if c.get("frequency") == letter]
-            groups[name] = numbers(places)
+            groups[name] = numbers([i for i, frequency in enumerate(frequencies) if frequency == letter])
             metrics[f"AP{letter}"] = groups[name]["AP"]
-    labels = category_labels({c["id"]: str(c.get("name", c["id"])) for c in ordered})
+    labels = category_labels(names)
     curves = precision[..., 0, -1]  # (T, R, K)
     scored = (curves > -1).all(axis=(0, 1))
     return EvaluationResult(
@@ -216,7 +147,7 @@ def _summarize(categories: list[dict], precision: np.ndarray, recall: np.ndarray
         protocol_differences=(),
         metrics=metrics,
         groups=groups,
-        per_category={labels[c["id"]]: numbers([i]) for i, c in enumerate(ordered)},
+        per_category={labels[key]: numbers([i]) for i, key in enumerate(names)},
         precision=curves[..., scored].mean(axis=2) if scored.any() else np.zeros(curves.shape[:2]),
     )
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pycocotools import mask as mask_api
 from rlemasklib import RLEMask
 
 from clipvis_core.foundation.errors import InputError
-from clipvis_core.foundation.masks import check_polygons
-from clipvis_core.foundation.rle import validate_rle
+from clipvis_core.foundation.masks import as_rle, check_polygons
+from clipvis_core.foundation.rle import are_codes, validate_rle
 
 
 def decode_masks(segmentations: list, height: int, width: int) -> list[RLEMask | None]:
@@ -49,8 +48,7 @@ def _decode(mask: object, height: int, width: int) -> RLEMask | None:
         return RLEMask.from_dict(validate_rle(mask, height, width))
     if not mask:
         return RLEMask.zeros((height, width))
-    parts = mask_api.frPyObjects(check_polygons(mask, strict=True), height, width)
-    return RLEMask.from_dict(mask_api.merge(parts))
+    return RLEMask.from_dict(as_rle(check_polygons(mask, height, width, strict=True), height, width))
 
 
 def _decode_fast(masks: list, height: int, width: int) -> list[RLEMask | None] | None:
@@ -61,8 +59,8 @@ def _decode_fast(masks: list, height: int, width: int) -> list[RLEMask | None] |
     """
     try:
         present = [mask for mask in masks if mask is not None]
-        is_text = {type(mask["counts"]) for mask in present} <= {str}
-        if is_text and [mask["size"] for mask in present].count([height, width]) == len(present):
+        texts = [mask["counts"] for mask in present]
+        if are_codes(texts) and [mask["size"] for mask in present].count([height, width]) == len(present):
             decoded = map(RLEMask.from_dict, present)  # checks that the runs fill the frame
             if len(present) == len(masks):
                 return list(decoded)

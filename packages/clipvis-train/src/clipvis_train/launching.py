@@ -33,7 +33,8 @@ def process_group(config: Config) -> Iterator[None]:
     """Makes this process one of a group, as `config.launcher` says, until the end of the `with`.
 
     Within it the environment holds rank, world size and address as torch names them, whatever the launcher calls them,
-    and the config fits the devices: without a GPU the model is wrapped for the CPU and the backend is gloo.
+    and the config fits the devices: without a GPU the model is wrapped for the CPU and the backend is gloo, and no
+    workers persist where a loader has none.
 
     The group is destroyed at the end: a process that ends with gloo's threads alive may be aborted after its work is
     done (pytorch/pytorch#179291). After a failure NCCL's group is not destroyed, since that waits for ranks that may
@@ -46,6 +47,10 @@ def process_group(config: Config) -> Iterator[None]:
         InputError: The process was not started by that launcher.
     """
     _join(config)
+    for name in ("train_dataloader", "val_dataloader", "test_dataloader"):
+        loader = config.get(name)
+        if loader and not loader.get("num_workers"):
+            loader.persistent_workers = False  # torch refuses it without workers
     failed = True
     try:
         yield

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,6 +15,7 @@ from clipvis_core.foundation.json_files import read_json
 
 _GROUPS = ("base", "novel", "common", "uncommon", "frequent", "rare", "distractor")
 _MAX_LIST_BYTES = 16 * 2**20
+_UNSEEN = dict.fromkeys(map(ord, "\ufeff\u200b\u2060\u00ad"))
 
 
 @dataclass(frozen=True)
@@ -129,7 +132,7 @@ class CategoryList:
             raise InputError(f"synonyms must be 'published' or 'all', not {synonyms!r}")
         result = []
         for category in self.categories:
-            words = clean_words(category.prompt_name.split(","))
+            words = clean_words(split_words(category.prompt_name))
             if synonyms == "all":
                 words += (*category.synonyms, category.name)
             if readable:
@@ -139,14 +142,14 @@ class CategoryList:
 
 
 def read_categories(path: str | Path) -> CategoryList:
-    """Reads a category list from a file.
+    r"""Reads a category list from a file.
 
     Args:
         path: A `.json` file has a list `categories` of objects with `name` and, optionally, the other fields of
             `Category` (ids default to 1, 2, ...); the annotation files of COCO, LVIS and YouTube-VIS qualify. Any
             other file is a word list in UTF-8, with or without a byte order mark: one category a line, its synonyms
-            parted by commas, the first being the name. Empty lines and lines that begin with # are skipped; a #
-            elsewhere belongs to the name.
+            parted by commas (`\,` is a comma inside a word), the first being the name. Empty lines and lines that begin
+            with # are skipped; a # elsewhere belongs to the name.
 
     Raises:
         InputError: The file cannot be read or does not hold a category list.
@@ -170,8 +173,8 @@ def _word_list(path: Path) -> list[dict]:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise InputError(f"{path}: is not a UTF-8 text file; a word list has one category a line") from None
-    found = (clean_words(line.split(",")) for line in lines if not line.lstrip().startswith("#"))
-    return [{"name": words[0], "prompt_name": ",".join(words), "synonyms": list(words)} for words in found if words]
+    found = (clean_words(split_words(line)) for line in lines if not line.lstrip().startswith("#"))
+    return [{"name": words[0], "prompt_name": joined_words(words), "synonyms": list(words)} for words in found if words]
 
 
 def categories_from_records(name: str, records: Sequence[dict], *, source: str) -> CategoryList:
@@ -201,8 +204,33 @@ def categories_from_records(name: str, records: Sequence[dict], *, source: str) 
 
 
 def clean_words(words: Iterable[str]) -> tuple[str, ...]:
-    """Words with single blanks between their parts, without blank words and repeats."""
-    return tuple(dict.fromkeys(" ".join(word.split()) for word in words if word.strip()))
+    """Words in Unicode's composed form with single blanks between their parts, without blank words and repeats.
+
+    Marks that show nothing (a byte order mark, blanks without width) are dropped.
+
+    Raises:
+        InputError: A word has a control character.
+    """
+    cleaned = [" ".join(unicodedata.normalize("NFC", word.translate(_UNSEEN)).split()) for word in words]
+    for word in cleaned:
+        if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in word):
+            raise InputError(f"the word {word[:40]!r} has a control character, or bytes that are not UTF-8")
+    return tuple(dict.fromkeys(word for word in cleaned if word))
+
+
+def split_words(text: str) -> list[str]:
+    r"""Synonyms that commas part; `\,` is a comma inside a word.
+
+    Example:
+        >>> split_words(r"chair (office\, swivel), seat")
+        ['chair (office, swivel)', ' seat']
+    """
+    return [word.replace(r"\,", ",") for word in re.split(r"(?<!\\),", text)]
+
+
+def joined_words(words: Iterable[str]) -> str:
+    """Words as one text that `split_words` takes apart."""
+    return ",".join(word.replace(",", r"\,") for word in words)
 
 
 def _category(record: object, position: int, source: str) -> Category:
@@ -211,26 +239,29 @@ def _category(record: object, position: int, source: str) -> Category:
     if not isinstance(record, dict):
         raise InputError(f"{where} is not an object with a 'name'")
     name = record.get("name")
-    if not isinstance(name, str) or not clean_words(name.split(",")):
+    if not isinstance(name, str) or not clean_words([name]):
         raise InputError(f"{where} has no 'name'; each category needs one")
+    synonyms = record.get("synonyms") or ()
+    if not isinstance(synonyms, list | tuple):
+        raise InputError(f"{where} has synonyms that are no list")
     split = record.get("split")
     if split is None and type(record.get("partition")) is int:
         split = "base" if record["partition"] in (0, 1) else "novel"
     category = Category(
         id=record.get("id", position + 1),
         name=name,
-        prompt_name=record.get("prompt_name", name),
-        synonyms=tuple(record.get("synonyms") or ()),
+        prompt_name=record.get("prompt_name", joined_words([name])),
+        synonyms=tuple(synonyms),
         frequency=record.get("frequency"),
         split=split if split in ("base", "novel") else None,
-        common=record.get("common", {"common": True, "uncommon": False}.get(split)),
+        common=record.get("common", {"common": True, "uncommon": False}.get(str(split))),
         burst_id=record.get("burst_id"),
         distractor=bool(record.get("distractor", False)),
     )
-    if type(category.id) is not int or category.id < 0:
+    if type(category.id) is not int or not 0 <= category.id < 2**63:
         raise InputError(f"{where} has the id {category.id!r}; ids are whole numbers from 0")
     words = (category.prompt_name, *category.synonyms)
-    if not all(isinstance(word, str) for word in words) or not clean_words(category.prompt_name.split(",")):
+    if not all(isinstance(word, str) for word in words) or not clean_words(split_words(category.prompt_name)):
         raise InputError(f"{where} has a prompt_name or synonym that is not text")
     if category.frequency not in (None, "f", "c", "r"):
         raise InputError(f"{where} has frequency {category.frequency!r}; it must be f, c or r")

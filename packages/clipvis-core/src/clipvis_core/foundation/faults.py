@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from clipvis_core.foundation.errors import InputError
 
 
@@ -57,8 +59,8 @@ def is_whole(value: object) -> bool:
 
 
 def is_number(value: object) -> bool:
-    """Whether a json value is a finite number."""
-    return type(value) in (int, float) and abs(value) < float("inf")
+    """Whether a json value is a finite number that a float can hold (json has whole numbers of any size)."""
+    return type(value) in (int, float) and abs(value) <= sys.float_info.max
 
 
 def shown(value: object) -> str:

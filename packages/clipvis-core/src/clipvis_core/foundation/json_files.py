@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
+import zipfile
+import zlib
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import orjson
 
@@ -24,10 +28,8 @@ def read_json(path: str | Path) -> Any:
     Raises:
         InputError: The file cannot be read or is not json.
     """
-    try:
-        text = Path(path).read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    with _opened(path) as file:
+        text = file.read()
     return _parse(text.removeprefix(_BOM), path)
 
 
@@ -47,11 +49,31 @@ def iterate_records(path: str | Path) -> Iterator[list]:
     Raises:
         InputError: The file cannot be read, is not json, or is not a list.
     """
+    with _opened(path) as file:
+        yield from _iterate_chunks(file, path)
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[BinaryIO]:
+    """The bytes of a json file; of a `.gz`, or of the one json in a `.zip`, unpacked."""
     try:
-        with open(path, "rb") as file:
-            yield from _iterate_chunks(file, path)
+        with ExitStack() as stack:
+            file = stack.enter_context(open(path, "rb"))
+            magic = file.read(4)
+            file.seek(0)
+            if magic.startswith(b"\x1f\x8b"):
+                file = stack.enter_context(gzip.open(file))
+            elif magic == b"PK\x03\x04":
+                archive = stack.enter_context(zipfile.ZipFile(file))
+                names = [name for name in archive.namelist() if name.endswith(".json") and "__MACOSX" not in name]
+                if len(names) != 1:
+                    raise InputError(f"{path}: is a zip with {len(names)} json files, not one; unpack it")
+                file = stack.enter_context(archive.open(names[0]))
+            yield file
+    except (zlib.error, EOFError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        raise InputError(f"{path}: cannot be unpacked (cut short or damaged?): {error}") from None
     except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
 
 
 def _iterate_chunks(file: Any, path: str | Path) -> Iterator[list]:

@@ -9,7 +9,10 @@ from pycocotools import mask as mask_api
 
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.foundation.faults import Faults, shown
-from clipvis_core.foundation.rle import MAX_PIXELS, check_rles
+from clipvis_core.foundation.rle import check_rles
+
+_REACH = 8  # a polygon may lie this many image sides away
+_MAX_OUTLINE = 2**24  # pixels along a polygon's edges; pycocotools takes 40 bytes for each
 
 Polygons = list[list[float]]
 """[[x0, y0, x1, y1, ...], ...] in pixels."""
@@ -44,33 +47,58 @@ def mask_bounds(mask: dict | Polygons) -> list[float]:
     return [x, y, x + w, y + h]
 
 
-def check_polygons(polygons: list, *, strict: bool = False) -> Polygons:
-    """Polygons that enclose an area: those with at least three points and an even number of values.
+def check_polygons(polygons: list, height: int, width: int, *, strict: bool = False) -> Polygons:
+    """Polygons that enclose an area: those with at least three points; others are left out.
+
+    pycocotools walks along each edge in steps of a fifth of a pixel with 32-bit counters: far coordinates take
+    gigabytes, or end the process. So coordinates must lie near the image.
 
     Args:
         polygons: As a file has them.
-        strict: Whether one that encloses none, or no polygon at all, is an error; otherwise it is left out.
+        height: Height of the image in pixels.
+        width: Width of the image in pixels.
+        strict: Whether one that encloses none is an error, too.
 
     Raises:
-        InputError: Something that is not a list of finite numbers in the range of an image; the message begins with a
-            verb.
+        InputError: Something that is not a list of x, y, x, y, ... in or near the image, or none that encloses an area;
+            the message begins with a verb.
     """
     good = []
+    reach = _REACH * max(height, width)
     for polygon in polygons:
-        try:
-            values = np.asarray(polygon, dtype=np.float64)
-            sound = isinstance(polygon, list) and values.ndim == 1 and bool((np.abs(values) <= MAX_PIXELS).all())
-        except (TypeError, ValueError):
-            sound = False
-        if not sound:
+        values = _numbers(polygon)
+        if values is None:
             raise InputError(f"has a polygon that is not a list of numbers: {shown(polygon)}")
-        if len(polygon) >= 6 and len(polygon) % 2 == 0:
+        if len(values) % 2:
+            raise InputError(f"has a polygon of {len(values)} numbers; x and y come in pairs")
+        if np.abs(values).max(initial=0) > reach:
+            raise InputError(f"has a polygon far outside the image of {height} x {width}: {shown(polygon)}")
+        if np.abs(np.diff(values.reshape(-1, 2), axis=0)).max(axis=1, initial=0).sum() > _MAX_OUTLINE:
+            raise InputError(f"has a polygon with an outline of over {_MAX_OUTLINE} pixels")
+        if len(values) >= 6:
             good.append(polygon)
         elif strict:
             raise InputError("has a polygon of under 3 points")
-    if strict and not good:
-        raise InputError("has no polygon")
+    if not good:
+        raise InputError("has a polygon of under 3 points" if polygons else "has no polygon")
     return good
+
+
+def _numbers(polygon: object) -> np.ndarray | None:
+    """(N,) numbers of a list that holds nothing else, or None."""
+    try:
+        values = np.asarray(polygon)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    if not isinstance(polygon, list) or values.ndim != 1 or values.dtype.kind not in "iuf":
+        return None
+    values = values.astype(np.float64)
+    return values if np.isfinite(values).all() else None
+
+
+def as_rle(mask: dict | Polygons, height: int, width: int) -> dict:
+    """A checked mask as a compressed RLE; polygons are filled by COCO's rule and joined."""
+    return mask_api.merge(mask_api.frPyObjects(mask, height, width)) if isinstance(mask, list) else mask
 
 
 def check_masks(
@@ -91,7 +119,7 @@ def check_masks(
         strict: See `check_polygons`.
 
     Returns:
-        One mask each: a compressed RLE or polygons, [] where none encloses an area or the mask is bad.
+        One mask each: a compressed RLE or polygons, [] where the mask is bad.
     """
     checked: list[dict | Polygons] = [[] for _ in masks]
     coded = [i for i, mask in enumerate(masks) if not isinstance(mask, list)]
@@ -105,7 +133,7 @@ def check_masks(
     for i, mask in enumerate(masks):
         if isinstance(mask, list):
             try:
-                checked[i] = check_polygons(mask, strict=strict)
+                checked[i] = check_polygons(mask, *sizes[i], strict=strict)
             except InputError as error:
                 faults.lines.append(f"{where(i)} {error}")
     return checked

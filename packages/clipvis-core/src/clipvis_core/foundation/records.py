@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from clipvis_core.foundation.errors import InputError
-from clipvis_core.foundation.faults import Faults, shown
+from clipvis_core.foundation.faults import Faults, is_number, shown
 from clipvis_core.foundation.json_files import read_json
 
 MAX_IMAGE_PIXELS = 178_956_970
@@ -74,10 +75,34 @@ class Records:
             InputError: The field is absent or of another kind.
         """
         value = self.records[index].get(field)
-        fits = type(value) is int or type(value) is kind if kind is float else type(value) is kind
+        fits = is_number(value) if kind is float else type(value) is kind
         if not fits:
             state = "is missing" if value is None else f"is {shown(value)}"
             raise InputError(f"{self.where(index)}: field '{field}' {state}; it must be {_KINDS[kind]}")
+        if kind is int and abs(value) >= 2**63:
+            raise InputError(f"{self.where(index)}: field '{field}' is {shown(value)}, over the limit of 2^63 - 1")
+        return value
+
+    def flag(self, index: int, field: str) -> bool:
+        """A field that is 0, 1, a truth value, or (then false) absent or null, such as `iscrowd`.
+
+        Raises:
+            InputError: It is something else.
+        """
+        value = self.records[index].get(field)
+        if value not in (0, 1, None):
+            raise InputError(f"{self.where(index)}: field '{field}' is {shown(value)}, not 0 or 1")
+        return bool(value)
+
+    def box(self, index: int) -> list[float] | None:
+        """The field `bbox`: [x, y, width, height], or None where it is absent or null.
+
+        Raises:
+            InputError: It is something else, or its width or height is negative.
+        """
+        value = self.records[index].get("bbox")
+        if value is not None and not is_box(value):
+            raise InputError(f"{self.where(index)}: field 'bbox' must be [x, y, width, height]")
         return value
 
     def positions(self, faults: Faults) -> dict[int, int]:
@@ -116,11 +141,21 @@ class Records:
         return value
 
 
+def is_box(value: object) -> bool:
+    """Whether a json value is a box [x, y, width, height] in pixels."""
+    return (
+        isinstance(value, list)
+        and len(value) == 4
+        and all(is_number(side) and abs(side) <= MAX_IMAGE_PIXELS for side in value)
+        and min(value[2:]) >= 0
+    )
+
+
 def relative_name(name: str, where: str) -> str:
     """A file name of an annotation file as a clean relative path.
 
-    Names written on Windows are cut at their backslashes and the last two parts (video folder and
-    frame) are kept, as the published loaders of LV-VIS and BURST do.
+    Backslashes are taken for slashes; a path from a Windows machine loses its drive and its steps upwards, and
+    `clipvis_data.paths.located` looks for what remains.
 
     Args:
         name: The name as it stands in the file.
@@ -130,9 +165,11 @@ def relative_name(name: str, where: str) -> str:
         InputError: The name is empty, absolute, or climbs out of the data root.
     """
     if "\\" in name:
-        name = "/".join(name.split("\\")[-2:])
-    path = PurePosixPath(name)
-    unsafe = path.is_absolute() or ".." in path.parts or "\0" in name or ":" in name.split("/")[0]
+        parts = re.split(r"[\\/]+", re.sub(r"^[A-Za-z]:", "", name))
+        path = PurePosixPath(*(part for part in parts if part not in ("", "..")))
+    else:
+        path = PurePosixPath(name)
+    unsafe = path.is_absolute() or ".." in path.parts or "\0" in name or re.match(r"[A-Za-z]:/", str(path))
     if not path.name or unsafe:
         raise InputError(f"{where}: file name {name[:80]!r} does not stay inside the data root")
     return str(path)

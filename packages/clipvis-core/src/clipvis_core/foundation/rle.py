@@ -22,6 +22,9 @@ MAX_PIXELS = 2**28
 """Largest mask accepted (16,384 x 16,384): its codes fit the 32-bit shifts of pycocotools."""
 
 _MAX_CODE_BYTES = 6  # 30 bits: any difference between two runs of at most MAX_PIXELS
+_KINDS = bytes(0 if not 48 <= c < 112 else 48 if c < 80 else 80 for c in range(256))  # ends and beginnings of codes
+_OPEN = {chr(c) for c in range(80, 112)}  # characters that do not end a code
+_NO_CODE = (b"\0", b"P" * _MAX_CODE_BYTES)  # a foreign character, too long a code
 _CHUNK_BYTES = 2**17  # text decoded at a time: its arrays stay in the processor cache
 
 
@@ -120,6 +123,17 @@ def check_rles(
     for chunk in _chunks(texts):
         _check_texts(chunk, heights, widths, checked, faults)
     return checked, faults
+
+
+def are_codes(texts: list[object]) -> bool:
+    """Whether compressed counts hold whole codes of the alphabet only; their runs are not looked at.
+
+    A quick look at many masks whose runs are counted elsewhere.
+    """
+    if not {type(text) for text in texts} <= {str}:
+        return False
+    kinds = "".join(texts).encode().translate(_KINDS)
+    return "" not in texts and not {text[-1] for text in texts} & _OPEN and not any(bad in kinds for bad in _NO_CODE)
 
 
 def decode_runs(counts: bytes | str) -> np.ndarray:

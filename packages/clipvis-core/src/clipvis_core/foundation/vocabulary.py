@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from clipvis_core.foundation.categories import clean_words, read_categories
+from clipvis_core.foundation.categories import clean_words, read_categories, split_words
 from clipvis_core.foundation.errors import InputError
 
 
@@ -48,7 +48,7 @@ class Vocabulary:
     @classmethod
     def from_categories(cls, categories: Iterable[str | Sequence[str]]) -> Vocabulary:
         """From a list with, for each category, its synonyms or one string that parts them by commas."""
-        return cls(tuple(clean_words(words.split(",") if isinstance(words, str) else words) for words in categories))
+        return cls(tuple(clean_words(split_words(words) if isinstance(words, str) else words) for words in categories))
 
     @classmethod
     def from_text(cls, text: str) -> Vocabulary:

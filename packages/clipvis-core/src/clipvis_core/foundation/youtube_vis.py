@@ -75,7 +75,8 @@ def read_videos(videos: Records, faults: Faults, *, names: bool = False) -> dict
     for key, index in videos.positions(faults).items():
         with faults:
             height, width = videos.size(index)
-            listed = videos.get(index, "file_names", list) if names else videos.records[index].get("file_names") or ()
+            needed = names or videos.records[index].get("file_names") is not None
+            listed = videos.get(index, "file_names", list) if needed else ()
             length = videos.records[index].get("length", len(listed))
             where = videos.where(index)
             if type(length) is not int or length < 1:
@@ -125,8 +126,7 @@ def read_tracks(
         with faults:
             video = videos[annotations.member(index, "video_id", videos)]
             category = annotations.member(index, "category_id", categories)
-            if fields.get("iscrowd", 0) not in (0, 1, None):
-                raise InputError(f"{where}: field 'iscrowd' is {str(fields['iscrowd'])[:40]}, not 0 or 1")
+            iscrowd = annotations.flag(index, "iscrowd")
             annotations.get(index, "segmentations", list)
             for name in lists:
                 _check_length(fields.get(name), name, video.length, exact, where)
@@ -134,7 +134,7 @@ def read_tracks(
                 id=fields["id"],
                 video=video,
                 category_id=category,
-                iscrowd=bool(fields.get("iscrowd")),
+                iscrowd=iscrowd,
                 segmentations=fields["segmentations"],
                 fields=fields,
                 where=where,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 
 from mmdet.datasets.base_det_dataset import BaseDetDataset
@@ -10,10 +10,10 @@ from mmdet.registry import DATASETS
 
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.foundation.faults import Faults
-from clipvis_core.foundation.masks import check_masks
+from clipvis_core.foundation.masks import check_masks, mask_bounds
 from clipvis_core.foundation.records import Records, read_annotation_file, relative_name
 from clipvis_data.datasets.base import REMEDY, AnnotatedDataset
-from clipvis_data.paths import lvis_file_name, require_files
+from clipvis_data.paths import located, lvis_file_name, require_files
 
 
 @DATASETS.register_module()
@@ -36,8 +36,8 @@ class CocoInstanceDataset(AnnotatedDataset, BaseDetDataset):
         InputError: A broken json or record, an unknown category, a missing image.
     """
 
-    #: Whether a polygon of under three points is an error, as in LVIS; otherwise it is left out.
-    strict_polygons = False
+    #: Whether the rules of LVIS hold; see `read_images` and `read_instances`.
+    lvis = False
 
     def __init__(self, *, exhaustive: bool = True, leave_out: str | None = None, **kwargs) -> None:
         self.exhaustive = exhaustive
@@ -55,16 +55,16 @@ class CocoInstanceDataset(AnnotatedDataset, BaseDetDataset):
         images = Records(self.ann_file, data, "images")
         annotations = Records(self.ann_file, data, "annotations", optional=self.test_mode)
         faults = Faults(REMEDY)
-        names, sizes = {}, {}
-        for key, index in images.positions(faults).items():
-            with faults:
-                sizes[key] = images.size(index)
-                names[key] = relative_name(self.file_name(images, index), images.where(index))
+        names, sizes = read_images(images, faults, lvis=self.lvis)
         faults.raise_if_any()
         folder = self.data_prefix.get("img", "")
         if self.check_files:
-            require_files(folder, names.values(), self.ann_file)
-        instances = self.read_instances(annotations, sizes)
+            paths = located(folder, names.values())
+            require_files(folder, paths.values(), self.ann_file)
+            names = {key: paths[name] for key, name in names.items()}
+        instances = read_instances(annotations, sizes, self.vocabulary.id_to_label, faults, lvis=self.lvis)
+        faults.raise_if_any()
+        instances = {key: [i for i in found if self.is_used(i)] for key, found in instances.items()}
         left_out = {r["id"] for r in images.records if self.leave_out is not None and r.get(self.leave_out)}
         return [
             {
@@ -79,82 +79,25 @@ class CocoInstanceDataset(AnnotatedDataset, BaseDetDataset):
             if key not in left_out
         ]
 
-    def read_instances(self, annotations: Records, sizes: dict[int, tuple[int, int]]) -> dict[int, list[dict]]:
-        """Instances of each image, in mmdet's form.
-
-        Args:
-            annotations: All annotations.
-            sizes: (height, width) of each image.
-
-        Returns:
-            By image id, lists of `bbox` [x1, y1, x2, y2], `bbox_label`, `ignore_flag` (crowd) and `mask` (polygons or
-            RLE).
-
-        Raises:
-            InputError: A bad record or mask.
-        """
-        faults = Faults(REMEDY)
-        annotations.positions(faults)
-        found = []
-        for index in range(len(annotations)):
-            with faults:
-                image = annotations.member(index, "image_id", sizes)
-                instance = self.parse_annotation(annotations, index)
-                if instance is not None:
-                    found.append((index, image, instance))
-        masks = check_masks(
-            [annotations.records[index]["segmentation"] for index, _, _ in found],
-            [sizes[image] for _, image, _ in found],
-            lambda position: f"{annotations.where(found[position][0])}: field 'segmentation'",
-            faults,
-            strict=self.strict_polygons,
-        )
-        faults.raise_if_any()
-        instances: dict[int, list[dict]] = {image: [] for image in sizes}
-        for (_, image, instance), mask in zip(found, masks, strict=True):
-            if mask:
-                instances[image].append({**instance, "mask": mask})
-        return instances
-
-    def file_name(self, images: Records, index: int) -> str:
-        """Path of an image relative to the image folder, as its record has it."""
-        return images.get(index, "file_name", str)
-
-    def parse_annotation(self, annotations: Records, index: int) -> dict | None:
-        """One instance but for its mask (see `read_instances`); None if it is to be left out."""
-        annotation = annotations.records[index]
-        where = annotations.where(index)
-        if annotation.get("ignore"):
-            raise InputError(f"{where}: field 'ignore' is set, which is not supported")
-        label = self.vocabulary.id_to_label[annotations.member(index, "category_id", self.vocabulary.id_to_label)]
-        x, y, w, h = self._box(annotations, index)
-        if not isinstance(annotation.get("segmentation"), dict):
-            annotations.get(index, "segmentation", list)
-        return {
-            "bbox": [x, y, x + w, y + h],
-            "bbox_label": label,
-            "ignore_flag": int(bool(annotation.get("iscrowd"))),
-        }
+    def is_used(self, instance: dict) -> bool:
+        """Whether an instance belongs to the dataset."""
+        return True
 
     def filter_data(self) -> list[dict]:
-        """Leaves out images without a non-crowd instance if `filter_cfg` asks for it."""
-        if self.test_mode or not (self.filter_cfg or {}).get("filter_empty_gt", False):
-            return self.data_list
-        kept = [r for r in self.data_list if any(not i["ignore_flag"] for i in r["instances"])]
+        """Leaves out images without a non-crowd instance if `filter_cfg` asks for it.
+
+        Raises:
+            InputError: There is no image, or no image of a training set has an instance.
+        """
+        kept = [r for r in self.data_list if self.test_mode or any(not i["ignore_flag"] for i in r["instances"])]
         if not kept:
-            raise InputError(f"{self.ann_file}: no image has an instance, so there is nothing to train on")
-        return kept
+            raise InputError(f"{self.ann_file}: no image has an instance, so there is nothing to train on or test")
+        return kept if (self.filter_cfg or {}).get("filter_empty_gt", False) else self.data_list
 
     def get_cat_ids(self, idx: int) -> list[int]:
         """Labels of the non-crowd instances of an image."""
         instances = self.get_data_info(idx)["instances"]
         return [i["bbox_label"] for i in instances if not i["ignore_flag"]]
-
-    def _box(self, annotations: Records, index: int) -> list[float]:
-        box = annotations.get(index, "bbox", list)
-        if len(box) != 4 or not all(isinstance(value, int | float) for value in box):
-            raise InputError(f"{annotations.where(index)}: field 'bbox' must be [x, y, width, height]")
-        return box
 
 
 @DATASETS.register_module()
@@ -171,7 +114,7 @@ class LVISInstanceDataset(CocoInstanceDataset):
         kwargs: See `CocoInstanceDataset`.
     """
 
-    strict_polygons = True
+    lvis = True
 
     def __init__(self, *, drop_frequencies: Sequence[str] = (), **kwargs) -> None:
         unknown = set(drop_frequencies) - {"f", "c", "r"}
@@ -180,13 +123,89 @@ class LVISInstanceDataset(CocoInstanceDataset):
         self.drop_frequencies = tuple(drop_frequencies)
         super().__init__(**kwargs)
 
-    def file_name(self, images: Records, index: int) -> str:
-        """`file_name` (a COCO 2014 prefix cut off) if there is one, else the path part of
-        `coco_url`."""
-        return lvis_file_name(images, index)
-
-    def parse_annotation(self, annotations: Records, index: int) -> dict | None:
-        """See `CocoInstanceDataset`; None for crowds and for categories of a dropped frequency."""
-        instance = super().parse_annotation(annotations, index)
+    def is_used(self, instance: dict) -> bool:
+        """False for crowds and for categories of a dropped frequency."""
         frequency = self.vocabulary.categories[instance["bbox_label"]].frequency
-        return None if instance["ignore_flag"] or frequency in self.drop_frequencies else instance
+        return not instance["ignore_flag"] and frequency not in self.drop_frequencies
+
+
+def read_images(
+    images: Records, faults: Faults, *, lvis: bool = False
+) -> tuple[dict[int, str], dict[int, tuple[int, int]]]:
+    """Relative paths and (height, width) of images, by ascending id; notes the faults of the others.
+
+    Args:
+        images: The list `images`.
+        faults: Takes what is wrong.
+        lvis: Whether names may come from `coco_url`; see `lvis_file_name`.
+    """
+    names, sizes = {}, {}
+    for key, index in images.positions(faults).items():
+        with faults:
+            size = images.size(index)
+            name = lvis_file_name(images, index) if lvis else images.get(index, "file_name", str)
+            names[key], sizes[key] = relative_name(name, images.where(index)), size
+    return names, sizes
+
+
+def read_instances(
+    annotations: Records,
+    sizes: Mapping[int, tuple[int, int]],
+    id_to_label: Mapping[int, int],
+    faults: Faults,
+    *,
+    lvis: bool = False,
+    skip: Container[int] = (),
+) -> dict[int, list[dict]]:
+    """Instances of each image, in mmdet's form; notes the faults of the others.
+
+    Args:
+        annotations: All annotations.
+        sizes: (height, width) of each image.
+        id_to_label: Label of each category id.
+        faults: Takes what is wrong.
+        lvis: Whether a polygon of under three points beside others is an error; else it is left out.
+        skip: Ids of images whose annotations are passed over.
+
+    Returns:
+        By image id, lists of `bbox` [x1, y1, x2, y2] (the mask's where the file has none), `bbox_label`, `ignore_flag`
+        (crowd) and `mask` (polygons or RLE).
+    """
+    annotations.positions(faults)
+    found = []
+    for index, fields in enumerate(annotations.records):
+        if type(fields.get("image_id")) is int and fields["image_id"] in skip:
+            continue
+        with faults:
+            image = annotations.member(index, "image_id", sizes)
+            found.append((image, _instance(annotations, index, id_to_label), annotations.where(index)))
+    masks = check_masks(
+        [instance["mask"] for _, instance, _ in found],
+        [sizes[image] for image, _, _ in found],
+        lambda position: f"{found[position][2]}: field 'segmentation'",
+        faults,
+        strict=lvis,
+    )
+    instances: dict[int, list[dict]] = {image: [] for image in sizes}
+    for (image, instance, _), mask in zip(found, masks, strict=True):
+        if mask:
+            box = instance["bbox"] or mask_bounds(mask)
+            instances[image].append({**instance, "bbox": box, "mask": mask})
+    return instances
+
+
+def _instance(annotations: Records, index: int, id_to_label: Mapping[int, int]) -> dict:
+    """One instance, its mask not yet checked."""
+    fields = annotations.records[index]
+    if fields.get("ignore"):
+        raise InputError(f"{annotations.where(index)}: field 'ignore' is set, which is not supported")
+    label = id_to_label[annotations.member(index, "category_id", id_to_label)]
+    box = annotations.box(index)
+    if not isinstance(fields.get("segmentation"), dict):
+        annotations.get(index, "segmentation", list)
+    return {
+        "bbox": box and [box[0], box[1], box[0] + box[2], box[1] + box[3]],
+        "bbox_label": label,
+        "ignore_flag": int(annotations.flag(index, "iscrowd")),
+        "mask": fields["segmentation"],
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from clipvis_core.foundation.masks import mask_bounds
 from clipvis_core.foundation.records import Records, read_annotation_file
 from clipvis_core.foundation.youtube_vis import Video, read_tracks, read_videos
 from clipvis_data.datasets.base import REMEDY, AnnotatedDataset
-from clipvis_data.paths import image_size, require_files, videos_from_folder
+from clipvis_data.paths import image_size, located, require_files, videos_from_folder
 
 
 @DATASETS.register_module()
@@ -31,7 +32,7 @@ class VideoInstanceDataset(AnnotatedDataset, BaseVideoDataset):
     LV-VIS test set.
 
     Args:
-        require_boxes: Where a json has `bboxes`, leave out a mask whose box is null, as the
+        require_boxes: Where a track has some `bboxes`, leave out a mask whose box is null, as the
             published loaders do (the one of BURST does not).
         cut_at_size_change: Open every frame and end a video before the first one whose size is not that of the json.
             The LV-VIS download has such frames; without this they are errors when they are read.
@@ -61,16 +62,32 @@ class VideoInstanceDataset(AnnotatedDataset, BaseVideoDataset):
         videos = read_videos(Records(source, data, "videos"), faults, names=True)
         faults.raise_if_any()
         if self.check_files:
-            require_files(folder, (name for video in videos.values() for name in video.file_names), source)
+            paths = located(folder, (name for video in videos.values() for name in video.file_names))
+            require_files(folder, paths.values(), source)
+            videos = {
+                key: replace(video, file_names=tuple(paths[name] for name in video.file_names))
+                for key, video in videos.items()
+            }
         if self.cut_at_size_change:
             bar = tqdm(videos.items(), desc=f"sizes of {source}", unit="video", delay=2)
             videos = {key: cut_at_size_change(folder, video) for key, video in bar}
         annotations = Records(source, data, "annotations", optional=True)
-        frames = read_frames(annotations, videos, self.vocabulary.id_to_label, self.require_boxes)
+        frames = read_frames(annotations, videos, self.vocabulary.id_to_label, self.require_boxes, faults)
+        faults.raise_if_any()
         return [self._record(video, frames[key]) for key, video in videos.items()]
 
     def filter_data(self) -> list[dict]:
-        """Keeps every video: the published loaders leave none out, with or without annotations."""
+        """Keeps every video: the published loaders leave none out, with or without annotations.
+
+        Raises:
+            InputError: There is no video, or a training set has no object.
+        """
+        frames = (frame for record in self.data_list for frame in record["images"])
+        if not self.data_list or not (self.test_mode or any(frame["instances"] for frame in frames)):
+            what = "object" if self.data_list else "video"
+            raise InputError(
+                f"{self.ann_file or self.data_root}: has no {what}, so there is nothing to train on or test"
+            )
         return self.data_list
 
     def _record(self, video: Video, frames: list[list[dict]]) -> dict:
@@ -112,30 +129,36 @@ def cut_at_size_change(folder: str | Path, video: Video) -> Video:
 
 
 def read_frames(
-    annotations: Records, videos: dict[int, Video], id_to_label: dict[int, int], require_boxes: bool
+    annotations: Records,
+    videos: dict[int, Video],
+    id_to_label: Mapping[int, int],
+    require_boxes: bool,
+    faults: Faults,
+    *,
+    skip: Container[int] = (),
 ) -> dict[int, list[list[dict]]]:
-    """Instances of every frame, in mmdet's form.
+    """Instances of every frame, in mmdet's form; notes the faults of the others.
 
     Args:
         annotations: One record a track.
         videos: Videos by id.
         id_to_label: Label of each category id.
         require_boxes: See `VideoInstanceDataset`.
+        faults: Takes what is wrong.
+        skip: Ids of videos whose tracks are passed over.
 
     Returns:
         For each video a list over frames of lists of `bbox` [x1, y1, x2, y2], `bbox_label`,
         `ignore_flag` (crowd), `instance_id` (the track's id) and `mask` (RLE or polygons).
-
-    Raises:
-        InputError: A bad record or mask.
     """
     frames: dict[int, list[list[dict]]] = {key: [[] for _ in range(video.length)] for key, video in videos.items()}
-    faults = Faults(REMEDY)
     lists = ("segmentations", "bboxes")
-    for track in read_tracks(annotations, videos, id_to_label, faults, lists=lists, exact=False):
+    for track in read_tracks(annotations, videos, id_to_label, faults, lists=lists, exact=False, skip=skip):
         video = track.video
         boxes = track.fields.get("bboxes") if require_boxes else None
-        present = [t for t in range(video.length) if track.segmentations[t] and (boxes is None or boxes[t])]
+        present = [t for t in range(video.length) if track.segmentations[t] not in (None, [])]
+        if boxes is not None and any(boxes):  # where all are null they are measured
+            present = [t for t in present if boxes[t]]
         masks = track.checked_masks(present, faults)
         fields = {
             "bbox_label": id_to_label[track.category_id],
@@ -145,5 +168,4 @@ def read_frames(
         for t, mask in zip(present, masks, strict=True):
             if mask:
                 frames[video.id][t].append({**fields, "bbox": mask_bounds(mask), "mask": mask})
-    faults.raise_if_any()
     return frames

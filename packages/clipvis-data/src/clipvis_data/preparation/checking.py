@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing import Pool
 from pathlib import Path
 
-from PIL import Image
 from tqdm import tqdm
 
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.foundation.faults import Faults
-from clipvis_core.foundation.images import turned_size
-from clipvis_core.foundation.masks import check_masks
-from clipvis_core.foundation.records import Records, read_annotation_file, relative_name
-from clipvis_core.foundation.youtube_vis import read_tracks, read_videos
-from clipvis_data.paths import lvis_file_name, missing_files
+from clipvis_core.foundation.records import Records, read_annotation_file
+from clipvis_core.foundation.youtube_vis import read_videos
+from clipvis_data.datasets.image_datasets import read_images, read_instances
+from clipvis_data.datasets.video_datasets import read_frames
+from clipvis_data.paths import located, missing_files, opened_image, other_case
 from clipvis_data.preparation.layouts import find_image_folder, published_count
 
 _TAIL_BYTES = 1024  # a whole JPEG or PNG has its end marker this close to the end
@@ -110,73 +109,33 @@ def check_annotation_file(
     expected = published_count(report.path)
     if expected and len(owners) != expected:
         report.faults.append(f"{path}: has {len(owners)} {kind}, but the benchmark has {expected}")
-    ids = categories.positions(faults) if len(categories) else _AnyId()  # a test set has no categories
-    check = _check_videos if kind == "videos" else _check_image_records
-    files = check(owners, annotations, ids, faults)
+    # a test set has no categories
+    labels = {key: label for label, key in enumerate(categories.positions(faults))} if len(categories) else _AnyLabel()
+    if kind == "videos":
+        videos = read_videos(owners, faults, names=True)
+        read_frames(annotations, videos, labels, True, faults, skip=_whole_ids(owners) - videos.keys())
+        files = {name: (video.height, video.width) for video in videos.values() for name in video.file_names}
+    else:
+        lvis = any("neg_category_ids" in image or "file_name" not in image for image in owners.records)
+        names, sizes = read_images(owners, faults, lvis=lvis)
+        read_instances(annotations, sizes, labels, faults, lvis=lvis, skip=_whole_ids(owners) - sizes.keys())
+        files = {name: sizes[key] for key, name in names.items()}
     _check_images(report, Path(root or report.path.parent), images, files, processes)
     return report
 
 
-class _AnyId(Container):
-    """Holds every category id."""
+class _AnyLabel(dict):
+    """Has a label for every category id."""
 
     def __contains__(self, key: object) -> bool:
         return True
 
+    def __missing__(self, key: object) -> int:
+        return 0
+
 
 def _whole_ids(owners: Records) -> set[int]:
     return {record["id"] for record in owners.records if type(record.get("id")) is int}
-
-
-def _check_videos(
-    owners: Records, annotations: Records, categories: Container[int], faults: Faults
-) -> dict[str, tuple[int, int]]:
-    """Checks videos and tracks; returns the sizes of the frames by file name."""
-    videos = read_videos(owners, faults, names=True)
-    for key, index in owners.positions(Faults("")).items():
-        count = len(owners.records[index].get("file_names") or ())
-        if key in videos and count != videos[key].length:
-            where = owners.where(index)
-            faults.lines.append(f"{where}: field 'length' is {videos[key].length}, but there are {count} file_names")
-    damaged = _whole_ids(owners) - videos.keys()
-    lists = ("segmentations", "bboxes", "areas")
-    for track in read_tracks(annotations, videos, categories, faults, lists=lists, skip=damaged):
-        present = [t for t, mask in enumerate(track.segmentations) if mask]
-        track.checked_masks(present, faults, strict=True)
-    return {name: (video.height, video.width) for video in videos.values() for name in video.file_names}
-
-
-def _check_image_records(
-    owners: Records, annotations: Records, categories: Container[int], faults: Faults
-) -> dict[str, tuple[int, int]]:
-    """Checks images and their annotations; returns the sizes of the images by file name."""
-    sizes, files = {}, {}
-    for key, index in owners.positions(faults).items():
-        with faults:
-            sizes[key] = owners.size(index)
-            name = owners.records[index].get("file_name")
-            name = name if isinstance(name, str) else lvis_file_name(owners, index)
-            files[relative_name(name, owners.where(index))] = sizes[key]
-    damaged = _whole_ids(owners) - sizes.keys()
-    annotations.positions(faults)
-    found = []
-    for index, record in enumerate(annotations.records):
-        if type(record.get("image_id")) is int and record["image_id"] in damaged:
-            continue
-        with faults:
-            image = annotations.member(index, "image_id", sizes)
-            annotations.member(index, "category_id", categories)
-            if not isinstance(record.get("segmentation"), dict):
-                annotations.get(index, "segmentation", list)
-            found.append((index, image))
-    check_masks(
-        [annotations.records[index]["segmentation"] for index, _ in found],
-        [sizes[image] for _, image in found],
-        lambda position: f"{annotations.where(found[position][0])}: field 'segmentation'",
-        faults,
-        strict=True,
-    )
-    return files
 
 
 def _check_images(
@@ -185,14 +144,18 @@ def _check_images(
     """Notes images that are missing, damaged or of another size than the json says."""
     if not files:
         return
-    folder = Path(images) if images else find_image_folder(report.path, root, list(files))
+    folder = Path(images) if images else _image_folder(report.path, root, list(files))
     if folder is None:
         name = next(iter(files))
         report.faults.append(f"{report.path}: no folder below {root} holds its images, such as {name}")
         return
     report.images = folder
+    paths = located(folder, files)
+    files = {paths[name]: size for name, size in files.items()}
     missing = missing_files(folder, files)
-    report.faults += [f"{folder / name}: does not exist" for name in missing]
+    for name in missing:
+        hint = other_case(folder / name)
+        report.faults.append(f"{folder / name}: does not exist" + (f"; {hint}" if hint else ""))
     report.counts["files"] = len(files)
     present = [(name, files[name]) for name in files.keys() - set(missing)]
     present.sort()
@@ -202,22 +165,27 @@ def _check_images(
         report.faults += [fault for fault in bar if fault]
 
 
+def _image_folder(json_path: Path, root: Path, names: list[str]) -> Path | None:
+    """The folder of some relative paths, or of their last two parts or last one; see `located`."""
+    for depth in (0, 2, 1):
+        folder = find_image_folder(json_path, root, ["/".join(name.split("/")[-depth:]) for name in names])
+        if folder is not None:
+            return folder
+    return None
+
+
 def _image_fault(folder: Path, item: tuple[str, tuple[int, int]]) -> str | None:
     """What is wrong with an image file, or None.
 
     The header is read and the end looked at; only a file without an end marker is decoded.
     """
     name, size = item
-    path = folder / name
     try:
-        with Image.open(path) as image:
-            found = turned_size(image)
-            if found != size:
-                return f"{path}: is {found[0]} x {found[1]} (height x width), but the json says {size[0]} x {size[1]}"
-            if not _has_end(path, image.format):
+        with opened_image(folder / name, *size) as image:
+            if not _has_end(folder / name, image.format):
                 image.load()
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        return f"{path}: cannot be read (damaged?): {error}"
+    except InputError as error:
+        return str(error)
     return None
 
 

@@ -1,14 +1,13 @@
-"""Reading images as the published loaders do: Pillow, turned by their EXIF tag, RGB."""
+"""Reading images as inference does: turned by their EXIF tag, 8 bits, on white where transparent, RGB."""
 
 from __future__ import annotations
 
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmdet.registry import TRANSFORMS
-from PIL import Image, ImageOps
 
-from clipvis_core.foundation.errors import InputError
-from clipvis_core.foundation.images import turned_size
+from clipvis_core.foundation.images import rgb_of
+from clipvis_data.paths import opened_image
 
 
 @TRANSFORMS.register_module()
@@ -32,16 +31,5 @@ def read_rgb(path: str, height: int, width: int) -> np.ndarray:
     Raises:
         InputError: The file is missing, damaged, or of another size.
     """
-    try:
-        with Image.open(path) as image:
-            found = turned_size(image)
-            if found != (height, width):
-                raise InputError(
-                    f"{path} is {found[0]} x {found[1]} (height x width), but its annotation file "
-                    f"says {height} x {width}; tools/prepare_data.py check lists all such files"
-                )
-            return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
-    except FileNotFoundError:
-        raise InputError(f"image {path} does not exist; check data_root and data_prefix") from None
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise InputError(f"image {path} cannot be read (damaged?): {error}") from None
+    with opened_image(path, height, width) as image:
+        return rgb_of(image)

@@ -34,8 +34,9 @@ class ResultStore:
 
     def __init__(self, folder: str | Path, identity: Mapping[str, str], *, resume: bool) -> None:
         self.folder = Path(folder)
+        self.identity = dict(identity)
         if resume and (self.folder / _IDENTITY).exists():
-            self._check_identity(identity)
+            self._check_identity()
             return
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -45,10 +46,10 @@ class ResultStore:
             raise InputError(f"{self.folder}: cannot be used: {error.strerror}") from None
         write_json(dict(identity), self.folder / _IDENTITY)
 
-    def _check_identity(self, identity: Mapping[str, str]) -> None:
+    def _check_identity(self) -> None:
         stored = read_json(self.folder / _IDENTITY)
         stored = stored if isinstance(stored, dict) else {}
-        changed = [name for name in identity if stored.get(name) != identity[name]]
+        changed = [name for name in self.identity if stored.get(name) != self.identity[name]]
         if changed:
             raise InputError(
                 f"{self.folder}: was made with another {' and another '.join(changed)}; "
@@ -77,8 +78,9 @@ class ResultStore:
             video_ids: Every video that belongs into it.
 
         Raises:
-            InputError: A video is not stored.
+            InputError: A video is not stored, or the results have become another run's.
         """
+        self._check_identity()
         with whole_file(path) as file:
             file.write(b"[")
             is_first = True
