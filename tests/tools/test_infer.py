@@ -80,7 +80,7 @@ def test_threshold_changes_the_table_only(infer, frames_folder, tmp_path):
             frames_folder, "--classes", "dog", "--out-dir", out, *SHORT, "--score-thr", threshold, "--no-video"
         )
         assert code == 0
-        assert sorted(path.name for path in out.iterdir()) == ["results.json", "vocabulary.json"]
+        assert sorted(path.name for path in out.iterdir()) == ["results.json", "video.json", "vocabulary.json"]
         results.append(((out / "results.json").read_bytes(), stdout))
     assert results[0][0] == results[1][0]
     assert "0 tracks" in results[1][1]
@@ -111,12 +111,8 @@ def test_image_gets_a_picture_too(infer, frames_folder, tmp_path):
     out = tmp_path / "out"
     code, _, _ = infer(frames_folder / "0.jpg", "--classes", "dog", "--out-dir", out, "--short-side", "64")
     assert code == 0
-    assert sorted(path.name for path in out.iterdir()) == [
-        "overlay.mp4",
-        "overlay.png",
-        "results.json",
-        "vocabulary.json",
-    ]
+    files = ["overlay.png", "results.json", "video.json", "vocabulary.json"]
+    assert sorted(path.name for path in out.iterdir()) == files
     assert Image.open(out / "overlay.png").size == (64, 40)
 
 
@@ -141,7 +137,7 @@ def test_only_what_this_run_wrote_is_listed(infer, frames_folder, tmp_path):
     for options, files in (([], ""), (["--stream"], "frames.jsonl, ")):
         code, stdout, _ = infer(*given, *options)
         assert code == 0
-        assert stdout.splitlines()[-1] == f"wrote {files}results.json, vocabulary.json to {tmp_path}"
+        assert stdout.splitlines()[-1] == f"wrote {files}results.json, video.json, vocabulary.json to {tmp_path}"
 
 
 def test_stream_of_a_file(infer, frames_folder, tmp_path):
@@ -159,6 +155,7 @@ def test_stream_of_a_file(infer, frames_folder, tmp_path):
         "frames.jsonl",
         "overlay.mp4",
         "results.json",
+        "video.json",
         "vocabulary.json",
     ]
     assert len(list(open_frames(stream / "overlay.mp4"))) == 3
@@ -185,7 +182,8 @@ def test_standard_input_and_live_tracks(repo_root, tmp_path):
     assert done.returncode == 0, done.stderr
     lines = read_lines(tmp_path / "out/frames.jsonl")
     assert len(lines) == len(list(open_frames(repo_root / "assets/demo.mp4")))
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["frames.jsonl", "vocabulary.json"]
+    files = ["frames.jsonl", "video.json", "vocabulary.json"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == files
 
 
 def test_interrupt_ends_a_stream_with_its_results(repo_root, tmp_path):
@@ -207,7 +205,7 @@ def test_interrupt_ends_a_stream_with_its_results(repo_root, tmp_path):
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=120)
-    assert process.returncode == 0, errors
+    assert process.returncode == 130, errors
     frames = len(read_lines(lines))
     assert frames > 0
     records = json.loads((tmp_path / "out/results.json").read_text())
@@ -241,7 +239,7 @@ def test_a_stream_that_breaks_leaves_no_results(infer, repo_root, tmp_path):
     path, message = spoilt_inputs(tmp_path, repo_root / "assets/demo.mp4")["truncated"]
     code, _, stderr = infer(path, "--classes", "dog", "--out-dir", tmp_path / "out", *SHORT, "--stream")
     assert_refused(code, stderr, message)
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["frames.jsonl"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["frames.jsonl", "video.json"]
 
 
 @pytest.mark.parametrize(

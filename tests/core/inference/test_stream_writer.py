@@ -36,6 +36,7 @@ class Stream:
         self.source = SimpleNamespace(height=SIZE[0], width=SIZE[1], frame_rate=Fraction(10))
         self.vocabulary = Vocabulary.from_text("dog")
         self.seen = 0
+        self.time = 0.0
         self._frames = self._run(num_frames, between)
 
     def __iter__(self):
@@ -47,7 +48,7 @@ class Stream:
     def _run(self, num_frames, between):
         for t in range(num_frames):
             between(t)
-            self.seen = t + 1
+            self.seen, self.time = t + 1, t / 10
             yield np.full((*SIZE, 3), t, np.uint8), tracks_of(t)
 
 
@@ -58,7 +59,7 @@ def lines(folder) -> list[dict]:
 def test_a_line_and_a_picture_for_each_frame(tmp_path):
     written = write_stream(Stream(3), tmp_path, score_thr=0.3, draw=True)
     assert sorted(written) == sorted(path.name for path in tmp_path.iterdir())
-    assert [line["frame"] for line in lines(tmp_path)] == [0, 1, 2]
+    assert [(line["frame"], line["time"]) for line in lines(tmp_path)] == [(0, 0), (1, 0.1), (2, 0.2)]
     track = {"id": 7, "category_id": 1, "label": "dog", "score": 0.5, "segmentation": None}
     assert lines(tmp_path)[2]["tracks"] == [track]
     assert len(list(open_frames(tmp_path / "overlay.mp4"))) == 3
@@ -66,7 +67,7 @@ def test_a_line_and_a_picture_for_each_frame(tmp_path):
 
 def test_weak_tracks_are_left_out_and_no_video_is_none(tmp_path):
     assert write_stream(Stream(1), tmp_path, score_thr=0.6, draw=False) == ["frames.jsonl"]
-    assert lines(tmp_path) == [{"frame": 0, "tracks": []}]
+    assert lines(tmp_path) == [{"frame": 0, "time": 0.0, "tracks": []}]
 
 
 def test_an_interrupt_ends_with_the_frames_that_were_seen(tmp_path):
@@ -82,9 +83,9 @@ def test_the_video_is_open_as_long_as_frames_are_written(tmp_path, monkeypatch):
     events = []
     write, leave = VideoWriter.write, VideoWriter.__exit__
 
-    def slow(self, frame):
+    def slow(self, frame, due=None):
         time.sleep(0.05)
-        write(self, frame)
+        write(self, frame, due)
         events.append("frame")
 
     def watched(self, *error):

@@ -12,8 +12,8 @@ from clipvis_core.foundation.program import run
 EPILOG = "Other commands: `clipvis models` lists the models by name."
 
 
-def main(arguments: Sequence[str] | None = None, *, prog: str | None = "clipvis") -> None:
-    """Runs the command with some arguments, by default those of this process.
+def main(arguments: Sequence[str] | None = None, *, prog: str | None = "clipvis") -> int:
+    """Runs the command with some arguments, by default those of this process; returns its exit code.
 
     Raises:
         InputError: Something the user gave cannot be used.
@@ -23,11 +23,11 @@ def main(arguments: Sequence[str] | None = None, *, prog: str | None = "clipvis"
         from clipvis_core.command_line.models import list_models
 
         list_models()
-        return
+        return 0
     args = parse_args(arguments, prog=prog, epilog=EPILOG)
     from clipvis_core.command_line.infer import infer  # imports torch, which takes seconds: after the arguments
 
-    infer(args)
+    return infer(args)
 
 
 def console() -> None:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import argparse
-import os
+import errno
+import sys
+import tempfile
+import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
 
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.foundation.vocabulary import Vocabulary
-from clipvis_core.foundation.whole_file import whole_file
 from clipvis_core.inference.index_masks import check_replaceable, write_index_masks
 from clipvis_core.inference.inferencer import CLIPVISInferencer
 from clipvis_core.inference.model_choice import choose_model
+from clipvis_core.inference.output_folder import OutputFolder, default_folder
 from clipvis_core.inference.overlay import overlay_frames, write_overlay
-from clipvis_core.inference.result import DrawnTracks
-from clipvis_core.inference.stream_writer import OVERLAY, SHEET, write_picture, write_stream
+from clipvis_core.inference.result import DrawnTracks, SegmentationResult
+from clipvis_core.inference.stream_writer import LINES, OVERLAY, SHEET, first_interrupt, write_picture, write_stream
 from clipvis_core.media import ContactSheet, FrameSource, open_frames
 from clipvis_core.tracking import LiveRule
 
@@ -25,37 +30,92 @@ TABLE_ROWS = 30
 VOCABULARY_SOURCES = "clipvis.vocabularies"  # entry points: functions from a name to a `Vocabulary`
 
 
-def infer(args: argparse.Namespace) -> None:
+def infer(args: argparse.Namespace) -> int:
     """Does what the options of `infer_options.parse_args` ask for.
+
+    Returns:
+        The exit code: 0, or 130 if somebody pressed Ctrl-C and the results are those of the frames before.
 
     Raises:
         InputError: Something the user gave cannot be used.
     """
     warnings.filterwarnings("ignore", category=UserWarning, module="torch")
+    warnings.showwarning = lambda message, *_: print(f"warning: {message}", file=sys.stderr)
     live = live_rule(args)
     vocabulary = read_words(args)
     source = open_frames(args.input, allow_truncated=args.allow_truncated)
-    out_dir = Path(args.out_dir) if args.out_dir else Path("outputs") / source.name
-    check_writable(out_dir)
-    check_masks(args, out_dir)
+    video = None if source.live else str(Path(args.input).resolve())
+    out_dir = Path(args.out_dir) if args.out_dir else default_folder(source.name, video)
     streaming = args.stream or live is not None or source.live
-    inferencer = build_inferencer(args, vocabulary, is_image=source.num_frames == 1 and not streaming)
-    if streaming:
-        stream = inferencer.stream(source, live=live, keep=not args.live_only, progress=True)
-        out_dir.mkdir(parents=True, exist_ok=True)
-        written = write_stream(stream, out_dir, score_thr=args.score_thr, draw=not args.no_video)
-        drawn = None if args.live_only else stream.result().drawn(args.score_thr)
-    else:
-        drawn = inferencer(source).drawn(args.score_thr)
-        out_dir.mkdir(parents=True, exist_ok=True)
-        written = [] if args.no_video else draw_result(drawn, source, out_dir)
-    with whole_file(out_dir / WORDS) as file:
-        file.write(vocabulary.to_json().encode("utf-8"))
-    written.append(WORDS)
-    if drawn is not None:
-        written += write_result(drawn, out_dir, masks=args.masks)
+    is_image = source.num_frames == 1 and not streaming
+    check_masks(args, out_dir)
+    reads = [path for path in (args.input, args.checkpoint, args.config, args.classes_file, args.vocabulary) if path]
+    stopped = threading.Event()
+    folder = OutputFolder(out_dir, planned(args, is_image, streaming), reads=reads, video=video)
+    with folder, full_disk_in_a_line():
+        inferencer = build_inferencer(args, vocabulary, is_image=is_image)
+        if streaming:
+            stream = inferencer.stream(source, live=live, keep=not args.live_only, progress=True)
+            shown = {"score_thr": args.score_thr, "draw": not args.no_video}
+            folder.written += write_stream(stream, out_dir, stopped=stopped, **shown)
+            result = None if args.live_only else stream.result()
+        else:
+            result = segment(inferencer, source, stopped)
+        with folder.file(WORDS) as file:
+            file.write(vocabulary.to_json().encode("utf-8"))
+        if result is not None:
+            drawn = result.drawn(args.score_thr)
+            folder.describe(result, complete=not stopped.is_set())
+            write_result(drawn, folder, masks=args.masks)
+            if not streaming and not args.no_video:
+                draw_result(drawn, source, folder, is_image=is_image)
+    if result is not None:
         print_table(drawn, args.score_thr)
-    print(f"wrote {', '.join(sorted(written))} to {out_dir}")
+    print(f"wrote {', '.join(sorted(folder.written))} to {out_dir}")
+    if stopped.is_set():
+        frames = "so far" if result is None else f"before: {result.num_frames}"
+        print(f"interrupted: this is the result of the frames {frames}", file=sys.stderr)
+        return 130
+    return 0
+
+
+def planned(args: argparse.Namespace, is_image: bool, streaming: bool) -> list[str]:
+    """Names of the files that these options ask for."""
+    wanted = {
+        WORDS: True,
+        RESULTS: not args.live_only,
+        MASKS: args.masks,
+        LINES: streaming,
+        OVERLAY: not is_image and not args.no_video,
+        SHEET: not is_image and not args.no_video,
+        PICTURE: is_image and not args.no_video,
+    }
+    return [name for name, is_wanted in wanted.items() if is_wanted]
+
+
+def segment(inferencer: CLIPVISInferencer, source: FrameSource, stopped: threading.Event) -> SegmentationResult:
+    """The result of a video or an image; with Ctrl-C, which sets `stopped`, that of the frames so far."""
+    if not inferencer.takes_videos:
+        return inferencer(source)
+    stream = inferencer.stream(source, progress=True)
+    with first_interrupt(stopped):
+        for _ in stream:
+            if stopped.is_set():
+                break
+    stream.close()
+    return stream.result()
+
+
+@contextmanager
+def full_disk_in_a_line() -> Iterator[None]:
+    """What else is written, temporary files too, says in a line that it cannot be."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO):
+            raise
+        where = error.filename or f"the output or the temporary folder ({tempfile.gettempdir()})"
+        raise InputError(f"{where} cannot be written ({error.strerror}); make room, or set TMPDIR") from None
 
 
 def build_inferencer(args: argparse.Namespace, vocabulary: Vocabulary, *, is_image: bool) -> CLIPVISInferencer:
@@ -66,25 +126,25 @@ def build_inferencer(args: argparse.Namespace, vocabulary: Vocabulary, *, is_ima
     return CLIPVISInferencer(config, checkpoint, vocabulary=vocabulary, **options)
 
 
-def draw_result(drawn: DrawnTracks, source: FrameSource, out_dir: Path) -> list[str]:
-    """Writes the overlay, and its contact sheet or, for an image, a picture; returns the files' names."""
+def draw_result(drawn: DrawnTracks, source: FrameSource, folder: OutputFolder, *, is_image: bool) -> None:
+    """Writes the overlay and its contact sheet or, for an image, a picture."""
+    if is_image:
+        write_picture(next(overlay_frames(drawn, source)), folder.path / PICTURE)
+        folder.written.append(PICTURE)
+        return
     sheet = ContactSheet()
-    write_overlay(drawn, source, out_dir / OVERLAY, sheet=sheet)
-    if drawn.result.num_frames == 1:
-        write_picture(next(overlay_frames(drawn, source)), out_dir / PICTURE)
-        return [OVERLAY, PICTURE]
-    write_picture(sheet.image(), out_dir / SHEET)
-    return [OVERLAY, SHEET]
+    write_overlay(drawn, source, folder.path / OVERLAY, sheet=sheet)
+    write_picture(sheet.image(), folder.path / SHEET)
+    folder.written += [OVERLAY, SHEET]
 
 
-def write_result(drawn: DrawnTracks, out_dir: Path, *, masks: bool) -> list[str]:
-    """Writes all tracks, and the masks of those that are drawn if asked for; returns the files' names."""
-    with whole_file(out_dir / RESULTS) as file:
+def write_result(drawn: DrawnTracks, folder: OutputFolder, *, masks: bool) -> None:
+    """Writes all tracks, and the masks of those that are drawn if asked for."""
+    with folder.file(RESULTS) as file:
         drawn.result.write_json(file)
-    if not masks:
-        return [RESULTS]
-    write_index_masks(drawn, out_dir / MASKS)
-    return [RESULTS, MASKS]
+    if masks:
+        write_index_masks(drawn, folder.path / MASKS)
+        folder.written.append(MASKS)
 
 
 def live_rule(args: argparse.Namespace) -> LiveRule | None:
@@ -111,15 +171,6 @@ def read_words(args: argparse.Namespace) -> Vocabulary:
     raise InputError("--vocabulary needs the package clipvis-data: install it, or use --classes-file")
 
 
-def check_writable(out_dir: Path) -> None:
-    """Checks before the work begins that the output can be written."""
-    existing = next(path for path in (out_dir, *out_dir.absolute().parents) if path.exists())
-    if not existing.is_dir():
-        raise InputError(f"{existing} is a file: choose another --out-dir")
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise InputError(f"no permission to write in {existing}: choose another --out-dir")
-
-
 def check_masks(args: argparse.Namespace, out_dir: Path) -> None:
     """Whether --masks can be done."""
     if args.masks and args.live_only:
@@ -141,8 +192,18 @@ def print_table(drawn: DrawnTracks, score_thr: float) -> None:
         table.add_row(str(line.track), line.label, f"{line.score:.3f}", str(line.first), str(line.last))
     console = Console()
     result = drawn.result
-    title = f"{result.name}: {len(lines)} tracks with score >= {score_thr:g} in {result.num_frames} frames"
+    tracks, frames = count(len(lines), "track"), count(result.num_frames, "frame")
+    title = f"{result.name}: {tracks} with score >= {score_thr:g} in {frames}"
     console.print(title, soft_wrap=True)
     console.print(table)
     if len(lines) > TABLE_ROWS:
         console.print(f"... and {len(lines) - TABLE_ROWS} more in {RESULTS}")
+
+
+def count(number: int, thing: str) -> str:
+    """A number of things, in words.
+
+    >>> count(1, "track"), count(2, "track")
+    ('1 track', '2 tracks')
+    """
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

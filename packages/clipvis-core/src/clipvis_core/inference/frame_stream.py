@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import deque
 from collections.abc import Iterator
 from contextlib import closing
@@ -33,6 +34,10 @@ class FrameStream:
         model: The network.
         tracker: The video's tracker, from `model.tracker`.
         progress: Show a progress bar with frames a second.
+
+    Attributes:
+        time: When the latest frame is shown, in seconds from the first.
+        times: The same for all frames so far; empty for a tracker that keeps nothing.
     """
 
     def __init__(self, source: FrameSource, model: CLIPVISVideo, tracker: Tracker, *, progress: bool) -> None:
@@ -42,6 +47,8 @@ class FrameStream:
         self._tracker = tracker
         self._progress = progress
         self._frames = self._run()
+        self.time = 0.0
+        self.times = array("d")
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, FrameTracks]]:
         return self._frames
@@ -65,24 +72,31 @@ class FrameStream:
         for _ in self._frames:
             pass
         tracks = self._tracker.finish()
-        return SegmentationResult.of(self.source, self.vocabulary, tracks, num_frames=len(self._tracker))
+        return SegmentationResult.of(
+            self.source, self.vocabulary, tracks, num_frames=len(self._tracker), times=self.times
+        )
 
     def _run(self) -> Iterator[tuple[np.ndarray, FrameTracks]]:
-        images: deque[np.ndarray] = deque()
+        images: deque[tuple[np.ndarray, float]] = deque()
         bar = tqdm(total=self.source.num_frames, desc=self.source.name, unit="frame", disable=not self._progress)
         with bar, closing(ahead(self._windows(), depth=WINDOWS_AHEAD)) as windows:
             for tracks in self._model.track(self._inputs(windows, images), self._tracker):
                 bar.update()
-                yield images.popleft(), tracks
+                image, self.time = images.popleft()
+                if self._tracker.keeps:
+                    self.times.append(self.time)
+                yield image, tracks
 
-    def _windows(self) -> Iterator[tuple[list[np.ndarray], Tensor]]:
-        """Groups of frames, and the same resized, uint8 `(n, 3, H, W)`; the last may be shorter."""
-        frames = iter(self.source)
+    def _windows(self) -> Iterator[tuple[list[tuple[np.ndarray, float]], Tensor]]:
+        """Groups of frames with their times, and the same resized, uint8 `(n, 3, H, W)`; the last may be shorter."""
+        frames = ((frame, self.source.time) for frame in self.source)
         size = 1 if self.source.live else self._model.window
         while window := list(islice(frames, size)):
-            yield window, to_input(window, self._tracker.sizes.image)
+            yield window, to_input([frame for frame, _ in window], self._tracker.sizes.image)
 
-    def _inputs(self, windows: Iterator[tuple[list[np.ndarray], Tensor]], images: deque) -> Iterator[Tensor]:
+    def _inputs(
+        self, windows: Iterator[tuple[list[tuple[np.ndarray, float]], Tensor]], images: deque
+    ) -> Iterator[Tensor]:
         """What the network takes; the frames themselves go to `images`."""
         for frames, resized in windows:
             images.extend(frames)

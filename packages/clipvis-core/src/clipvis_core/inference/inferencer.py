@@ -92,6 +92,11 @@ class CLIPVISInferencer:
         self.model.set_vocabulary(vocabulary)
         self.model.vocabulary_embedding()
 
+    @property
+    def takes_videos(self) -> bool:
+        """Whether the model is one for videos, not for single images."""
+        return isinstance(self.model, CLIPVISVideo)
+
     def __call__(
         self,
         source: str | Path | FrameSource | Iterable[np.ndarray],
@@ -111,7 +116,7 @@ class CLIPVISInferencer:
                 image model.
         """
         frames = _as_source(source, allow_truncated)
-        if isinstance(self.model, CLIPVISVideo):
+        if self.takes_videos:
             return self.stream(frames, progress=progress).result()
         return self._segment_image(frames)
 

@@ -41,8 +41,8 @@ def write_overlay(
     result = drawn.result
     bar = tqdm(total=result.num_frames, desc="drawing", unit="frame", disable=not progress)
     with bar, VideoWriter(path, result.frame_rate, result.height, result.width) as writer:
-        for frame in overlay_frames(drawn, source):
-            writer.write(frame)
+        for t, frame in enumerate(overlay_frames(drawn, source)):
+            writer.write(frame, result.times[t] if len(result.times) else None)
             if sheet is not None:
                 sheet.add(frame)
             bar.update(1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import BinaryIO
@@ -49,6 +49,7 @@ class SegmentationResult:
         num_frames: T, frames that were decoded.
         vocabulary: The categories that labels count in.
         tracks: Scores, labels and masks, best first.
+        times: When each frame is shown, in seconds from the first; empty where nobody knows.
     """
 
     name: str
@@ -58,13 +59,19 @@ class SegmentationResult:
     num_frames: int
     vocabulary: Vocabulary
     tracks: VideoTracks
+    times: Sequence[float] = ()
 
     @classmethod
     def of(
-        cls, source: FrameSource, vocabulary: Vocabulary, tracks: VideoTracks, num_frames: int
+        cls,
+        source: FrameSource,
+        vocabulary: Vocabulary,
+        tracks: VideoTracks,
+        num_frames: int,
+        times: Sequence[float] = (0.0,),
     ) -> SegmentationResult:
         """The result of a source, of which `num_frames` were decoded."""
-        return cls(source.name, source.height, source.width, source.frame_rate, num_frames, vocabulary, tracks)
+        return cls(source.name, source.height, source.width, source.frame_rate, num_frames, vocabulary, tracks, times)
 
     def records(self, video_id: int = 1) -> list[dict]:
         """The YouTube-VIS result list, ready for JSON: all tracks, whatever their score."""

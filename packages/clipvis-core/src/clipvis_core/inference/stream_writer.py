@@ -23,7 +23,9 @@ LINES, OVERLAY, SHEET = "frames.jsonl", "overlay.mp4", "contact_sheet.png"
 FRAMES_BEHIND = 4  # frames that may wait to be written
 
 
-def write_stream(stream: FrameStream, out_dir: Path, *, score_thr: float, draw: bool) -> list[str]:
+def write_stream(
+    stream: FrameStream, out_dir: Path, *, score_thr: float, draw: bool, stopped: threading.Event | None = None
+) -> list[str]:
     """Writes each frame's tracks as they come, until the source ends or somebody presses Ctrl-C.
 
     The stream's result is then that of the frames that were written. If the source breaks off, the frames before are
@@ -34,6 +36,7 @@ def write_stream(stream: FrameStream, out_dir: Path, *, score_thr: float, draw: 
         out_dir: Folder for the files.
         score_thr: Tracks below it are not written.
         draw: Whether to write the overlay and its contact sheet.
+        stopped: Is set when somebody presses Ctrl-C.
 
     Returns:
         Names of the files.
@@ -49,19 +52,20 @@ def write_stream(stream: FrameStream, out_dir: Path, *, score_thr: float, draw: 
         if draw:
             video = VideoWriter(out_dir / OVERLAY, source.frame_rate, source.height, source.width)
             stack.enter_context(video)
-        stopped = stack.enter_context(first_interrupt())
+        stopped = stack.enter_context(first_interrupt(stopped))
 
-        def write(image: np.ndarray, tracks: FrameTracks) -> None:
+        def write(image: np.ndarray, tracks: FrameTracks, time: float) -> None:
             records = tracks.records(names, score_thr)
-            print(json.dumps({"frame": tracks.frame, "tracks": records}), file=lines, flush=True)
+            line = {"frame": tracks.frame, "time": round(time, 6), "tracks": records}
+            print(json.dumps(line), file=lines, flush=True)
             if video is not None:
                 drawn = draw_records(image, records)
-                video.write(drawn)
+                video.write(drawn, time)
                 sheet.add(drawn)
 
         behind = stack.enter_context(Behind(depth=FRAMES_BEHIND))  # the last to open: it ends before the files do
         for image, tracks in stream:
-            behind.submit(write, image, tracks)
+            behind.submit(write, image, tracks, stream.time)
             if stopped.is_set():
                 break
         stream.close()
@@ -72,19 +76,28 @@ def write_stream(stream: FrameStream, out_dir: Path, *, score_thr: float, draw: 
 
 
 @contextmanager
-def first_interrupt() -> Iterator[threading.Event]:
-    """The first Ctrl-C sets the event; the next one, as for a source that sends nothing, leaves the program."""
-    stopped = threading.Event()
+def first_interrupt(stopped: threading.Event | None = None) -> Iterator[threading.Event]:
+    """The first Ctrl-C, SIGTERM or SIGHUP sets the event; the next one, as for a source that sends nothing, leaves the
+    program."""
+    stopped = stopped or threading.Event()
+    before = {}
 
     def stop(*_: object) -> None:
         stopped.set()
-        signal.signal(signal.SIGINT, before)
+        restore()
 
-    before = signal.signal(signal.SIGINT, stop)
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):  # Windows has no SIGHUP
+            number = getattr(signal, name)
+            before[number] = signal.signal(number, stop)
     try:
         yield stopped
     finally:
-        signal.signal(signal.SIGINT, before)
+        restore()
 
 
 def write_picture(picture: np.ndarray, path: Path) -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from fractions import Fraction
 
 import av
-import numpy as np
 from av.stream import Disposition
 
 from clipvis_core.foundation.errors import InputError
@@ -97,22 +95,3 @@ def average_rate(stream: av.VideoStream) -> Fraction:
         if rate is not None and 0 < rate <= _FASTEST_RATE:
             return Fraction(rate)
     return DEFAULT_FRAME_RATE
-
-
-def upright(frame: av.VideoFrame) -> np.ndarray:
-    """The frame as RGB uint8 (H, W, 3), the way its display matrix wants it shown.
-
-    The matrix maps stored (x, y) to shown (ax + cy, bx + dy), in 16.16 fixed point; only quarter
-    turns and mirroring are meant by real files, so the signs decide.
-    """
-    image = frame.to_ndarray(format="rgb24")
-    matrix = frame.side_data.get("DISPLAYMATRIX")
-    if matrix is None:
-        return image
-    a, b, _, c, d = struct.unpack_from("=5i", bytes(matrix))
-    if abs(b) + abs(c) > abs(a) + abs(d):
-        image = image.transpose(1, 0, 2)
-        flip_x, flip_y = c < 0, b < 0
-    else:
-        flip_x, flip_y = a < 0, d < 0
-    return np.ascontiguousarray(image[:: -1 if flip_y else 1, :: -1 if flip_x else 1])

@@ -36,10 +36,12 @@ class FrameSource(ABC):
         num_frames: Number of frames the source promises before anything is decoded, `None` if it
             does not say. Containers are sometimes wrong: count on `num_read`.
         num_read: Frames handed out by the latest iteration.
+        time: When the latest of them is shown, in seconds from the first; always later than the one before.
         live: Whether the frames come as they are made, so that none should wait for the next.
     """
 
     live = False
+    _timed = False  # whether `_decode` sets `time` itself
 
     def __init__(
         self,
@@ -57,6 +59,7 @@ class FrameSource(ABC):
         self.frame_rate = frame_rate
         self.num_frames = num_frames
         self.num_read = 0
+        self.time = 0.0
         self._allow_truncated = allow_truncated
 
     @abstractmethod
@@ -67,18 +70,19 @@ class FrameSource(ABC):
         """Yields frames.
 
         Raises:
-            InputError: A frame differs in size from the first.
-            TruncatedError: The frames break off and `allow_truncated` was not given, or nothing at
-                all could be decoded.
+            TruncatedError: The frames break off, or one differs in size from the first, and `allow_truncated` was not
+                given; or nothing at all could be decoded.
         """
         self.num_read = 0
         try:
             for frame in self._decode():
                 if frame.shape != (self.height, self.width, 3):
-                    raise InputError(
-                        f"{self.name}: frame {self.num_read} is {frame.shape[1]}x{frame.shape[0]}, "
-                        f"those before it {self.width}x{self.height}; give frames of one size"
+                    raise TruncatedError(
+                        f"{self.name}: frame {self.num_read} is {frame.shape[1]}x{frame.shape[0]}, those before it "
+                        f"{self.width}x{self.height}; give frames of one size, or end there with --allow-truncated"
                     )
+                if not self._timed:
+                    self.time = float(self.num_read / self.frame_rate)
                 self.num_read += 1
                 yield frame
         except TruncatedError as error:

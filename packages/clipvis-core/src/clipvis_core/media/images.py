@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageSequence
 
 from clipvis_core.foundation.errors import InputError
-from clipvis_core.foundation.images import turned_size
-from clipvis_core.media.frames import FrameSource, TruncatedError, check_pixels
+from clipvis_core.foundation.images import rgb_of, turned_size
+from clipvis_core.media.frames import DEFAULT_FRAME_RATE, FrameSource, TruncatedError, check_pixels
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp"})
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
 """Files taken for frames, whatever the case of their suffix."""
 
 _DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error)  # what Pillow raises on broken data
@@ -55,6 +57,46 @@ class ImageFolder(FrameSource):
                 yield load_image(path)
             except InputError as error:
                 raise TruncatedError(f"{error} (decoded {index} of {len(self._paths)} frames)") from error
+
+
+class AnimatedImage(FrameSource):
+    """An animated WebP or PNG, with the times at which its pictures are shown.
+
+    Raises:
+        InputError: The file is damaged.
+    """
+
+    _timed = True
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        height, width = image_size(path)
+        with _opened(path) as image:
+            seconds = [picture.info.get("duration", 0) / 1000 for picture in ImageSequence.Iterator(image)]
+        if sum(seconds) > 0:
+            rate = Fraction(len(seconds) / sum(seconds)).limit_denominator(1000)
+        else:
+            rate = DEFAULT_FRAME_RATE
+            seconds = [1 / float(rate)] * len(seconds)
+        self._times = list(itertools.accumulate(seconds[:-1], initial=0.0))
+        super().__init__(name=path.stem, height=height, width=width, frame_rate=rate, num_frames=len(seconds))
+
+    def _decode(self) -> Iterator[np.ndarray]:
+        with _opened(self._path) as image:
+            for picture, time in zip(ImageSequence.Iterator(image), self._times, strict=True):
+                self.time = time
+                yield rgb_of(picture)
+
+
+def open_image(path: Path) -> FrameSource:
+    """An image file: one frame, or the frames of an animated WebP or PNG.
+
+    Raises:
+        InputError: The file is no image.
+    """
+    with _opened(path) as image:
+        animated = image.format in ("WEBP", "PNG") and getattr(image, "n_frames", 1) > 1
+    return AnimatedImage(path) if animated else ImageFile(path)
 
 
 class ImageFile(FrameSource):
@@ -115,7 +157,7 @@ def image_size(path: Path) -> tuple[int, int]:
 
 
 def load_image(path: Path) -> np.ndarray:
-    """One image, upright (EXIF orientation applied), alpha dropped, 16-bit samples cut to 8.
+    """One image by the rule of `rgb_of`: upright, on white where it is transparent, 16-bit samples cut to 8.
 
     Returns:
         RGB uint8 array (H, W, 3).
@@ -124,11 +166,7 @@ def load_image(path: Path) -> np.ndarray:
         InputError: The file is no image, is damaged, or is larger than `MAX_PIXELS`.
     """
     with _opened(path) as image:
-        upright = ImageOps.exif_transpose(image)
-        if upright.mode.startswith("I"):  # Pillow would clip 16-bit grey instead of scaling it
-            grey = (np.asarray(upright).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
-            return np.repeat(grey[:, :, None], 3, axis=2)
-        return np.array(upright.convert("RGB"))
+        return rgb_of(image)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import numpy as np
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.media.arrays import ArraySource
 from clipvis_core.media.frames import FrameSource
-from clipvis_core.media.images import IMAGE_SUFFIXES, ImageFile, ImageFolder
+from clipvis_core.media.images import IMAGE_SUFFIXES, ImageFolder, open_image
 from clipvis_core.media.stream import STANDARD_INPUT, camera_path, open_camera, open_pipe, open_standard_input
 from clipvis_core.media.video import VideoFile
 
@@ -62,5 +62,5 @@ def _open_path(path: Path, *, allow_truncated: bool) -> FrameSource:
     if size == 0:
         raise InputError(f"{path} is empty (0 bytes); copy or download it again")
     if path.suffix.lower() in IMAGE_SUFFIXES:
-        return ImageFile(path)
+        return open_image(path)
     return VideoFile(path, allow_truncated=allow_truncated)

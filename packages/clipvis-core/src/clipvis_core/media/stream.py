@@ -13,7 +13,8 @@ import av
 import numpy as np
 
 from clipvis_core.foundation.errors import InputError
-from clipvis_core.media.decoding import DamageError, average_rate, decoded_frames, first_frame, upright, video_stream
+from clipvis_core.media.decoding import DamageError, average_rate, decoded_frames, first_frame, video_stream
+from clipvis_core.media.display import Display
 from clipvis_core.media.frames import FrameSource, TruncatedError
 
 STANDARD_INPUT = "-"
@@ -39,6 +40,7 @@ class VideoStream(FrameSource):
     """
 
     live = True
+    _timed = True
 
     def __init__(
         self,
@@ -52,7 +54,9 @@ class VideoStream(FrameSource):
         # FFmpeg gets an open file and may open nothing else; a device it has to open itself.
         guard = {} if isinstance(source, str) else {"protocol_whitelist": "none"}
         try:
-            self._container = av.open(source, format=container_format, options={**guard, **(options or {})})
+            self._container = av.open(
+                source, format=container_format, options={**guard, **(options or {})}, metadata_errors="ignore"
+            )
         except (av.error.FFmpegError, OSError) as error:
             raise InputError(
                 f"{name} cannot be read as a video stream ({error.strerror}); "
@@ -62,7 +66,8 @@ class VideoStream(FrameSource):
         stream.thread_type = "SLICE"  # threads by frame would hold back as many frames
         self._frames = decoded_frames(stream, from_key_frame=not isinstance(source, str))
         first = first_frame(name, self._frames)
-        height, width = upright(first).shape[:2]
+        self._display = Display(stream, name)
+        height, width = self._display.size(first)
         super().__init__(
             name=name, height=height, width=width, frame_rate=average_rate(stream), allow_truncated=allow_truncated
         )
@@ -73,11 +78,13 @@ class VideoStream(FrameSource):
             raise InputError(f"{self.name}: a stream can be read only once")
         frames, self._rest = self._rest, None
         try:
-            for frame in frames:
-                yield upright(frame)
+            for frame, time in self._display.shown(frames, self.frame_rate):
+                self.time = time
+                yield frame
         except DamageError as damage:
             raise TruncatedError(
-                f"{self.name} breaks off at frame {self.num_read}: {damage}; send it again, or allow truncated input"
+                f"{self.name} breaks off at frame {self.num_read}: {damage}; send it again, or take what came "
+                "with --allow-truncated"
             ) from None
         finally:
             self._frames.close()
@@ -86,6 +93,8 @@ class VideoStream(FrameSource):
 
 def open_standard_input(*, allow_truncated: bool = False) -> VideoStream:
     """The video that another program writes to our standard input."""
+    if sys.stdin is None or sys.stdin.closed:
+        raise InputError("standard input is closed; pipe a video into it")
     if sys.stdin.isatty():
         raise InputError("standard input is a terminal; pipe a video into it")
     return VideoStream(sys.stdin.buffer, name="stdin", allow_truncated=allow_truncated)

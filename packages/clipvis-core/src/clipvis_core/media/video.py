@@ -11,23 +11,27 @@ import av
 import numpy as np
 
 from clipvis_core.foundation.errors import InputError
-from clipvis_core.media.decoding import DamageError, average_rate, decoded_frames, first_frame, upright, video_stream
+from clipvis_core.media.decoding import DamageError, average_rate, decoded_frames, first_frame, video_stream
+from clipvis_core.media.display import Display
 from clipvis_core.media.frames import FrameSource, TruncatedError, check_pixels
 
+_LONGEST_VIDEO = 1e7  # seconds, four months; tags that say more, or inf or nan, are damaged
 _TIME_GAP = 0.5  # seconds missing at the end that mean "broken off" where frames are not counted
 
 
 class VideoFile(FrameSource):
     """The first real video stream of a file, upright, as 8-bit RGB.
 
-    Rotation and mirroring tags (the display matrix) are applied; alpha is dropped; 10-bit and other pixel formats are
-    converted by their own colour space. Frames of a variable rate come one after the other as they are stored, and
-    `frame_rate` is their average. A damaged frame, or an end before the one that the container promises, raises
-    `TruncatedError` that says how many frames were decoded.
+    See `Display` for what becomes of rotation, pixels that are not square, interlaced and HDR video; 10-bit and other
+    pixel formats are converted by their own colour space. Frames of a variable rate come one after the other as they
+    are stored, with their own `time`, and `frame_rate` is their average. A damaged frame, or an end before the one that
+    the container promises, raises `TruncatedError` that says how many frames were decoded.
 
     Raises:
         InputError: No video: another kind of file, no video stream, not one frame that decodes.
     """
+
+    _timed = True
 
     def __init__(self, path: Path, *, allow_truncated: bool = False) -> None:
         self._path = path
@@ -35,7 +39,7 @@ class VideoFile(FrameSource):
             check_pixels(path, stream.codec_context.height, stream.codec_context.width)
             frame_rate = average_rate(stream)
             num_frames = _promised_frames(stream, frame_rate)
-            height, width = upright(first_frame(path, decoded_frames(stream))).shape[:2]
+            height, width = Display(stream, path).size(first_frame(path, decoded_frames(stream)))
         super().__init__(
             name=path.stem,
             height=height,
@@ -46,21 +50,27 @@ class VideoFile(FrameSource):
         )
 
     def _decode(self) -> Iterator[np.ndarray]:
-        count, end = 0, None
         with _opened(self._path) as stream:
             try:
-                for frame in decoded_frames(stream):
-                    count += 1
-                    end = _later(end, _frame_end(frame, self.frame_rate))
-                    yield upright(frame)
-                if _ends_early(stream, count, end, self.frame_rate):
-                    raise DamageError("the file ends before its video does")
+                for frame, time in Display(stream, self._path).shown(self._frames(stream), self.frame_rate):
+                    self.time = time
+                    yield frame
             except DamageError as damage:
-                total = "" if self.num_frames is None else f" of {self.num_frames}"
+                count, total = self.num_read, "" if self.num_frames is None else f" of {self.num_frames}"
                 raise TruncatedError(
                     f"{self._path} breaks off at frame {count}: {damage} (decoded {count}{total} "
-                    "frames); copy or download it again, or allow truncated input"
+                    "frames); copy or download it again, or take what is there with --allow-truncated"
                 ) from None
+
+    def _frames(self, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
+        """Decoded frames; `DamageError` where fewer come than were promised."""
+        count, end = 0, None
+        for frame in decoded_frames(stream):
+            count += 1
+            end = _later(end, _frame_end(frame, self.frame_rate))
+            yield frame
+        if _ends_early(stream, count, end, self.frame_rate):
+            raise DamageError("the file ends before its video does")
 
 
 @contextmanager
@@ -105,7 +115,8 @@ def _promised_seconds(stream: av.VideoStream) -> float | None:
         hours, minutes, seconds = map(float, tag.split(":"))
     except ValueError:
         return None
-    return (hours * 60 + minutes) * 60 + seconds
+    total = (hours * 60 + minutes) * 60 + seconds
+    return total if 0 < total < _LONGEST_VIDEO else None
 
 
 def _promised_frames(stream: av.VideoStream, frame_rate: Fraction) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +14,7 @@ import numpy as np
 from clipvis_core.foundation.errors import InputError
 
 _OPTIONS = {"crf": "20", "preset": "veryfast"}  # visually clean; 3 to 4 times the speed of "medium"
+_LEAST_TICKS = 10_000  # a second
 _BT709, _LIMITED_RANGE = 1, 1  # numbers of ITU-T H.273, the same for matrix, primaries and transfer
 
 
@@ -24,7 +26,7 @@ class VideoWriter:
 
     Args:
         path: File to write; one that exists is replaced.
-        frame_rate: Frames a second.
+        frame_rate: Frames a second, on average where `write` is given times.
         height: H of the frames, in pixels.
         width: W of the frames, in pixels.
 
@@ -32,7 +34,8 @@ class VideoWriter:
         num_written: Frames written so far; a video without any is a ValueError on exit.
 
     Raises:
-        InputError: On entering, if the folder does not exist or may not be written to, or if `path` is a folder.
+        InputError: On entering, if the folder does not exist or may not be written to, or if `path` is a folder; later,
+            if the disk is full.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -48,6 +51,12 @@ class VideoWriter:
         self.height = height
         self.width = width
         self.num_written = 0
+        # The clock an mp4 file of this rate has anyway: fine enough for any time, and exact for an even rate.
+        ticks = self.frame_rate.numerator
+        while ticks < _LEAST_TICKS:
+            ticks *= 2
+        self._tick = Fraction(1, ticks)
+        self._last = -1
         self._partial = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
 
     def __enter__(self) -> VideoWriter:
@@ -57,8 +66,9 @@ class VideoWriter:
             self._partial.touch()
         except OSError as error:
             raise InputError(f"{self.path} cannot be written ({error.strerror}); choose another folder") from None
-        # Faststart: the index in front, so that a browser plays the file while it loads.
-        self._container = av.open(str(self._partial), "w", format="mp4", options={"movflags": "+faststart"})
+        # Faststart: the index in front, so that a browser plays the file while it loads. The protocol is named because
+        # FFmpeg would take the start of "run-12:30/..." for one.
+        self._container = av.open(f"file:{self._partial}", "w", format="mp4", options={"movflags": "+faststart"})
         self._stream = self._add_stream()
         return self
 
@@ -69,12 +79,17 @@ class VideoWriter:
         stream.width = self.width + self.width % 2
         stream.pix_fmt = "yuv420p"
         codec = stream.codec_context
+        codec.time_base = self._tick
         codec.colorspace = codec.color_primaries = codec.color_trc = _BT709
         codec.color_range = _LIMITED_RANGE
         return stream
 
-    def write(self, frame: np.ndarray) -> None:
-        """Appends a frame: RGB uint8 (H, W, 3).
+    def write(self, frame: np.ndarray, time: float | None = None) -> None:
+        """Appends a frame.
+
+        Args:
+            frame: RGB uint8 (H, W, 3).
+            time: When it is shown, in seconds from the first; by default as the rate says.
 
         Raises:
             ValueError: The frame has another shape or type.
@@ -86,6 +101,10 @@ class VideoWriter:
         even = np.pad(frame, padding, mode="edge") if any(map(any, padding)) else frame
         picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(even), format="rgb24")
         picture = picture.reformat(format="yuv420p", dst_colorspace="ITU709")
+        due = self.num_written / self.frame_rate if time is None else Fraction(time)
+        self._last = max(round(due / self._tick), self._last + 1)
+        picture.pts, picture.time_base = self._last, self._tick
+        picture.duration = round(1 / self.frame_rate / self._tick)
         self._mux(picture)
         self.num_written += 1
 
@@ -93,7 +112,7 @@ class VideoWriter:
         try:
             self._container.mux(self._stream.encode(picture))
         except OSError as error:  # FFmpeg's errors of the file system are OSErrors as well
-            raise InputError(f"{self.path} cannot be written ({error.strerror}); is the disk full?") from None
+            raise self._full(error) from None
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -103,8 +122,19 @@ class VideoWriter:
                 if self.num_written == 0:
                     raise ValueError(f"no frame was written to {self.path}")
                 self._mux(None)
-                self._container.close()
+                self._close()
                 os.replace(self._partial, self.path)
         finally:
-            self._container.close()
+            with suppress(InputError):
+                self._close()
             self._partial.unlink(missing_ok=True)
+
+    def _close(self) -> None:
+        """Closes the file, which writes what the muxer still holds."""
+        try:
+            self._container.close()
+        except OSError as error:
+            raise self._full(error) from None
+
+    def _full(self, error: OSError) -> InputError:
+        return InputError(f"{self.path} cannot be written ({error.strerror}); is the disk full?")

@@ -68,7 +68,7 @@ class Tracker:
         self._permutations = FrameRows("h")
         self._matcher = TemporalMatcher(num_memory, num_match)
         self._live = LiveTracks(live) if live is not None else None
-        self._keep = keep
+        self.keeps = keep
         self._recorder = MaskRecorder(sizes, SpillFile(temp_dir) if keep else None)
         self._num_frames = 0
 
@@ -104,7 +104,7 @@ class Tracker:
             permutations = self._matcher.steps(outputs.embeddings)
         for t, permutation in enumerate(permutations):
             rows = outputs.rows(t, permutation)
-            if self._keep:
+            if self.keeps:
                 self._permutations.append(permutation.cpu().numpy())
                 self.scores.update(*rows)
             tracks = self._live.update(*rows) if self._live is not None else self._leading(rows)
@@ -136,7 +136,7 @@ class Tracker:
         Raises:
             ValueError: No frame was added, or the tracker was made with `keep=False`.
         """
-        if not self._keep:
+        if not self.keeps:
             raise ValueError("nothing was kept of past frames: there is no result of the whole")
         top = self.scores.top(self.topk)
         archive = self._recorder.finish(top.queries.tolist())

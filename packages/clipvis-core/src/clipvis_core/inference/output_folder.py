@@ -1,0 +1,189 @@
+"""The folder one run writes to: locked, tried out before the network runs; only files of ours are replaced in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.whole_file import remove_unfinished, whole_file
+from clipvis_core.inference.result import SegmentationResult
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
+RECORD = "video.json"
+_MAKER = "clipvis"
+
+
+class OutputFolder:
+    """A context in which files may be written to a folder.
+
+    `video.json` says of which input the files in it are, whether all of its frames were segmented, when each is shown
+    and which files our runs wrote: only those are replaced. A folder that was made in vain is removed again.
+
+    Args:
+        path: The folder; made with its parents.
+        names: What this run is going to write.
+        reads: Files and folders that it reads.
+        video: What identifies the input, or None.
+
+    Attributes:
+        written: Names of the files this run wrote.
+
+    Raises:
+        InputError: On entering, if the folder cannot be written to, another run is writing to it, or a file would be
+            replaced that this run reads or none of ours wrote; inside, as `file` says.
+    """
+
+    def __init__(
+        self, path: Path, names: Iterable[str], *, reads: Iterable[str | Path] = (), video: str | None = None
+    ) -> None:
+        self.path = path
+        self.written: list[str] = []
+        self._names = list(names)
+        self._reads = [Path(read) for read in reads if Path(read).exists()]
+        self._video = video
+        self._made: list[Path] = []
+        self._before: dict | None = None
+
+    def __enter__(self) -> OutputFolder:
+        self._made = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock = _locked(self.path)
+        except OSError as error:
+            self._remove_made()
+            is_file = isinstance(error, NotADirectoryError | FileExistsError)
+            reason = "it is a file, or below one" if is_file else error.strerror
+            raise InputError(f"{self.path} cannot be written ({reason}): choose another --out-dir") from None
+        try:
+            self._before = read_record(self.path)
+            self._check()
+            for name in (*self._names, RECORD):
+                remove_unfinished(self.path, name)
+                for parts in self.path.glob(f".{name}.*/"):
+                    if {part.name for part in parts.iterdir()} <= {"new", "old"}:  # as `write_index_masks` left them
+                        shutil.rmtree(parts, ignore_errors=True)
+            files = {*self._names, *(self._before or {}).get("files", ())}
+            self._record = {"made_by": _MAKER, "input": self._video, "files": sorted(files), "complete": False}
+            with self.file(RECORD) as file:
+                file.write(json.dumps(self._record).encode())
+        except BaseException as error:
+            self.__exit__(type(error), error, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        in_vain = kind is not None and not any((self.path / name).exists() for name in self._names)
+        if in_vain and self._before is None and RECORD in self.written:
+            (self.path / RECORD).unlink(missing_ok=True)
+        if in_vain:
+            self._remove_made()
+        if self._lock is not None:
+            os.close(self._lock)
+
+    def describe(self, result: SegmentationResult, *, complete: bool) -> None:
+        """Writes what is known of the video to `video.json`."""
+        self._record |= {
+            "name": result.name,
+            "height": result.height,
+            "width": result.width,
+            "frame_rate": str(result.frame_rate),
+            "num_frames": result.num_frames,
+            "complete": complete,
+            "times": [round(time, 6) for time in result.times],
+        }
+        with self.file(RECORD) as file:
+            file.write(json.dumps(self._record).encode())
+
+    @contextmanager
+    def file(self, name: str) -> Iterator[BinaryIO]:
+        """A file of the folder, whole or not at all; see `whole_file`.
+
+        Raises:
+            InputError: It cannot be written.
+        """
+        try:
+            with whole_file(self.path / name) as file:
+                yield file
+        except OSError as error:
+            raise InputError(f"{self.path / name} cannot be written ({error.strerror}); is the disk full?") from None
+        self.written = sorted({*self.written, name})
+
+    def _check(self) -> None:
+        """Whether what is going to be written replaces nothing that anybody needs."""
+        ours = set((self._before or {}).get("files", ()))
+        for name in (*self._names, RECORD):
+            path = self.path / name
+            if any(_holds(path, read) for read in self._reads):
+                raise InputError(f"{path} is read by this run and would be replaced: choose another --out-dir")
+            if path.exists() and name not in ours and (name != RECORD or self._before is None):
+                raise InputError(f"{path} was not written by a run of this program: choose another --out-dir")
+        if any(read.is_dir() and read.samefile(self.path) for read in self._reads):
+            raise InputError(f"{self.path} is the folder of the frames: choose another --out-dir")
+
+    def _remove_made(self) -> None:
+        """Removes the folders that were made for this run, as far as they are empty."""
+        with suppress(OSError):
+            for folder in self._made:
+                folder.rmdir()
+
+
+def read_record(folder: Path) -> dict | None:
+    """What an earlier run of ours left in `video.json`, or None."""
+    try:
+        record = json.loads((folder / RECORD).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    is_ours = isinstance(record, dict) and record.get("made_by") == _MAKER and isinstance(record.get("files"), list)
+    return record if is_ours else None
+
+
+def default_folder(name: str, video: str | None) -> Path:
+    """`outputs/NAME`, or `outputs/NAME-2` and so on where that is of another video.
+
+    Args:
+        name: Name of the input.
+        video: What identifies the input; None for one that never comes again.
+    """
+    number, folder = 1, Path("outputs", name)
+    while folder.exists() and not _is_of(folder, video):
+        number += 1
+        folder = Path("outputs", f"{name}-{number}")
+    return folder
+
+
+def _is_of(folder: Path, video: str | None) -> bool:
+    record = read_record(folder)
+    return record is not None and video is not None and record.get("input") == video
+
+
+def _holds(path: Path, read: Path) -> bool:
+    """Whether a file is at a path, or in it, under whatever name."""
+    return path.exists() and any(path.samefile(place) for place in (read, *read.resolve().parents))
+
+
+def _locked(folder: Path) -> int | None:
+    """A lock on a folder that lasts until it is closed or the process ends."""
+    if fcntl is None:
+        return None
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise InputError(f"another run is writing to {folder}: wait for it, or choose another --out-dir") from None
+    except OSError:
+        pass  # a network file system without locks
+    return handle

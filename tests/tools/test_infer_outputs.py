@@ -1,0 +1,127 @@
+"""What an answer leaves in its folder: where, when, and what stays when it ends early."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from fractions import Fraction
+from functools import partial
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from clipvis_core.media import open_frames
+
+SHORT = ["--classes", "dog", "--short-side", "64", "--topk", "5"]
+TIMES = [0.0, 0.1, 0.5, 1.75]
+
+
+@pytest.fixture
+def infer(program):
+    return partial(program, "infer.py")
+
+
+@pytest.fixture
+def clip(tmp_path):
+    """A video whose frames do not come evenly."""
+    path = tmp_path / "clip.mp4"
+    rng = np.random.default_rng(0)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.height, stream.width, stream.pix_fmt = 64, 96, "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 1000)
+        for seconds in TIMES:
+            picture = np.kron(rng.integers(0, 255, (4, 6, 3)), np.ones((16, 16, 1))).astype(np.uint8)
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="yuv420p")
+            frame.pts, frame.time_base = round(seconds * 1000), Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def times_of(path) -> list[float]:
+    source = open_frames(path)
+    return [source.time for _ in source]
+
+
+def test_times_and_same_stems_and_odd_names(infer, clip, tmp_path, monkeypatch):
+    """Frames keep their times, in each mode; a.mp4 and a.mov have a folder each; a colon is no protocol."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(clip, tmp_path / "clip.mov")
+    code, stdout, _ = infer("clip.mp4", *SHORT)
+    assert code == 0
+    assert "wrote contact_sheet.png, overlay.mp4, results.json, video.json, vocabulary.json to outputs/clip" in stdout
+    code, stdout, _ = infer("clip.mov", *SHORT, "--stream", "--no-video")
+    assert (code, stdout.splitlines()[-1].split(" to ")[1]) == (0, "outputs/clip-2")
+    assert times_of("outputs/clip/overlay.mp4") == pytest.approx(TIMES, abs=2e-3)
+    lines = [json.loads(line) for line in (tmp_path / "outputs/clip-2/frames.jsonl").read_text().splitlines()]
+    assert [line["time"] for line in lines] == TIMES
+    for folder in ("outputs/clip", "outputs/clip-2"):
+        record = json.loads((tmp_path / folder / "video.json").read_text())
+        assert (record["times"], record["complete"], record["num_frames"]) == (TIMES, True, 4)
+    assert infer("clip.mp4", *SHORT, "--out-dir", "run-12:30")[0] == 0
+    assert (tmp_path / "run-12:30/overlay.mp4").exists()
+
+
+def test_the_input_is_never_written_over(infer, clip, tmp_path):
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    clip.rename(mine / "overlay.mp4")
+    before = (mine / "overlay.mp4").read_bytes()
+    code, _, stderr = infer(mine / "overlay.mp4", *SHORT, "--out-dir", mine)
+    assert (code, (mine / "overlay.mp4").read_bytes()) == (2, before)
+    assert "is read by this run" in stderr
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    Image.new("RGB", (32, 24)).save(frames / "0.png")
+    code, _, stderr = infer(frames, *SHORT, "--out-dir", frames)
+    assert code == 2
+    assert "is the folder of the frames" in stderr
+    assert [path.name for path in frames.iterdir()] == ["0.png"]
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(infer, clip, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(av.container.OutputContainer, "mux", full)
+    code, _, stderr = infer(clip, *SHORT, "--out-dir", tmp_path / "out")
+    assert code == 2
+    assert stderr.splitlines()[-1].startswith("error: ")
+    assert "overlay.mp4 cannot be written (No space left on device)" in stderr
+    assert not list((tmp_path / "out").glob(".*"))
+
+
+def test_an_interrupt_keeps_what_is_done(repo_root, tmp_path):
+    """Ctrl-C in the middle of a folder of frames: a result that says that it is partial, and exit code 130."""
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    for index in range(3000):
+        Image.new("RGB", (96, 64), (index % 256, 90, 30)).save(frames / f"{index}.bmp")
+    messages = tmp_path / "messages"
+    with messages.open("w") as file:
+        process = subprocess.Popen(
+            [sys.executable, repo_root / "tools/infer.py", frames, *SHORT, "--no-video", "--out-dir", tmp_path / "out"],
+            stderr=file, stdout=subprocess.DEVNULL, env={**os.environ, "CLIPVIS_CACHE": str(tmp_path)},
+        )  # fmt: skip
+        end = time.monotonic() + 120
+        while not re.search(r" [1-9]\d*/3000", messages.read_text()) and time.monotonic() < end:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        code = process.wait(timeout=120)
+    errors = messages.read_text()
+    assert code == 130, errors
+    record = json.loads((tmp_path / "out/video.json").read_text())
+    assert f"interrupted: this is the result of the frames before: {record['num_frames']}" in errors
+    assert 0 < record["num_frames"] == len(record["times"]) < 3000
+    assert record["complete"] is False
+    results = json.loads((tmp_path / "out/results.json").read_text())
+    assert {len(result["segmentations"]) for result in results} == {record["num_frames"]}
