@@ -11,14 +11,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 
 def draw_sample(sample: dict, names: Sequence[str]) -> list[np.ndarray]:
-    """Draws a packed sample of an image or a video dataset.
+    """One (H, W, 3) uint8 RGB picture for each frame of a packed sample of an image or a video dataset.
 
     Args:
         sample: `inputs` (3, H, W) or (T, 3, H, W) uint8 RGB, and `data_samples`.
         names: Category names in label order.
-
-    Returns:
-        One (H, W, 3) uint8 RGB picture a frame.
     """
     inputs = sample["inputs"].numpy()
     if inputs.ndim == 3:
@@ -27,16 +24,7 @@ def draw_sample(sample: dict, names: Sequence[str]) -> list[np.ndarray]:
 
 
 def draw_frame(image: np.ndarray, frame: DetDataSample, names: Sequence[str]) -> np.ndarray:
-    """Draws the instances of one frame; a track keeps its colour from frame to frame.
-
-    Args:
-        image: (3, H, W) uint8 RGB.
-        frame: Its data sample; rows with instance id -1 are not drawn.
-        names: Category names in label order.
-
-    Returns:
-        (H, W, 3) uint8 RGB.
-    """
+    """Draws the instances of a frame (3, H, W) with ids from 0; a track keeps its colour from frame to frame."""
     canvas = image.transpose(1, 2, 0).astype(np.float32)
     instances = frame.get("gt_instances")
     if instances is None or "masks" not in instances:

@@ -53,7 +53,7 @@ def seed_generators(seed: int, *place: int) -> None:
 
     Args:
         seed: Seed of the whole run, at least 0.
-        place: What tells this place in the run from all others, whole numbers of at least 0.
+        *place: Whole numbers of at least 0 that identify a place in the run.
     """
     words = np.random.SeedSequence(seed, spawn_key=place).generate_state(4)
     np.random.seed(words)

@@ -26,9 +26,9 @@ def draw_tracks(
 ) -> np.ndarray:
     """Draws the tracks that are visible in a frame.
 
-    Every track keeps one colour through the video. Large masks are drawn below small ones; labels
-    go beside their mask, inside the picture, off each other where there is room, the best scores
-    first. Lines and letters grow with the frame.
+    Every track keeps one colour through the video. Large masks are drawn below small ones; labels go beside their mask,
+    inside the picture, apart from each other where there is room, the best scores first. Lines and letters grow with
+    the frame.
 
     Args:
         frame: RGB uint8 (H, W, 3); left as it is.
@@ -79,9 +79,8 @@ def _check(
 def _draw_mask(image: np.ndarray, mask: np.ndarray, box: Box, color: Color) -> None:
     """Tints a mask and draws its outline, in place and touching only its box.
 
-    Blurring the mask gives every pixel its place on the way from outside (0) over the edge (128) to
-    inside (255); one table then says how much of which colour goes there. That costs the same for a
-    smooth disc and for noise, and smooths the steps of the mask's edge.
+    The blurred mask goes from 0 outside over 128 at the edge to 255 inside; a table gives the colour and opacity for
+    each value. That costs the same for a smooth disc and for noise, and smooths the steps of the mask's edge.
     """
     reach = _line_width(image)
     height, width = image.shape[:2]

@@ -17,11 +17,8 @@ _TONES = ((0.70, 0.19), (0.80, 0.14), (0.62, 0.17))  # (lightness, chroma), take
 def track_color(track_id: int) -> Color:
     """Colour of a track: the same for the same id, well apart for ids that are near each other.
 
-    Hues go round by the golden angle in OKLCH, a space in which equal steps look equal; the
-    lightness stays in the middle, so that every colour shows on dark and on light pictures.
-
-    Args:
-        track_id: Any integer.
+    Hues advance by the golden angle in OKLCH, a space in which equal steps look equal; the lightness stays in the
+    middle, so that every colour shows on dark and on light pictures.
 
     >>> track_color(1) == track_color(1) != track_color(2)
     True

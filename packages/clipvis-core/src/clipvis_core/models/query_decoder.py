@@ -144,10 +144,7 @@ class CLIPVISQueryDecoder(BaseModule):
 class MaskedAttentionLayer(nn.Module):
     """Cross-attention inside the masks, self-attention, a feed-forward part; norms after the sums.
 
-    Args:
-        channels: C.
-        num_heads: Heads, which divide C.
-        ffn_channels: Width of the feed-forward part.
+    The arguments are those of `CLIPVISQueryDecoder`.
     """
 
     def __init__(self, channels: int, num_heads: int, ffn_channels: int) -> None:
@@ -183,12 +180,7 @@ class MaskedAttentionLayer(nn.Module):
 
 
 class Attention(nn.Module):
-    """Multi-head attention by PyTorch's fused kernels; the published model has no dropout.
-
-    Args:
-        channels: C.
-        num_heads: Heads, which divide C.
-    """
+    """Multi-head attention by PyTorch's fused kernels; the published model has no dropout."""
 
     def __init__(self, channels: int, num_heads: int) -> None:
         super().__init__()

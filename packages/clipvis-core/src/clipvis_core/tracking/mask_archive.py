@@ -20,11 +20,7 @@ _FRAMES_BEHIND = 4
 
 
 class MaskArchive:
-    """Run-length codes by frame and query, in a temporary file; 16 bytes of memory a frame.
-
-    Args:
-        file: Takes the codes.
-    """
+    """Run-length codes by frame and query, in a temporary file; 16 bytes of memory a frame."""
 
     def __init__(self, file: SpillFile) -> None:
         self._frames = file
