@@ -154,7 +154,7 @@ RESULT_FAULTS = {
     "polygon far away": ("segmentation", [[0, 0, 1e9, 0, 5, 5]], "segmentation has a polygon far outside"),
     "no polygon": ("segmentation", [], "segmentation has no polygon"),
     "null": ("segmentation", None, "has no 'segmentation'"),
-    "huge score": ("score", 10**400, "not a finite number"),
+    "huge score": ("score", 10**400, "score is 1000000"),
     "image": ("image_id", 2**60, "image_id 1152921504606846976 is not in the annotation file"),
 }
 
@@ -189,6 +189,16 @@ def test_lvis_fields(tmp_path, change, expected):
     with pytest.raises(InputError) as caught:
         evaluate_images(*write(tmp_path, truth, results), benchmark="lvis")
     assert expected in str(caught.value)
+
+
+def test_lvis_without_a_detection_to_judge(tmp_path):
+    truth, results = case(images=2)
+    truth["annotations"] = []
+    for image in truth["images"]:
+        image.update(neg_category_ids=[], not_exhaustive_category_ids=[])
+    for category in truth["categories"]:
+        category["frequency"] = "f"
+    assert evaluate_images(*write(tmp_path, truth, results), benchmark="lvis").metrics["AP"] is None
 
 
 def test_packed_files_are_read(tmp_path):
