@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.folder_lock import lock_folder
 from clipvis_eval.running import ResultStore
 
 VIDEOS = 6
@@ -121,3 +122,15 @@ def test_another_runs_store_is_refused_by_name(tmp_path):
         ResultStore(tmp_path, {"config": "1", "checkpoint": "b", "dataset": "e"}, resume=True)
     again = ResultStore(tmp_path, {"config": "2", "checkpoint": "b", "dataset": "e"}, resume=False)
     assert again.finished() == set()
+
+
+def test_a_store_has_one_writer_and_merges_only_its_own(tmp_path):
+    held = lock_folder(tmp_path / "store", "wait for it")
+    with pytest.raises(InputError, match=r"store: another run is writing into it; wait for it"):
+        lock_folder(tmp_path / "store", "wait for it")
+    held.close()
+    store = ResultStore(tmp_path / "store", {"config": "1"}, resume=False)
+    store.write(1, [])
+    ResultStore(tmp_path / "store", {"config": "2"}, resume=False).write(1, [])
+    with pytest.raises(InputError, match=r"was made with another config"):
+        store.merge(tmp_path / "results.json", [1])

@@ -50,8 +50,20 @@ def test_file(tmp_path):
 
 def test_json_file(tmp_path):
     path = tmp_path / "words.json"
-    path.write_text('\ufeff{"categories": [{"name": "dog, puppy"}, {"name": "cat"}]}', encoding="utf-8")
-    assert Vocabulary.from_file(path).categories == (("dog", "puppy"), ("cat",))
+    path.write_text('\ufeff{"categories": [{"name": "chair, red"}, {"name": "cat"}]}', encoding="utf-8")
+    assert Vocabulary.from_file(path).categories == (("chair, red",), ("cat",))  # a name in a json is one name
+
+
+def test_commas_in_words_and_marks_that_nobody_sees(tmp_path):
+    path = tmp_path / "words.txt"
+    path.write_text("chair \\, red, seat\n\u200bcafe\u0301\n", encoding="utf-8")
+    assert Vocabulary.from_file(path).categories == (("chair , red", "seat"), ("caf\u00e9",))
+    path.write_text("dog\ncafe\u0301\ncaf\u00e9\n", encoding="utf-8")
+    with pytest.raises(InputError, match="same name"):
+        Vocabulary.from_file(path)
+    path.write_text("dog\0\n")
+    with pytest.raises(InputError, match="control character"):
+        Vocabulary.from_file(path)
 
 
 def test_a_word_in_two_categories_of_a_file(tmp_path):

@@ -66,7 +66,7 @@ def evaluate_images(
     name = "the result list" if isinstance(results, list) else str(results)
     records = read_results(result_chunks(results), name, truth, iou_type)
     if benchmark == "lvis":
-        records = limit_detections(records, LVIS_MAX_DETECTIONS)
+        records = judged_detections(limit_detections(records, LVIS_MAX_DETECTIONS), truth.content)
     evaluation = _evaluator(truth.content, records, benchmark, iou_type)
     evaluation.params.useCats = int(not class_agnostic)
     evaluation.params.areaRng = [[max(low, min_area), high] for low, high in evaluation.params.areaRng]
@@ -102,6 +102,13 @@ def limit_detections(records: list[dict], count: int) -> list[dict]:
         by_image[record["image_id"]].append(record)
     ranked = (sorted(image, key=lambda r: -r["score"])[:count] for image in by_image.values())
     return [record for image in ranked for record in image]
+
+
+def judged_detections(records: list[dict], content: dict[str, list[dict]]) -> list[dict]:
+    """Detections of categories that are annotated in their image or known to be absent; LVIS judges no others."""
+    known = {(a["image_id"], a["category_id"]) for a in content["annotations"]}
+    known |= {(image["id"], key) for image in content["images"] for key in image["neg_category_ids"]}
+    return [record for record in records if (record["image_id"], record["category_id"]) in known]
 
 
 def _evaluator(truth: dict, records: list[dict], benchmark: str, iou_type: IouType) -> COCOeval_faster:

@@ -173,7 +173,10 @@ def _word_list(path: Path) -> list[dict]:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise InputError(f"{path}: is not a UTF-8 text file; a word list has one category a line") from None
-    found = (clean_words(split_words(line)) for line in lines if not line.lstrip().startswith("#"))
+    try:
+        found = [clean_words(split_words(line)) for line in lines if not line.lstrip().startswith("#")]
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
     return [{"name": words[0], "prompt_name": joined_words(words), "synonyms": list(words)} for words in found if words]
 
 
@@ -189,13 +192,16 @@ def categories_from_records(name: str, records: Sequence[dict], *, source: str) 
     Raises:
         InputError: A record without a name, an unknown value, or an id or name that occurs twice.
     """
-    categories = [_category(record, i, source) for i, record in enumerate(records)]
+    try:
+        categories = [_category(record, i, source) for i, record in enumerate(records)]
+    except InputError as error:
+        raise error if str(error).startswith(source) else InputError(f"{source}: {error}") from None
     if not categories:
         raise InputError(f"{source}: the list of categories is empty; give at least one")
     for key in ("id", "name"):
         seen: dict = {}
         for position, category in enumerate(categories):
-            value = getattr(category, key)
+            value = category.id if key == "id" else clean_words([category.name])[0]
             if seen.setdefault(value, position) != position:
                 raise InputError(
                     f"{source}: categories[{seen[value]}] and categories[{position}] have the same {key} {value!r}"

@@ -1,0 +1,14 @@
+"""A short run of the net under the readers; `make fuzz SEED=... CASES=...` is the long one."""
+
+from __future__ import annotations
+
+import pytest
+from readers import READERS
+from runner import run
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_damaged_inputs_are_read_right_or_refused_in_a_line(name):
+    counts, faults = run(name, seed=1, cases=60)
+    assert not faults, "\n".join(faults)
+    assert counts["refused"] > 5
