@@ -125,3 +125,22 @@ def test_an_interrupt_keeps_what_is_done(repo_root, tmp_path):
     assert record["complete"] is False
     results = json.loads((tmp_path / "out/results.json").read_text())
     assert {len(result["segmentations"]) for result in results} == {record["num_frames"]}
+
+
+def test_accents_where_the_locale_is_ascii(repo_root, clip, tmp_path):
+    """The words are UTF-8 all the same, and the run does not end with its table."""
+    done = subprocess.run(
+        [
+            sys.executable, repo_root / "tools/infer.py", clip, "--classes", "café, éclair", "--short-side", "64",
+            "--no-video", "--out-dir", tmp_path / "out", "--score-thr", "0",
+        ],
+        capture_output=True, check=False,
+        env={
+            **os.environ, "CLIPVIS_CACHE": str(tmp_path), "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0",
+        },
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert b'categories: "caf?; ?clair"' in done.stderr.replace(b"\xc3\xa9", b"?").replace(b"??", b"?")
+    words = json.loads((tmp_path / "out/vocabulary.json").read_text(encoding="utf-8"))["categories"]
+    assert words[0]["synonyms"] == ["café", "éclair"]
+    assert b"1 track " in done.stdout or b" tracks " in done.stdout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import os
 import sys
 import tempfile
 import threading
@@ -41,6 +42,8 @@ def infer(args: argparse.Namespace) -> int:
     """
     warnings.filterwarnings("ignore", category=UserWarning, module="torch")
     warnings.showwarning = lambda message, *_: print(f"warning: {message}", file=sys.stderr)
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # a word that the terminal cannot show must not end the run
     if args.score_thr is not None and not 0 <= args.score_thr <= 1:
         raise InputError(f"--score-thr {args.score_thr:g}: scores go from 0 to 1, so give a number in between")
     live = live_rule(args)
@@ -165,7 +168,7 @@ def live_rule(args: argparse.Namespace) -> LiveRule | None:
 def read_words(args: argparse.Namespace) -> Vocabulary:
     """The categories the command line names."""
     if args.classes is not None:
-        return Vocabulary.from_text(args.classes)
+        return Vocabulary.from_text(_unicode(args.classes))
     if args.classes_file is not None:
         return Vocabulary.from_file(args.classes_file)
     if args.vocabulary is None:
@@ -181,6 +184,14 @@ def check_masks(args: argparse.Namespace, out_dir: Path) -> None:
         raise InputError("--masks draws what is in results.json, which --live-only does not write")
     if args.masks:
         check_replaceable(out_dir / MASKS)
+
+
+def _unicode(words: str) -> str:
+    """Words of the command line in UTF-8, whatever the locale made of them."""
+    try:
+        return os.fsencode(words).decode("utf-8")
+    except UnicodeError:
+        raise InputError("--classes is not written in UTF-8: set the terminal to it, or use --classes-file") from None
 
 
 def separator_hint(words: str) -> str | None:

@@ -42,7 +42,8 @@ def open_frames(source: str | os.PathLike[str] | Iterable[np.ndarray], *, allow_
             return open_camera(device)
         if _ADDRESS.match(os.fspath(source)):
             raise InputError(
-                f"{source} is an address, not a file: download it, or pipe it in: ffmpeg -i ADDRESS -f mpegts - | infer.py -"
+                f"{os.fspath(source)[:120]} is an address, not a file: download it, or pipe it in: "
+                "ffmpeg -i ADDRESS -f mpegts - | clipvis -"
             )
         return _open_path(Path(source), allow_truncated=allow_truncated)
     if isinstance(source, np.ndarray) and source.ndim == 3:
