@@ -226,6 +226,7 @@ def spoilt_inputs(tmp_path, demo):
     (tmp_path / "empty").mkdir()
     return {
         "missing": (tmp_path / "none.mp4", "none.mp4"),
+        "address": ("https://example.org/clip.mp4", "is an address, not a file"),
         "zero bytes": (tmp_path / "zero.mp4", "zero.mp4"),
         "web page": (tmp_path / "page.mp4", "page.mp4"),
         "no image": (tmp_path / "noimage.png", "noimage.png"),
@@ -243,7 +244,7 @@ def test_a_stream_that_breaks_leaves_no_results(infer, repo_root, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "kind", ["missing", "zero bytes", "web page", "no image", "truncated", "sizes", "empty folder"]
+    "kind", ["missing", "address", "zero bytes", "web page", "no image", "truncated", "sizes", "empty folder"]
 )
 def test_bad_input(infer, repo_root, tmp_path, kind):
     path, message = spoilt_inputs(tmp_path, repo_root / "assets/demo.mp4")[kind]
@@ -266,6 +267,9 @@ def test_bad_input(infer, repo_root, tmp_path, kind):
         (["--classes", "dog", "--checkpoint", "none.pth"], "none.pth"),
         (["--classes", "dog", "--checkpoint", "."], "is a folder"),
         (["--classes", "dog", "--num-memory", "-1"], "num_memory"),
+        (["--classes", "dog", "--score-thr", "30"], "scores go from 0 to 1"),
+        (["--classes", "dog", "--score-thr", "nan"], "scores go from 0 to 1"),
+        (["--classes", "caf\udce9"], "--classes is not written in UTF-8"),
         (["--classes", "dog", "--live-start", "2"], "start_score must be in [0, 1]"),
     ],
 )

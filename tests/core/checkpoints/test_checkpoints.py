@@ -27,6 +27,8 @@ from clipvis_core.checkpoints import (
     write_weights,
 )
 
+QUERIES = "head.query_decoder.query_feat.weight"
+
 
 @pytest.fixture(scope="module")
 def state(video_model):
@@ -141,6 +143,21 @@ def test_another_depth_names_the_config_that_fits(repo_root, video_model, state,
             lambda state: state.update({"head.query_decoder.query_feat.weight": torch.ones(100, 256)}),
             r"head.query_decoder.query_feat.weight \(100, 256\) instead of \(20, 256\)",
         ),
+        *(
+            (
+                lambda state, change=change: state.update({QUERIES: change(state[QUERIES])}),
+                f"1 {words}: {QUERIES}",
+            )
+            for change, words in (
+                (lambda weight: weight * float("nan"), "with nan or infinite numbers"),
+                (lambda weight: weight.half() + float("inf"), "with nan or infinite numbers"),
+                (lambda weight: weight + 0j, "of another kind of numbers"),
+                (lambda weight: weight > 0, "of another kind of numbers"),
+                (lambda weight: weight.to(torch.int8), "of another kind of numbers"),
+            )
+        ),
+        (lambda state: state.update({QUERIES: state[QUERIES].to_sparse()}), "which is no plain tensor"),
+        (lambda state: state.update({QUERIES: state[QUERIES].to("meta")}), "which is no plain tensor"),
     ],
 )
 def test_entries_that_do_not_fit_are_listed(video_model, state, tmp_path, change, message):
@@ -296,3 +313,37 @@ def test_weights_need_their_suffix(tmp_path):
     with pytest.raises(InputError, match="safetensors"):
         write_weights({}, tmp_path / "weights.pth")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_flipped_byte_is_noticed(tmp_path, state):
+    path = saved(tmp_path, {"state_dict": state})
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(InputError, match="wrong checksum in"):
+        read_checkpoint(path)
+    assert read_checkpoint(path, sums=False)
+
+
+class Detector:
+    """What a file of another framework holds: an object of its own."""
+
+
+@pytest.mark.parametrize(
+    "content", [b"just words\n" * 9, b"PK\x03\x04" + bytes(99), b"\x80\x02}q\x00X", b"ctorch\n", bytes(80)]
+)
+@pytest.mark.parametrize("name", ["weights.pth", "weights.safetensors"])
+def test_bytes_that_are_no_checkpoint(tmp_path, content, name):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError) as error:
+        read_checkpoint(tmp_path / name)
+    assert len(str(error.value).replace(str(tmp_path), "")) < 300
+
+
+def test_files_of_other_systems_are_told_to_be_none_of_ours(tmp_path, state):
+    with pytest.raises(InputError, match=r"none of ours .*: it holds objects of [\w.]*Detector$") as error:
+        read_checkpoint(saved(tmp_path, {"model": Detector()}))
+    assert "add_safe_globals" not in str(error.value)
+    official = {name: tensor for name, tensor in to_official(state).items() if "object_embed" not in name}
+    with pytest.raises(InputError, match="another system, such as Mask2Former"):
+        describe_layout(official)

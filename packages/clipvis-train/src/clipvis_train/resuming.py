@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from clipvis_core import InputError
-from clipvis_core.checkpoints import check_shapes, load_checkpoint, read_checkpoint
+from clipvis_core.checkpoints import check_shapes, check_sums, load_checkpoint, read_checkpoint
 from clipvis_core.models.vocabulary_hook import inner_model
 from clipvis_data.seeding import seed_generators
 
@@ -107,14 +106,14 @@ def newest_run_checkpoint(work_dir: str | Path, warn: Callable[[str], None]) -> 
     found = []
     for path in _checkpoint_files(Path(work_dir)):
         try:
-            content = read_checkpoint(path)
+            content = read_checkpoint(path, sums=False)
             if all(entry in content for entry in RUN_ENTRIES):
                 found.append(_describe(content, path))
         except InputError as error:
             warn(f"passed over: {error}")
     for candidate in sorted(found, reverse=True):
         try:
-            _check_sums(candidate.path)
+            check_sums(candidate.path)
             return candidate
         except InputError as error:
             warn(f"passed over: {error}")
@@ -134,7 +133,6 @@ def whole_run_checkpoint(path: str | Path) -> RunCheckpoint:
             f"{path} cannot be resumed from: it has no {' or '.join(missing)}; "
             "to start a new run from its weights, use load_from"
         )
-    _check_sums(path)
     return _describe(content, path)
 
 
@@ -159,16 +157,3 @@ def _checkpoint_files(work_dir: Path) -> Iterator[Path]:
 def _describe(content: dict[str, Any], path: str | Path) -> RunCheckpoint:
     meta = content["meta"]
     return RunCheckpoint(str(meta.get("time", "")), int(meta["iter"]), Path(path))
-
-
-def _check_sums(path: str | Path) -> None:
-    """Reads every byte: the directory of a zip file may be whole where its tensors are damaged."""
-    if not zipfile.is_zipfile(path):
-        return  # the format before torch 1.6, which `read_checkpoint` has read in full
-    try:
-        with zipfile.ZipFile(path) as archive:
-            damaged = archive.testzip()
-    except (zipfile.BadZipFile, OSError, EOFError) as error:
-        raise InputError(f"{path} is damaged ({error})") from None
-    if damaged is not None:
-        raise InputError(f"{path} is damaged: wrong checksum in {damaged}")

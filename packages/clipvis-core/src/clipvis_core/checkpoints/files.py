@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
@@ -41,17 +42,21 @@ HARMLESS_TYPES = [
 WEIGHTS_SUFFIX = ".safetensors"
 
 
-def read_checkpoint(path: str | Path) -> dict[str, Any]:
+def read_checkpoint(path: str | Path, *, sums: bool = True) -> dict[str, Any]:
     """Loads a checkpoint on the CPU: with `weights_only=True`, memory-mapped where the file allows.
 
     A `.safetensors` file comes as `{"state_dict": ..., "meta": ...}`, with what `write_weights` was told in `meta`.
 
+    Args:
+        path: The file.
+        sums: Check the checksums, for which every byte is read.
+
     Raises:
-        InputError: The path is no readable checkpoint; the message says what it is.
+        InputError: The path is no readable checkpoint, or a damaged one; the message says what it is.
     """
     path = Path(path)
     _check_file(path)
-    return _read_weights(path) if path.suffix == WEIGHTS_SUFFIX else _read_pickled(path)
+    return _read_weights(path) if path.suffix == WEIGHTS_SUFFIX else _read_pickled(path, sums)
 
 
 def _read_weights(path: Path) -> dict[str, Any]:
@@ -59,25 +64,54 @@ def _read_weights(path: Path) -> dict[str, Any]:
         with safe_open(path, framework="pt") as file:
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
             return {"state_dict": state, "meta": file.metadata() or {}}
-    except (SafetensorError, OSError, ValueError) as error:
+    except Exception as error:  # whatever the library makes of a stranger's bytes
         raise InputError(f"{path} is damaged or no safetensors file ({_first_line(error)}): fetch it again") from None
 
 
-def _read_pickled(path: Path) -> dict[str, Any]:
+def _read_pickled(path: Path, sums: bool) -> dict[str, Any]:
     try:
+        is_archive = zipfile.is_zipfile(path)
+        if sums:
+            check_sums(path)
         # Not as a context manager, which would remove them again for a runner that resumes later.
         torch.serialization.add_safe_globals(HARMLESS_TYPES)
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=is_archive)
+    except InputError:
+        raise
     except pickle.UnpicklingError as error:
-        blocked = str(error).split("WeightsUnpickler error:")[-1].strip().splitlines()[0]
         raise InputError(
-            f"{path} is no checkpoint of tensors and plain data, nothing else is loaded: {blocked}"
+            f"{path} is no checkpoint, or none of ours (tensors and plain data, nothing else is loaded): "
+            f"{_unpickled(error)}"
         ) from None
-    except (RuntimeError, ValueError, EOFError, OSError, KeyError, AttributeError) as error:
+    except Exception as error:  # whatever torch makes of a stranger's bytes
         raise InputError(f"{path} is damaged or no PyTorch checkpoint ({_first_line(error)}): fetch it again") from None
     if not isinstance(content, dict):
         raise InputError(f"{path} holds a {type(content).__name__} and a checkpoint is a dict of tensors")
     return content
+
+
+def check_sums(path: str | Path) -> None:
+    """Reads every byte of an archive: its directory may be sound where its tensors are not.
+
+    Raises:
+        InputError: A record differs from its checksum.
+    """
+    if not zipfile.is_zipfile(path):
+        return  # the format before torch 1.6, which is read in full
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+    except Exception as error:  # whatever the library makes of a stranger's bytes
+        raise InputError(f"{path} is damaged ({_first_line(error)}): fetch it again") from None
+    if damaged is not None:
+        raise InputError(f"{path} is damaged: wrong checksum in {damaged}; fetch it again")
+
+
+def _unpickled(error: pickle.UnpicklingError) -> str:
+    """What a pickle holds that is not loaded, without torch's advice to load it all the same."""
+    text = str(error).split("WeightsUnpickler error:")[-1].strip().splitlines()[0]
+    named = re.search(r"GLOBAL (\S+)", text)
+    return f"it holds objects of {named[1][:80]}" if named else text.split(". Please")[0][:120]
 
 
 def write_checkpoint(content: dict[str, Any], path: str | Path) -> None:

@@ -129,6 +129,8 @@ def describe_layout(names: Iterable[str]) -> Layout:
     if not layers or not encoder:
         examples = ", ".join(names[:3]) or "none"
         raise InputError(f"these are not the weights of a CLIP-VIS model (names such as {examples})")
+    if is_official(names) and not any(".object_embed." in name for name in names):
+        raise InputError("these are the weights of another system, such as Mask2Former: they have no object head")
     return Layout(_family(encoder), len(layers))
 
 
@@ -179,7 +181,7 @@ def _renamed(name: str, rules: list[tuple[re.Pattern, str]]) -> str | None:
     return None
 
 
-def list_names(names: list[str], most: int = 8) -> str:
+def list_names(names: list[str], most: int = 3) -> str:
     """Names for a message, the first few of them."""
     shown = ", ".join(names[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

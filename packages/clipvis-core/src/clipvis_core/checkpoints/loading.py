@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor
 
 from clipvis_core.checkpoints.files import read_checkpoint
@@ -45,6 +46,9 @@ def model_state(content: dict[str, Any], path: str | Path = "the checkpoint") ->
         raise InputError(
             f"{path} has no weights: a dict of tensors is expected, or one as entry 'model' or 'state_dict'"
         )
+    for name, tensor in state.items():
+        if not isinstance(name, str) or tensor.layout != torch.strided or tensor.is_quantized or tensor.is_meta:
+            raise InputError(f"{path} holds {str(name)[:80]}, which is no plain tensor with a name: fetch it again")
     return to_current(state)
 
 
@@ -74,11 +78,12 @@ def load_checkpoint(model: CLIPVISModel, path: str | Path) -> Layout:
 
 
 def check_shapes(state: dict[str, Tensor], expected: dict[str, Tensor], path: str | Path) -> None:
-    """Compares names and shapes with those of a model.
+    """Compares names, shapes and kinds of numbers with those of a model, and looks for numbers that are none.
 
     Raises:
-        InputError: They differ; the message lists the names.
+        InputError: They differ, or are not finite; the message lists the names.
     """
+    shared = [name for name in expected if name in state]
     differences = {
         "missing": [name for name in expected if name not in state],
         "unexpected": [name for name in state if name not in expected],
@@ -87,10 +92,21 @@ def check_shapes(state: dict[str, Tensor], expected: dict[str, Tensor], path: st
             for name, value in expected.items()
             if name in state and state[name].shape != value.shape
         ],
+        "of another kind of numbers": [name for name in shared if _kind(state[name]) != _kind(expected[name])],
+        "with nan or infinite numbers": [
+            name for name in shared if state[name].is_floating_point() and not state[name].float().isfinite().all()
+        ],
     }
     faults = [f"{len(names)} {what}: {list_names(names)}" for what, names in differences.items() if names]
     if faults:
         raise InputError(f"{path} does not fit the model: {'; '.join(faults)}")
+
+
+def _kind(tensor: Tensor) -> str:
+    """What numbers a tensor holds, whatever their precision."""
+    if tensor.is_floating_point() or tensor.is_complex():
+        return "float" if tensor.is_floating_point() else "complex"
+    return "bool" if tensor.dtype == torch.bool else "whole"
 
 
 def our_file(content: dict[str, Any], path: str | Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import os
 import sys
 import tempfile
 import threading
@@ -41,8 +42,14 @@ def infer(args: argparse.Namespace) -> int:
     """
     warnings.filterwarnings("ignore", category=UserWarning, module="torch")
     warnings.showwarning = lambda message, *_: print(f"warning: {message}", file=sys.stderr)
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # a word that the terminal cannot show must not end the run
+    if args.score_thr is not None and not 0 <= args.score_thr <= 1:
+        raise InputError(f"--score-thr {args.score_thr:g}: scores go from 0 to 1, so give a number in between")
     live = live_rule(args)
     vocabulary = read_words(args)
+    if args.classes is not None and (hint := separator_hint(args.classes)):
+        print(f"hint: {hint}", file=sys.stderr)
     source = open_frames(args.input, allow_truncated=args.allow_truncated)
     video = None if source.live else str(Path(args.input).resolve())
     out_dir = Path(args.out_dir) if args.out_dir else default_folder(source.name, video)
@@ -161,7 +168,7 @@ def live_rule(args: argparse.Namespace) -> LiveRule | None:
 def read_words(args: argparse.Namespace) -> Vocabulary:
     """The categories the command line names."""
     if args.classes is not None:
-        return Vocabulary.from_text(args.classes)
+        return Vocabulary.from_text(_unicode(args.classes))
     if args.classes_file is not None:
         return Vocabulary.from_file(args.classes_file)
     if args.vocabulary is None:
@@ -179,17 +186,49 @@ def check_masks(args: argparse.Namespace, out_dir: Path) -> None:
         check_replaceable(out_dir / MASKS)
 
 
+def _unicode(words: str) -> str:
+    """Words of the command line in UTF-8, whatever the locale made of them."""
+    try:
+        return os.fsencode(words).decode("utf-8")
+    except UnicodeError:
+        raise InputError("--classes is not written in UTF-8: set the terminal to it, or use --classes-file") from None
+
+
+def separator_hint(words: str) -> str | None:
+    """What may be wrong with --classes where it is one category and looks like more.
+
+    >>> separator_hint("dog . person .")
+    'this is one category, "dog . person ."; a semicolon parts categories: "dog; person"'
+    >>> separator_hint("dog, person")
+    'these are names of one category; a semicolon parts categories: "dog; person"'
+    >>> separator_hint("dog; person")
+    """
+    if ";" in words:
+        return None
+    if Path(words).suffix in (".txt", ".json", ".csv"):
+        return f'"{words}" is taken for a category; --classes-file reads a file'
+    for separator in (",", " . ", "|", "\n", "/"):
+        parts = [part.strip(" .") for part in words.split(separator)]
+        if len(parts) > 1:
+            one = "these are names of one category" if separator == "," else f'this is one category, "{words}"'
+            meant = "; ".join(part for part in parts if part)
+            return f'{one}; a semicolon parts categories: "{meant}"'
+    return None
+
+
 def print_table(drawn: DrawnTracks, score_thr: float) -> None:
     """Tracks on the terminal, best first."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     lines = drawn.summary()
+    words = {synonyms[0]: ", ".join(synonyms) for synonyms in drawn.result.vocabulary.categories}
     table = Table()
     for column in ("track", "label", "score", "first", "last"):
         table.add_column(column, justify="left" if column == "label" else "right")
     for line in lines[:TABLE_ROWS]:
-        table.add_row(str(line.track), line.label, f"{line.score:.3f}", str(line.first), str(line.last))
+        table.add_row(str(line.track), escape(words[line.label]), f"{line.score:.3f}", str(line.first), str(line.last))
     console = Console()
     result = drawn.result
     tracks, frames = count(len(lines), "track"), count(result.num_frames, "frame")

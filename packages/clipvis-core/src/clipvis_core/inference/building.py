@@ -77,7 +77,13 @@ def build_model(
     init_default_scope("mmdet")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(RANDOM_SEED)
-        model = MODELS.build(config.model)
+        try:
+            model = MODELS.build(config.model)
+        except InputError:
+            raise
+        except Exception as error:  # a key that no part knows, a type that is none: a fault in the config
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise InputError(f"the config's model cannot be built: {reason[:200]}") from None
         if checkpoint is None:
             model.head.init_weights()
             model.text_classifier.cache_dir = False

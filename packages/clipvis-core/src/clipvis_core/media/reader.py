@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from clipvis_core.media.frames import FrameSource
 from clipvis_core.media.images import IMAGE_SUFFIXES, ImageFolder, open_image
 from clipvis_core.media.stream import STANDARD_INPUT, camera_path, open_camera, open_pipe, open_standard_input
 from clipvis_core.media.video import VideoFile
+
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
 
 def open_frames(source: str | os.PathLike[str] | Iterable[np.ndarray], *, allow_truncated: bool = False) -> FrameSource:
@@ -37,6 +40,11 @@ def open_frames(source: str | os.PathLike[str] | Iterable[np.ndarray], *, allow_
             return open_standard_input(allow_truncated=allow_truncated)
         if device := camera_path(source):
             return open_camera(device)
+        if _ADDRESS.match(os.fspath(source)):
+            raise InputError(
+                f"{os.fspath(source)[:120]} is an address, not a file: download it, or pipe it in: "
+                "ffmpeg -i ADDRESS -f mpegts - | clipvis -"
+            )
         return _open_path(Path(source), allow_truncated=allow_truncated)
     if isinstance(source, np.ndarray) and source.ndim == 3:
         return ArraySource([source])
@@ -55,8 +63,10 @@ def _open_path(path: Path, *, allow_truncated: bool) -> FrameSource:
         regular = path.is_file()
     except OSError as error:
         raise InputError(f"{path} cannot be opened ({error.strerror}); check the path") from None
-    except ValueError as error:  # a null character in the name
-        raise InputError(f"{str(path)!r} is no path ({error}); check the path") from None
+    except InputError:
+        raise
+    except ValueError:
+        raise InputError(f"{str(path)!r} is no path: it has a null character") from None
     if not regular:
         raise InputError(f"{path} is no regular file; give a video file, a folder of frames or an image")
     if size == 0:
