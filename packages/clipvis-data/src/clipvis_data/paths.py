@@ -12,9 +12,8 @@ from PIL import Image
 
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.foundation.faults import shown
-from clipvis_core.foundation.images import turned_size
+from clipvis_core.foundation.images import natural_key, turned_size
 from clipvis_core.foundation.records import Records
-from clipvis_core.media.images import natural_key
 
 COCO_URL = "http://images.cocodataset.org/"
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")

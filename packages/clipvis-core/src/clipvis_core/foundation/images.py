@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 from PIL import Image, ImageOps
 
@@ -97,3 +100,13 @@ def resize_bilinear(
 def resize_nearest(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Resizes a (H, W) uint8 bitmap to (height, width), taking the pixel below each centre (Pillow's rule)."""
     return np.asarray(Image.fromarray(mask).resize(size[::-1], Image.Resampling.NEAREST))
+
+
+def natural_key(path: Path) -> tuple[list[str | int], str]:
+    """Sorting key that compares runs of digits as numbers.
+
+    >>> [p.name for p in sorted(map(Path, ["f10.png", "f2.png", "F1.png"]), key=natural_key)]
+    ['F1.png', 'f2.png', 'f10.png']
+    """
+    parts = re.split(r"(\d+)", path.stem.casefold())
+    return [int(part) if index % 2 else part for index, part in enumerate(parts)], path.name

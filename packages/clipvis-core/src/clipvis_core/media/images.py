@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageSequence
 
 from clipvis_core.foundation.errors import InputError
-from clipvis_core.foundation.images import rgb_of, turned_size
+from clipvis_core.foundation.images import natural_key, rgb_of, turned_size
 from clipvis_core.media.frames import DEFAULT_FRAME_RATE, FrameSource, TruncatedError, check_pixels
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
@@ -134,16 +133,6 @@ def list_images(folder: Path) -> list[Path]:
         if twin is not path:
             raise InputError(f"{folder} holds both {twin.name} and {path.name}; keep one of the two formats")
     return paths
-
-
-def natural_key(path: Path) -> tuple[list[str | int], str]:
-    """Sorting key that compares runs of digits as numbers.
-
-    >>> [p.name for p in sorted(map(Path, ["f10.png", "f2.png", "F1.png"]), key=natural_key)]
-    ['F1.png', 'f2.png', 'f10.png']
-    """
-    parts = re.split(r"(\d+)", path.stem.casefold())
-    return [int(part) if index % 2 else part for index, part in enumerate(parts)], path.name
 
 
 def image_size(path: Path) -> tuple[int, int]:
