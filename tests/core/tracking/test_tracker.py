@@ -43,7 +43,8 @@ def clip(num_frames: int, queries: int = 6, classes: int = 7, seed: int = 0) -> 
 
 
 def part(outputs: FrameOutputs, window: slice) -> FrameOutputs:
-    return FrameOutputs(*(getattr(outputs, field.name)[window] for field in fields(outputs)))
+    values = (getattr(outputs, field.name) for field in fields(outputs))
+    return FrameOutputs(*(None if value is None else value[window] for value in values))
 
 
 def run(outputs: FrameOutputs, window: int = 3, **options):

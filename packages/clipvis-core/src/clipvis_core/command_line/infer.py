@@ -23,6 +23,7 @@ from clipvis_core.inference.overlay import overlay_frames, write_overlay
 from clipvis_core.inference.result import DrawnTracks
 from clipvis_core.inference.stream_writer import OVERLAY, SHEET, write_picture, write_stream
 from clipvis_core.media import ContactSheet, FrameSource, open_frames
+from clipvis_core.text.contrast import AUTO, NONE
 from clipvis_core.tracking import LiveRule
 
 MASKS, PICTURE, RESULTS, WORDS = "masks", "overlay.png", "results.json", "vocabulary.json"
@@ -49,13 +50,15 @@ def main(arguments: Sequence[str] | None = None, *, named_words: Callable[[str],
     check_masks(args, out_dir)
     streaming = args.stream or live is not None or source.live
     inferencer = build_inferencer(args, vocabulary, is_image=source.num_frames == 1 and not streaming)
+    score_thr = inferencer.score_thr if args.score_thr is None else args.score_thr
     if streaming:
         stream = inferencer.stream(source, live=live, keep=not args.live_only, progress=True)
         out_dir.mkdir(parents=True, exist_ok=True)
-        written = write_stream(stream, out_dir, score_thr=args.score_thr, draw=not args.no_video)
-        drawn = None if args.live_only else stream.result().drawn(args.score_thr)
+        shown = dict(score_thr=score_thr, all_tracks=args.all_tracks)
+        written = write_stream(stream, out_dir, draw=not args.no_video, **shown)
+        drawn = None if args.live_only else stream.result().drawn(**shown)
     else:
-        drawn = inferencer(source).drawn(args.score_thr)
+        drawn = inferencer(source).drawn(score_thr, all_tracks=args.all_tracks)
         out_dir.mkdir(parents=True, exist_ok=True)
         written = [] if args.no_video else draw_result(drawn, source, out_dir)
     with whole_file(out_dir / WORDS) as file:
@@ -63,15 +66,17 @@ def main(arguments: Sequence[str] | None = None, *, named_words: Callable[[str],
     written.append(WORDS)
     if drawn is not None:
         written += write_result(drawn, out_dir, masks=args.masks)
-        print_table(drawn, args.score_thr)
+        print_table(drawn, score_thr)
     print(f"wrote {', '.join(sorted(written))} to {out_dir}")
 
 
 def build_inferencer(args: argparse.Namespace, vocabulary: Vocabulary, *, is_image: bool) -> CLIPVISInferencer:
     """The model that the command line asks for."""
     config, checkpoint = choose_model(args.config, args.checkpoint, is_image=is_image)
-    names = ("device", "dtype", "compile", "short_side", "topk", "num_memory", "num_match")
+    names = ("contrast", "device", "dtype", "compile", "short_side", "topk", "num_memory", "num_match")
     options = {name: getattr(args, name) for name in names}
+    if args.contrast is None:  # the benchmarks' lists are compared as published
+        options["contrast"] = NONE if args.vocabulary is not None else AUTO
     return CLIPVISInferencer(config, checkpoint, vocabulary=vocabulary, **options)
 
 
@@ -116,10 +121,23 @@ def parse_args(arguments: Sequence[str] | None) -> argparse.Namespace:
     words.add_argument("--classes", help="categories to look for: `;` parts categories, `,` parts synonyms")
     words.add_argument("--classes-file", help="text file with one category a line")
     words.add_argument("--vocabulary", help="a benchmark's category list, such as lvvis, or a file of that form")
+    parser.add_argument(
+        "--contrast",
+        metavar="{none,auto,FILE}",
+        help="words that nobody asked for: what fits one of them better is no answer. The shipped list, none, or a file "
+        "with one category a line (default: auto; with --vocabulary none)",
+    )
     parser.add_argument("--out-dir", help="folder for the results (default: outputs/NAME OF INPUT)")
     parser.add_argument("--short-side", type=int, help="resize frames to this shorter side (default: the config's)")
     parser.add_argument("--topk", type=int, help="most (track, category) pairs (default: the config's)")
-    parser.add_argument("--score-thr", type=float, default=0.3, help="least score that is drawn and printed")
+    parser.add_argument(
+        "--score-thr",
+        type=float,
+        help="least score that is drawn and printed (default: what suits the weights, see docs/inference.md, or 0.3)",
+    )
+    parser.add_argument(
+        "--all-tracks", action="store_true", help="also show duplicates, parts of a thing, and tracks that flicker"
+    )
     parser.add_argument(
         "--num-memory", type=int, help="frames the matching remembers, 0 for none (default: the config's)"
     )
@@ -207,12 +225,32 @@ def check_masks(args: argparse.Namespace, out_dir: Path) -> None:
         check_replaceable(out_dir / MASKS)
 
 
+def nothing_found(drawn: DrawnTracks) -> list[str]:
+    """A sentence for each category of which no track is shown, if they are few, or one for all of them."""
+    result, scores = drawn.result, drawn.result.shown_scores
+    missing = [label for label in range(len(result.vocabulary)) if result.vocabulary.names[label] not in drawn.labels]
+    if len(missing) > TABLE_ROWS:
+        return [f"{len(missing)} of the {len(result.vocabulary)} categories were not found"]
+    lines = []
+    for label in missing:
+        tried = scores[result.tracks.labels == label]
+        best = f"the best candidate scores {float(tried.max()):.2f}" if len(tried) and tried.max() > 0 else "nothing fits"
+        if result.tracks.calibrated is not None and not (len(tried) and tried.max() > 0):
+            best = "whatever there is looks more like something else"
+        lines.append(f"no {result.vocabulary.names[label]} was found: {best}")
+    return lines
+
+
 def print_table(drawn: DrawnTracks, score_thr: float) -> None:
     """Tracks on the terminal, best first."""
     from rich.console import Console
     from rich.table import Table
 
     lines = drawn.summary()
+    for line in nothing_found(drawn):
+        print(line)
+    if not lines:
+        return
     table = Table()
     for column in ("track", "label", "score", "first", "last"):
         table.add_column(column, justify="left" if column == "label" else "right")

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from clipvis_core.foundation.whole_file import whole_file
+from clipvis_core.inference.duplicates import distinct_records
 from clipvis_core.inference.frame_stream import FrameStream
 from clipvis_core.inference.overlay import draw_records
 from clipvis_core.media import ContactSheet, VideoWriter
@@ -23,7 +24,7 @@ LINES, OVERLAY, SHEET = "frames.jsonl", "overlay.mp4", "contact_sheet.png"
 FRAMES_BEHIND = 4  # frames that may wait to be written
 
 
-def write_stream(stream: FrameStream, out_dir: Path, *, score_thr: float, draw: bool) -> list[str]:
+def write_stream(stream: FrameStream, out_dir: Path, *, score_thr: float, draw: bool, all_tracks: bool = False) -> list[str]:
     """Writes each frame's tracks as they come, until the source ends or somebody presses Ctrl-C.
 
     The stream's result is then that of the frames that were written. If the source breaks off, the frames before are
@@ -33,6 +34,7 @@ def write_stream(stream: FrameStream, out_dir: Path, *, score_thr: float, draw: 
         stream: The video.
         out_dir: Folder for the files.
         score_thr: Tracks below it are not written.
+        all_tracks: Write also what covers the same thing as a better track of the frame.
         draw: Whether to write the overlay and its contact sheet.
 
     Returns:
@@ -53,6 +55,7 @@ def write_stream(stream: FrameStream, out_dir: Path, *, score_thr: float, draw: 
 
         def write(image: np.ndarray, tracks: FrameTracks) -> None:
             records = tracks.records(names, score_thr)
+            records = records if all_tracks else distinct_records(records)
             print(json.dumps({"frame": tracks.frame, "tracks": records}), file=lines, flush=True)
             if video is not None:
                 drawn = draw_records(image, records)
