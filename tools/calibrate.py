@@ -1,15 +1,16 @@
-"""Fits what a model's scores mean on annotated photos that it was not trained on, or measures what its answers are worth.
+"""Fits what a model's scores mean on annotated photos it was not trained on, or measures what its answers are worth.
 
-Photos are asked for words: one that they show, one that they lack, and lists. `fit` writes how likely a track is right (mask
-with an IoU of 0.5 and right name) into the facts of a file of weights: what `tools/infer.py` then shows as score. `measure`
-asks each photo for single words and says how often a word that it lacks is refused, how often an object is still found
-that is found without contrast words, and how well the scores agree with how often tracks are right.
+Photos are asked for words: one that they show, one that they lack, and a list. `fit` writes into the facts of a file of
+weights how likely a track is right (right name and a mask with an IoU of 0.5), which `tools/infer.py` then shows as its
+score. `measure` says how often a single word that a photo lacks is refused, how often a large object is still found
+that is found without contrast words, and how well scores agree with how often tracks are right.
 
-    python tools/calibrate.py fit weights/photo_mini.safetensors PHOTOS/annotations/coco_full.json PHOTOS/images --part 8/16
-    python tools/calibrate.py measure weights/photo_mini.safetensors PHOTOS/annotations/coco_full.json PHOTOS/images --part 0/16
+    DATA="PHOTOS/annotations/coco_full.json PHOTOS/images"
+    python tools/calibrate.py fit weights/photo_mini.safetensors $DATA --part 8/16
+    python tools/calibrate.py measure weights/photo_mini.safetensors $DATA --part 0/16
 
-The photos are a COCO json that annotates all its categories in all its photos; `--part 8/16` takes those whose id leaves 8
-when divided by 16.
+The photos are a COCO json that annotates all its categories in all its photos; `--part 8/16` takes those whose id
+leaves 8 when divided by 16.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from pycocotools import mask as coco_mask
 from scipy.optimize import minimize
 from tqdm import tqdm
@@ -38,7 +40,7 @@ from clipvis_core.tracking.contrast_scores import ContrastScores
 
 LARGE = 0.06  # of the picture: least size of a present word's largest object, for `measure`
 REFUSED = 0.92  # share of absent words that the default threshold refuses on the photos that are fitted on
-LISTS = (8, 30)  # words of a list
+LIST = 12  # words of a list
 BINS = 10
 LEADS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0)
 THRESHOLDS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
@@ -55,10 +57,30 @@ class Photo:
     masks: list[dict]
     categories: list[str]
     crowds: list[bool]
+    image: np.ndarray | None = None
 
     @property
     def present(self) -> list[str]:
         return sorted(set(self.categories))
+
+    def opened(self, short_side: int) -> Photo:
+        """With its pixels, and both at the network's size, which takes less time and is enough to judge masks by.
+
+        Raises:
+            InputError: The photo cannot be read.
+        """
+        try:
+            picture = Image.open(self.path).convert("RGB")
+        except OSError as error:
+            raise InputError(f"cannot read the photo {self.path}: {error}") from None
+        scale = min(1.0, short_side / min(picture.size))
+        size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
+        masks = []
+        for mask in self.masks:
+            pixels = Image.fromarray(coco_mask.decode(mask) * np.uint8(255)).resize(size, Image.Resampling.BILINEAR)
+            masks.append(coco_mask.encode(np.asfortranarray(np.asarray(pixels) >= 128).astype(np.uint8, order="F")))
+        pixels = np.asarray(picture.resize(size, Image.Resampling.BILINEAR))
+        return replace(self, masks=masks, image=pixels)
 
 
 @dataclass(frozen=True)
@@ -77,8 +99,10 @@ def main() -> None:
     parser.add_argument("annotations", type=Path, help="COCO json")
     parser.add_argument("folder", type=Path, help="where its file names start")
     parser.add_argument("--part", default="0/1", metavar="A/B", help="only photos whose id leaves A when divided by B")
-    parser.add_argument("--absent", type=int, default=10, help="absent words that each photo is asked for")
-    parser.add_argument("--out", type=Path, help="fit: write these weights; measure: draw this reliability diagram (PNG)")
+    parser.add_argument("--absent", type=int, default=5, help="absent words that each photo is asked for")
+    parser.add_argument(
+        "--out", type=Path, help="fit: write these weights; measure: draw this reliability diagram (PNG)"
+    )
     args = parser.parse_args()
     photos, names = read_photos(args.annotations, args.folder, args.part)
     config, checkpoint = choose_model(None, str(args.weights), is_image=True)
@@ -151,7 +175,7 @@ class Asker:
         self._photo = photo.path
         self.inferencer.contrast = self.contrast if contrast else None
         self.inferencer.set_vocabulary(words)
-        return self.inferencer(photo.path, progress=False)
+        return self.inferencer([photo.image], progress=False)
 
     def features(self, result: SegmentationResult, indices: list[int]) -> np.ndarray:
         """What the calibration weighs of some tracks of the result that `ask` gave last, `(N, 4)`."""
@@ -183,21 +207,21 @@ def judge(photo: Photo, words: list[str], result: SegmentationResult, indices: l
 
 
 def asks_of(photo: Photo, names: list[str], chance: random.Random) -> Iterator[list[str]]:
-    """A word that is there, one that is not, and lists."""
+    """A word that is there, one that is not, and a list."""
     absent = [name for name in names if name not in photo.present]
     if photo.present:
         yield [chance.choice(photo.present)]
     yield [chance.choice(absent)]
-    for length in LISTS:
-        some = chance.sample(photo.present, min(3, len(photo.present)))
-        yield list(dict.fromkeys(some + chance.sample(names, length)))
+    some = chance.sample(photo.present, min(3, len(photo.present)))
+    yield list(dict.fromkeys(some + chance.sample(names, LIST)))
 
 
 def collect(asker: Asker, photos: list[Photo], names: list[str], *, least: float) -> Answers:
     """The drawn tracks of all asks with at least some shown score."""
     chance = random.Random(0)
     features, scores, right = [np.zeros((0, 4))], [], []
-    for photo in tqdm(photos, "asking", unit="photo"):
+    for closed in tqdm(photos, "asking", unit="photo"):
+        photo = closed.opened(asker.inferencer.short_side)
         for words in asks_of(photo, names, chance):
             result = asker.ask(photo, words)
             if result.tracks.calibrated is None:
@@ -212,11 +236,10 @@ def collect(asker: Asker, photos: list[Photo], names: list[str], *, least: float
 
 
 def fit(inferencer: CLIPVISInferencer, photos: list[Photo], names: list[str], args: argparse.Namespace) -> None:
-    """Fits twice, since which tracks are drawn depends on their scores, then chooses lead and threshold."""
+    """Fits the weights on the drawn tracks of all scores, then chooses lead and threshold."""
     asker = Asker(inferencer)
     asker.model.calibration = START
-    for least in (0.0, LEAST):
-        asker.model.calibration = logistic(collect(asker, photos, names, least=least))
+    asker.model.calibration = logistic(collect(asker, photos, names, least=0.0))
     asker.model.calibration = choose_limits(asker, photos, names, args.absent)
     content = read_checkpoint(args.weights)
     out = args.out or args.weights
@@ -254,9 +277,13 @@ def choose_limits(asker: Asker, photos: list[Photo], names: list[str], absent: i
 
 @dataclass(frozen=True)
 class Single:
-    """A photo asked for one word: how far each track leads over contrast words, its score, and whether it is the object.
+    """A photo asked for one word.
 
-    `found` says whether it is found without contrast words; None for a word that the photo lacks.
+    Attributes:
+        leads: How far each track leads over contrast words, in log-odds.
+        scores: Their shown scores.
+        hits: Whether each is the word's largest object.
+        found: Whether that is found without contrast words; None for a word that the photo lacks.
     """
 
     leads: np.ndarray
@@ -268,7 +295,8 @@ class Single:
 def single_words(asker: Asker, photos: list[Photo], names: list[str], absent: int) -> Iterator[Single]:
     """Photos asked for words that they lack, and for those of which they show a large object."""
     chance = random.Random(1)
-    for photo in tqdm(photos, "single words", unit="photo"):
+    for closed in tqdm(photos, "single words", unit="photo"):
+        photo = closed.opened(asker.inferencer.short_side)
         lacking = [name for name in names if name not in photo.present]
         large = {word: largest(photo, word) for word in photo.present}
         words = chance.sample(lacking, min(absent, len(lacking))) + [word for word, object_ in large.items() if object_]
@@ -279,14 +307,20 @@ def single_words(asker: Asker, photos: list[Photo], names: list[str], absent: in
                 found = bool(overlapping(plain, plain.drawn(PLAIN_THRESHOLD).indices, large[word]).any())
             result = asker.ask(photo, [word])
             drawn = result.drawn(0.0)
-            hits = overlapping(result, drawn.indices, large[word]) if word in large else np.zeros(len(drawn.indices), bool)
+            hits = (
+                overlapping(result, drawn.indices, large[word]) if word in large else np.zeros(len(drawn.indices), bool)
+            )
             leads = asker.features(result, drawn.indices)[:, 0] if result.tracks.calibrated is not None else hits * 20.0
             yield Single(leads, np.array(drawn.scores), hits, found)
 
 
 def largest(photo: Photo, word: str) -> dict | None:
     """Mask of the word's largest object, if that is large."""
-    mine = [mask for mask, name, crowd in zip(photo.masks, photo.categories, photo.crowds, strict=True) if name == word and not crowd]
+    mine = [
+        mask
+        for mask, name, crowd in zip(photo.masks, photo.categories, photo.crowds, strict=True)
+        if name == word and not crowd
+    ]
     best = max(mine, key=coco_mask.area, default=None)
     return best if best is not None and coco_mask.area(best) >= LARGE * np.prod(best["size"]) else None
 
@@ -315,15 +349,17 @@ def measure(inferencer: CLIPVISInferencer, photos: list[Photo], names: list[str]
     lead = 0.0 if asker.model.calibration is None else asker.model.calibration.lead
     tried = list(single_words(asker, photos, names, args.absent))
     kept, refused = kept_and_refused(tried, lead, inferencer.score_thr)
-    present = [single for single in tried if single.found]
-    print(f"{len(photos)} photos; {len(tried) - sum(s.found is not None for s in tried)} absent words: {refused:.3f} refused")
-    print(f"{len(present)} objects found without contrast words: {kept:.3f} still found")
+    lacking = sum(single.found is None for single in tried)
+    found = sum(bool(single.found) for single in tried)
+    print(f"{len(photos)} photos; of {lacking} absent words {refused:.3f} refused")
+    print(f"of {found} objects found without contrast words {kept:.3f} still found")
     inferencer.contrast = asker.contrast
     answers = collect(asker, photos, names, least=LEAST)
     for least in (inferencer.score_thr, 0.5):
         shown = answers.scores >= least
         error = calibration_error(answers.scores[shown], answers.right[shown])
-        print(f"score >= {least:.2f}: {shown.sum()} tracks drawn, {answers.right[shown].mean():.3f} right, ECE {error:.3f}")
+        share = answers.right[shown].mean()
+        print(f"score >= {least:.2f}: {shown.sum()} tracks drawn, {share:.3f} right, ECE {error:.3f}")
     for low, high, score, right, count in reliability(answers.scores, answers.right):
         print(f"  {low:.1f} to {high:.1f}: {count:5d} tracks, mean score {score:.3f}, right {right:.3f}")
     if args.out is not None:
@@ -334,7 +370,13 @@ def reliability(scores: np.ndarray, right: np.ndarray) -> list[tuple[float, floa
     """Bins of equal width: from, to, mean score, share that is right, number."""
     bins = np.minimum((scores * BINS).astype(int), BINS - 1)
     return [
-        (k / BINS, (k + 1) / BINS, float(scores[bins == k].mean()), float(right[bins == k].mean()), int((bins == k).sum()))
+        (
+            k / BINS,
+            (k + 1) / BINS,
+            float(scores[bins == k].mean()),
+            float(right[bins == k].mean()),
+            int((bins == k).sum()),
+        )
         for k in range(BINS)
         if (bins == k).any()
     ]

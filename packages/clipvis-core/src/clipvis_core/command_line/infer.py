@@ -124,8 +124,8 @@ def parse_args(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--contrast",
         metavar="{none,auto,FILE}",
-        help="words that nobody asked for: what fits one of them better is no answer. The shipped list, none, or a file "
-        "with one category a line (default: auto; with --vocabulary none)",
+        help="words that nobody asked for: what fits one of them better is no answer. auto is the shipped list, "
+        "FILE has one category a line (default: auto; with --vocabulary none)",
     )
     parser.add_argument("--out-dir", help="folder for the results (default: outputs/NAME OF INPUT)")
     parser.add_argument("--short-side", type=int, help="resize frames to this shorter side (default: the config's)")
@@ -233,11 +233,9 @@ def nothing_found(drawn: DrawnTracks) -> list[str]:
         return [f"{len(missing)} of the {len(result.vocabulary)} categories were not found"]
     lines = []
     for label in missing:
-        tried = scores[result.tracks.labels == label]
-        best = f"the best candidate scores {float(tried.max()):.2f}" if len(tried) and tried.max() > 0 else "nothing fits"
-        if result.tracks.calibrated is not None and not (len(tried) and tried.max() > 0):
-            best = "whatever there is looks more like something else"
-        lines.append(f"no {result.vocabulary.names[label]} was found: {best}")
+        best = max(scores[result.tracks.labels == label].tolist(), default=0.0)
+        why = f"the best candidate scores {best:.2f}" if best > 0 else "what there is looks more like something else"
+        lines.append(f"no {result.vocabulary.names[label]} was found: {why}")
     return lines
 
 

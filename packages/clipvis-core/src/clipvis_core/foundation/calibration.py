@@ -46,7 +46,7 @@ class Calibration:
         try:
             return cls(**{name: float(value) for name, value in json.loads(meta[META_KEY]).items()})
         except (TypeError, ValueError, AttributeError) as error:
-            raise InputError(f"{path}: its calibration cannot be read ({error}): fit it with tools/calibrate.py") from None
+            raise InputError(f"{path}: its calibration ({error}) cannot be read: fit it again") from None
 
     def to_meta(self) -> dict[str, str]:
         """The fact that a file of weights keeps."""

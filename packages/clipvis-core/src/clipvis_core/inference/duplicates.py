@@ -10,7 +10,7 @@ from pycocotools import mask as coco_mask
 from clipvis_core.tracking.tracks import shown_score
 
 SAME_OBJECT = 0.7  # least IoU over the clip of two tracks on one object, whatever they are called
-SAME_THING = 0.6  # share of the smaller of two tracks of one name that lies in the other, if they are parts of one thing
+SAME_THING = 0.6  # least share of the smaller of two tracks of one name that lies in the other, if they are one thing
 SHORTEST_RUN = 3  # frames in a row that a track has to be seen once; a quarter of a shorter video
 _MOST_FRAMES = 16  # compared in a long video, so that fifty noisy tracks take seconds
 
@@ -20,8 +20,8 @@ Segmentations = Sequence[dict | None]
 def distinct(tracks: Sequence[Segmentations], labels: Sequence[int], num_frames: int) -> list[int]:
     """Places of the tracks that are no duplicate and no part of an earlier one that stays.
 
-    Tracks are compared over the clip: the pixels that both cover, summed over the frames. A track goes if its IoU with a
-    better one reaches `SAME_OBJECT`, or if both have one name and `SAME_THING` of the smaller lies in the other. Of a
+    Tracks are compared over the clip: the pixels that both cover, summed over the frames. A track goes if its IoU with
+    a better one reaches `SAME_OBJECT`, or if both have one name and `SAME_THING` of the smaller lies in the other. Of a
     long video 16 frames, evenly spread, are looked at.
 
     Args:
@@ -46,7 +46,7 @@ def distinct(tracks: Sequence[Segmentations], labels: Sequence[int], num_frames:
 
 
 def distinct_records(records: Sequence[dict]) -> list[dict]:
-    """The records of one frame (`FrameTracks.records`) without duplicates and parts, as far as this frame shows them."""
+    """The records of one frame (`FrameTracks.records`), best first, without duplicates and parts within it."""
     best_first = sorted(records, key=shown_score, reverse=True)
     masks = [[record["segmentation"]] for record in best_first]
     kept = distinct(masks, [record["category_id"] for record in best_first], 1)

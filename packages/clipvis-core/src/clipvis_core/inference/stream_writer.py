@@ -24,7 +24,9 @@ LINES, OVERLAY, SHEET = "frames.jsonl", "overlay.mp4", "contact_sheet.png"
 FRAMES_BEHIND = 4  # frames that may wait to be written
 
 
-def write_stream(stream: FrameStream, out_dir: Path, *, score_thr: float, draw: bool, all_tracks: bool = False) -> list[str]:
+def write_stream(
+    stream: FrameStream, out_dir: Path, *, score_thr: float, draw: bool, all_tracks: bool = False
+) -> list[str]:
     """Writes each frame's tracks as they come, until the source ends or somebody presses Ctrl-C.
 
     The stream's result is then that of the frames that were written. If the source breaks off, the frames before are

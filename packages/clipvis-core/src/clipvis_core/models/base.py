@@ -22,6 +22,7 @@ from clipvis_core.models.criterion import FrameTarget
 from clipvis_core.models.encoder import EncoderFeatures, ImageTextEncoder
 from clipvis_core.models.query_decoder import QueryPrediction
 from clipvis_core.text import TextClassifier, VocabularyEmbedding, remaining_contrast
+from clipvis_core.text.contrast import same_cosine
 from clipvis_core.tracking.outputs import FrameOutputs
 
 
@@ -64,6 +65,7 @@ class CLIPVISModel(BaseDetector):
         self._embedding: VocabularyEmbedding | None = None
         self._contrast: Vocabulary | None = None
         self._contrast_embedding: VocabularyEmbedding | None = None
+        self._same_cosine: tuple[Vocabulary, VocabularyEmbedding, float] | None = None  # of all contrast words
         if vocabulary is not None:
             self.set_vocabulary(Vocabulary.from_categories(vocabulary))
         self.register_load_state_dict_pre_hook(_rename_earlier)
@@ -101,8 +103,11 @@ class CLIPVISModel(BaseDetector):
                 raise InputError("the model has no vocabulary: call set_vocabulary with the categories to look for")
             self._embedding = self.text_classifier.embed(self._vocabulary)
             if self._contrast is not None:
-                contrast = self.text_classifier.embed(self._contrast)
-                self._contrast_embedding = remaining_contrast(self._embedding, contrast)
+                if self._same_cosine is None or self._same_cosine[0] != self._contrast:
+                    rows = self.text_classifier.embed(self._contrast)
+                    self._same_cosine = self._contrast, rows, same_cosine(rows)
+                _, rows, least = self._same_cosine
+                self._contrast_embedding = remaining_contrast(self._embedding, rows, least=least)
         device = self.backbone.logit_scale.device
         if self._embedding.rows.device != device:
             self._embedding = self._embedding.to(device)
@@ -158,9 +163,7 @@ class CLIPVISModel(BaseDetector):
         Returns:
             `(B, Q, K)`, scaled cosines, maximum over synonyms; zeros for a mask that cannot be named.
         """
-        return self.vocabulary_embedding().logits(
-            self.region_embeddings(mask_logits, dense), self.backbone.logit_scale
-        )
+        return self.vocabulary_embedding().logits(self.region_embeddings(mask_logits, dense), self.backbone.logit_scale)
 
     def region_embeddings(self, mask_logits: Tensor, dense: Tensor) -> Tensor:
         """The encoder's vectors of masks, `(B, Q, D)`; arguments as for `classify`."""
@@ -195,4 +198,4 @@ def _rename_earlier(_model: CLIPVISModel, state: dict[str, Tensor], prefix: str,
 def _forget_words(model: CLIPVISModel, _incompatible_keys: object) -> None:
     """New weights may bring another text encoder."""
     model.text_classifier.forget()
-    model._embedding = model._contrast_embedding = None
+    model._embedding = model._contrast_embedding = model._same_cosine = None

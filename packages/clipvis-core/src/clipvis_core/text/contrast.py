@@ -29,7 +29,10 @@ def read_contrast(choice: str | Path | None) -> Vocabulary | None:
 
 
 def remaining_contrast(
-    asked: VocabularyEmbedding, contrast: VocabularyEmbedding, nouns: NounHierarchy | None = None
+    asked: VocabularyEmbedding,
+    contrast: VocabularyEmbedding,
+    nouns: NounHierarchy | None = None,
+    least: float | None = None,
 ) -> VocabularyEmbedding | None:
     """The contrast categories that mean something else than what is asked for; None if there is none left.
 
@@ -41,12 +44,14 @@ def remaining_contrast(
         asked: What is asked for.
         contrast: All contrast words.
         nouns: What falls under what; by default the shipped table.
+        least: Cosine of names that are one thing; by default `same_cosine` of the contrast words.
 
     Example: asked for "animal", no animal of the list is left; asked for "kitten", "cat" is not.
     """
     nouns = nouns or shipped_nouns()
     listed, words = contrast.vocabulary.synonyms, asked.vocabulary.synonyms
-    near = (asked.rows @ contrast.rows.T >= same_cosine(contrast)).any(dim=0).tolist()
+    least = same_cosine(contrast) if least is None else least
+    near = (asked.rows @ contrast.rows.T >= least).any(dim=0).tolist()
     same = {word.casefold() for word in words}
     gone = {
         category
@@ -63,7 +68,7 @@ def remaining_contrast(
 
 def same_cosine(contrast: VocabularyEmbedding) -> float:
     """Least cosine of two names that the encoder takes for one thing, judged by the list's own names."""
-    first = torch.tensor([contrast.vocabulary.synonyms.index(name) for name in contrast.vocabulary.names])
+    first = torch.tensor([0, *torch.tensor([len(words) for words in contrast.vocabulary.categories]).cumsum(0)[:-1]])
     cosines = contrast.rows[first] @ contrast.rows[first].T
     pairs = cosines[tuple(torch.triu_indices(len(first), len(first), offset=1))]
     return float(pairs.quantile(1 - SAME_SHARE)) if len(pairs) else 1.0

@@ -36,6 +36,7 @@ class NounHierarchy:
     def __init__(self, lines: list[str]) -> None:
         self._senses: dict[str, list[int]] = {}
         self._above: list[frozenset[int]] = []  # of each sense: itself, and all above it
+        self._known: dict[str, list[int]] = {}  # what `senses` found
         for place, line in enumerate(lines):
             back, names = line.split("\t")
             above = (self._above[place - int(steps)] for steps in back.split())
@@ -58,6 +59,11 @@ class NounHierarchy:
         Case, articles and what follows a preposition do not count. A name of several words that is not in the table
         means what its last words mean: a red car is a car. Plurals are led back to their singular.
         """
+        if name not in self._known:
+            self._known[name] = self._find(name)
+        return self._known[name]
+
+    def _find(self, name: str) -> list[int]:
         phrase = re.sub(r"[\s_-]+", "_", name.strip().casefold())
         phrase = _WHAT_FOLLOWS.sub("", _ARTICLES.sub("", phrase))
         words = phrase.split("_")
@@ -68,7 +74,7 @@ class NounHierarchy:
         return []
 
     def _is_person(self, sense: int) -> bool:
-        return any(person in self._above[sense] for person in self._senses.get("person", ()))
+        return not self._above[sense].isdisjoint(self._senses.get("person", ()))
 
 
 def singulars(noun: str) -> Iterator[str]:

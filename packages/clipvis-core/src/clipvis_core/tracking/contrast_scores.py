@@ -86,6 +86,4 @@ class ContrastScores:
     def _means(self, queries: Tensor) -> tuple[Tensor, ...]:
         """Sums of the queries over their number of frames, a row each."""
         frames = self._frames[queries].clamp(min=1)
-        return tuple(
-            total[queries] / (frames if total.dim() == 1 else frames.unsqueeze(-1)) for total in self._sums
-        )
+        return tuple(total[queries] / (frames if total.dim() == 1 else frames.unsqueeze(-1)) for total in self._sums)
