@@ -22,13 +22,13 @@ setup: ## .venv with the pinned versions and the four packages; CUDA_OPS=1 also 
 
 demo: setup ## segment, track and name what is in a video (VIDEO=, CLASSES=): outputs/demo/overlay.mp4
 	$(BIN)/python tools/infer.py "$(VIDEO)" --checkpoint weights/photo_mini.safetensors \
-		--classes "$(CLASSES)" --score-thr 0.5 --out-dir outputs/demo
+		--classes "$(CLASSES)" --out-dir outputs/demo
 
 demo-emoji: setup ## the same with emoji that move over a street (EMOJI=, WORDS=): outputs/emoji/overlay.mp4
 	mkdir -p outputs/emoji
 	$(BIN)/python projects/emojivis/tools/make_emoji_clip.py assets/street.mp4 outputs/emoji/clip.mp4 --emoji "$(EMOJI)"
 	$(BIN)/python tools/infer.py outputs/emoji/clip.mp4 --checkpoint weights/clipvis_nano.safetensors \
-		--classes "$(WORDS)" --score-thr 0.5 --out-dir outputs/emoji
+		--classes "$(WORDS)" --contrast none --score-thr 0.5 --out-dir outputs/emoji
 
 test: setup ## linter and all tests
 	$(BIN)/ruff check .

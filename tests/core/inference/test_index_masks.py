@@ -93,7 +93,7 @@ def test_numbers_end_at_255(tracks, fits, tmp_path):
     result = result_of(one_frame_each, [0.9] * tracks)
     if not fits:
         with pytest.raises(InputError, match="track 256 does not fit"):
-            write_index_masks(result.drawn(0.0), tmp_path / "masks", progress=False)
+            write_index_masks(result.drawn(0.0, all_tracks=True), tmp_path / "masks", progress=False)
         return
-    write_index_masks(result.drawn(0.0), tmp_path / "masks", progress=False)
+    write_index_masks(result.drawn(0.0, all_tracks=True), tmp_path / "masks", progress=False)
     assert np.asarray(Image.open(tmp_path / "masks/00254.png")).max() == 255

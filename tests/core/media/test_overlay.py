@@ -144,3 +144,22 @@ def test_labels_stay_inside_the_picture(x, y, width, height):
 def test_what_does_not_fit_together(masks, ids, message):
     with pytest.raises(ValueError, match=message):
         draw_tracks(np.zeros((HEIGHT, WIDTH, 3), np.uint8), masks, ids, ["dog"], [0.5])
+
+
+def test_labels_keep_off_objects_and_off_each_other():
+    objects = np.zeros((HEIGHT, WIDTH), bool)
+    objects[: HEIGHT // 2] = True
+    plate = make_plate("dog 0.90", 12, WIDTH)
+    box = (40, 30, 100, HEIGHT // 2)
+    left, top, right, bottom = place(plate, box, [], HEIGHT, WIDTH, cv2.integral(objects.astype(np.uint8)))
+    assert not objects[top:bottom, left:right].any()
+    assert place(plate, box, [(0, 0, WIDTH, HEIGHT)], HEIGHT, WIDTH) is None
+
+
+def test_a_crowd_gets_no_more_labels_than_can_be_read(monkeypatch):
+    drawn = []
+    monkeypatch.setattr("clipvis_core.media.lettering.Plate.draw", lambda plate, *_: drawn.append(plate))
+    masks = np.stack([disc(20 + 18 * (k % 14), 30 + 90 * (k // 14), 6) for k in range(28)])
+    draw_tracks(np.zeros((HEIGHT, WIDTH, 3), np.uint8), masks, range(28), ["a"] * 28, np.linspace(0.9, 0.1, 28))
+    assert 1 <= len(drawn) <= 12
+    assert drawn[0].text.startswith("#0 ")

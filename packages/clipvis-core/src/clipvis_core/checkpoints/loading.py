@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from clipvis_core.checkpoints.files import read_checkpoint
+from clipvis_core.checkpoints.files import WEIGHTS_SUFFIX, read_checkpoint
 from clipvis_core.checkpoints.keys import (
     Layout,
     describe_layout,
@@ -19,6 +19,7 @@ from clipvis_core.checkpoints.keys import (
     to_official,
     to_ours,
 )
+from clipvis_core.foundation.calibration import Calibration
 from clipvis_core.foundation.errors import InputError
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ def load_checkpoint(model: CLIPVISModel, path: str | Path) -> Layout:
         InputError: The file cannot be read, is for another encoder or depth (the message names a config that
             fits), or has missing, unexpected or differently shaped entries.
     """
-    state = model_state(read_checkpoint(path), path)
+    content = read_checkpoint(path)
+    state = model_state(content, path)
     layout = describe_layout(state)
     if is_official(state):
         state = to_ours(state)
@@ -74,6 +76,8 @@ def load_checkpoint(model: CLIPVISModel, path: str | Path) -> Layout:
         raise InputError(f"{path} holds {layout}, but the config builds {named}: use {fitting}")
     check_shapes(state, expected, path)
     model.load_state_dict(state, strict=True)
+    is_weights = Path(path).suffix == WEIGHTS_SUFFIX
+    model.calibration = Calibration.from_meta(content["meta"], path) if is_weights else None
     return named
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import argparse
 import errno
-import os
 import sys
 import tempfile
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import entry_points
 from pathlib import Path
 
+from clipvis_core.command_line.table import print_table
+from clipvis_core.command_line.words import read_words, separator_hint
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.foundation.vocabulary import Vocabulary
 from clipvis_core.inference.index_masks import check_replaceable, write_index_masks
@@ -24,11 +24,10 @@ from clipvis_core.inference.overlay import overlay_frames, write_overlay
 from clipvis_core.inference.result import DrawnTracks, SegmentationResult
 from clipvis_core.inference.stream_writer import LINES, OVERLAY, SHEET, first_interrupt, write_picture, write_stream
 from clipvis_core.media import ContactSheet, FrameSource, open_frames
+from clipvis_core.text.contrast import AUTO, NONE
 from clipvis_core.tracking import LiveRule
 
 MASKS, PICTURE, RESULTS, WORDS = "masks", "overlay.png", "results.json", "vocabulary.json"
-TABLE_ROWS = 30
-VOCABULARY_SOURCES = "clipvis.vocabularies"  # entry points: functions from a name to a `Vocabulary`
 
 
 def infer(args: argparse.Namespace) -> int:
@@ -61,23 +60,24 @@ def infer(args: argparse.Namespace) -> int:
     folder = OutputFolder(out_dir, planned(args, is_image, streaming), reads=reads, video=video)
     with folder, full_disk_in_a_line():
         inferencer = build_inferencer(args, vocabulary, is_image=is_image)
+        score_thr = inferencer.score_thr if args.score_thr is None else args.score_thr
+        shown = {"score_thr": score_thr, "all_tracks": args.all_tracks}
         if streaming:
             stream = inferencer.stream(source, live=live, keep=not args.live_only, progress=True)
-            shown = {"score_thr": args.score_thr, "draw": not args.no_video}
-            folder.written += write_stream(stream, out_dir, stopped=stopped, **shown)
+            folder.written += write_stream(stream, out_dir, draw=not args.no_video, stopped=stopped, **shown)
             result = None if args.live_only else stream.result()
         else:
             result = segment(inferencer, source, stopped)
         with folder.file(WORDS) as file:
             file.write(vocabulary.to_json().encode("utf-8"))
         if result is not None:
-            drawn = result.drawn(args.score_thr)
+            drawn = result.drawn(**shown)
             folder.describe(result, complete=not stopped.is_set())
             write_result(drawn, folder, masks=args.masks)
             if not streaming and not args.no_video:
                 draw_result(drawn, source, folder, is_image=is_image)
     if result is not None:
-        print_table(drawn, args.score_thr)
+        print_table(drawn, score_thr)
     print(f"wrote {', '.join(sorted(folder.written))} to {out_dir}")
     if stopped.is_set():
         frames = "so far" if result is None else f"before: {result.num_frames}"
@@ -128,8 +128,10 @@ def full_disk_in_a_line() -> Iterator[None]:
 def build_inferencer(args: argparse.Namespace, vocabulary: Vocabulary, *, is_image: bool) -> CLIPVISInferencer:
     """The model that the command line asks for."""
     config, checkpoint = choose_model(args.model, args.config, args.checkpoint, is_image=is_image)
-    names = ("device", "dtype", "compile", "short_side", "topk", "num_memory", "num_match")
+    names = ("contrast", "device", "dtype", "compile", "short_side", "topk", "num_memory", "num_match")
     options = {name: getattr(args, name) for name in names}
+    if args.contrast is None:  # the benchmarks' lists are compared as published
+        options["contrast"] = NONE if args.vocabulary is not None else AUTO
     return CLIPVISInferencer(config, checkpoint, vocabulary=vocabulary, **options)
 
 
@@ -165,84 +167,9 @@ def live_rule(args: argparse.Namespace) -> LiveRule | None:
         raise InputError(f"--live-start, --live-patience: {error}") from None
 
 
-def read_words(args: argparse.Namespace) -> Vocabulary:
-    """The categories the command line names."""
-    if args.classes is not None:
-        return Vocabulary.from_text(_unicode(args.classes))
-    if args.classes_file is not None:
-        return Vocabulary.from_file(args.classes_file)
-    if args.vocabulary is None:
-        raise InputError('no categories given: use --classes "dog; person", --classes-file or --vocabulary')
-    for source in entry_points(group=VOCABULARY_SOURCES):
-        return source.load()(args.vocabulary)
-    raise InputError("--vocabulary needs the package clipvis-data: install it, or use --classes-file")
-
-
 def check_masks(args: argparse.Namespace, out_dir: Path) -> None:
     """Whether --masks can be done."""
     if args.masks and args.live_only:
         raise InputError("--masks draws what is in results.json, which --live-only does not write")
     if args.masks:
         check_replaceable(out_dir / MASKS)
-
-
-def _unicode(words: str) -> str:
-    """Words of the command line in UTF-8, whatever the locale made of them."""
-    try:
-        return os.fsencode(words).decode("utf-8")
-    except UnicodeError:
-        raise InputError("--classes is not written in UTF-8: set the terminal to it, or use --classes-file") from None
-
-
-def separator_hint(words: str) -> str | None:
-    """What may be wrong with --classes where it is one category and looks like more.
-
-    >>> separator_hint("dog . person .")
-    'this is one category, "dog . person ."; a semicolon parts categories: "dog; person"'
-    >>> separator_hint("dog, person")
-    'these are names of one category; a semicolon parts categories: "dog; person"'
-    >>> separator_hint("dog; person")
-    """
-    if ";" in words:
-        return None
-    if Path(words).suffix in (".txt", ".json", ".csv"):
-        return f'"{words}" is taken for a category; --classes-file reads a file'
-    for separator in (",", " . ", "|", "\n", "/"):
-        parts = [part.strip(" .") for part in words.split(separator)]
-        if len(parts) > 1:
-            one = "these are names of one category" if separator == "," else f'this is one category, "{words}"'
-            meant = "; ".join(part for part in parts if part)
-            return f'{one}; a semicolon parts categories: "{meant}"'
-    return None
-
-
-def print_table(drawn: DrawnTracks, score_thr: float) -> None:
-    """Tracks on the terminal, best first."""
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    lines = drawn.summary()
-    words = {synonyms[0]: ", ".join(synonyms) for synonyms in drawn.result.vocabulary.categories}
-    table = Table()
-    for column in ("track", "label", "score", "first", "last"):
-        table.add_column(column, justify="left" if column == "label" else "right")
-    for line in lines[:TABLE_ROWS]:
-        table.add_row(str(line.track), escape(words[line.label]), f"{line.score:.3f}", str(line.first), str(line.last))
-    console = Console()
-    result = drawn.result
-    tracks, frames = count(len(lines), "track"), count(result.num_frames, "frame")
-    title = f"{result.name}: {tracks} with score >= {score_thr:g} in {frames}"
-    console.print(title, soft_wrap=True)
-    console.print(table)
-    if len(lines) > TABLE_ROWS:
-        console.print(f"... and {len(lines) - TABLE_ROWS} more in {RESULTS}")
-
-
-def count(number: int, thing: str) -> str:
-    """A number of things, in words.
-
-    >>> count(1, "track"), count(2, "track")
-    ('1 track', '2 tracks')
-    """
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

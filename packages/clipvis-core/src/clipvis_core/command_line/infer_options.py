@@ -42,10 +42,23 @@ def parse_args(
     words.add_argument("--classes", help="categories to look for: `;` parts categories, `,` parts synonyms")
     words.add_argument("--classes-file", help="text file with one category a line")
     words.add_argument("--vocabulary", help="a benchmark's category list, such as lvvis, or a file of that form")
+    parser.add_argument(
+        "--contrast",
+        metavar="{none,auto,FILE}",
+        help="words that nobody asked for: what fits one of them better is no answer. auto is the shipped list, "
+        "FILE has one category a line (default: auto; with --vocabulary none)",
+    )
     parser.add_argument("--out-dir", help="folder for the results (default: outputs/NAME OF INPUT)")
     parser.add_argument("--short-side", type=int, help="resize frames to this shorter side (default: the config's)")
     parser.add_argument("--topk", type=int, help="most (track, category) pairs (default: the config's)")
-    parser.add_argument("--score-thr", type=float, default=0.3, help="least score drawn and printed (default: 0.3)")
+    parser.add_argument(
+        "--score-thr",
+        type=float,
+        help="least score that is drawn and printed (default: what suits the weights, see docs/inference.md, or 0.3)",
+    )
+    parser.add_argument(
+        "--all-tracks", action="store_true", help="also show duplicates, parts of a thing, and tracks that flicker"
+    )
     parser.add_argument(
         "--num-memory", type=int, help="frames the matching remembers, 0 for none (default: the config's)"
     )

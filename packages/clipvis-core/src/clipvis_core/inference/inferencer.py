@@ -12,6 +12,7 @@ import torch
 from mmdet.structures import DetDataSample
 from mmengine.config import Config
 
+from clipvis_core.foundation.calibration import PLAIN_THRESHOLD
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.foundation.images import resized_size
 from clipvis_core.foundation.vocabulary import Vocabulary
@@ -22,6 +23,7 @@ from clipvis_core.inference.preprocessing import to_input
 from clipvis_core.inference.result import SegmentationResult, tracks_of_image
 from clipvis_core.media import FrameSource, open_frames
 from clipvis_core.models import Arithmetic, CLIPVISVideo
+from clipvis_core.text.contrast import AUTO, NONE, read_contrast
 from clipvis_core.tracking import MaskSizes
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -36,6 +38,8 @@ class CLIPVISInferencer:
         checkpoint: Released `.pth` or one of ours; with a config, `None` gives random weights, whose results mean
             nothing.
         vocabulary: Categories to name: a `Vocabulary`, or a list of names (or of synonym lists).
+        contrast: Words nobody asked for, with which tracks are compared: `auto` (the shipped list; none with random
+            weights), `none`, a file, or a `Vocabulary`. Published scores do not depend on it.
         device: `cpu`, `cuda`, ...; the default is a GPU if there is one.
         dtype: `float32` (exact), or `bfloat16` or `float16` for the heavy parts; see `Arithmetic`.
         compile: Have `torch.compile` fuse the heavy parts; the first frame of each size waits for the compiler.
@@ -50,7 +54,7 @@ class CLIPVISInferencer:
     Example:
         inferencer = CLIPVISInferencer("photo-mini", vocabulary=["dog, puppy", "frisbee"])
         result = inferencer("park.mp4")
-        for line in result.drawn(score_thr=0.3).summary():
+        for line in result.drawn(inferencer.score_thr).summary():
             print(line.label, line.score)
     """
 
@@ -60,6 +64,7 @@ class CLIPVISInferencer:
         checkpoint: str | Path | None = None,
         *,
         vocabulary: Vocabulary | Sequence[str | Sequence[str]],
+        contrast: Vocabulary | str | Path | None = AUTO,
         device: str | None = None,
         dtype: str = "float32",
         compile: bool = False,
@@ -85,17 +90,27 @@ class CLIPVISInferencer:
             self.model.num_match = _at_least("num_match", 1, num_match, self.model.num_match)
         elif num_memory is not None or num_match is not None:
             raise InputError("num_memory and num_match belong to video models: use a config of configs/video")
+        if contrast == AUTO and checkpoint is None:
+            contrast = NONE
+        self.contrast = contrast if isinstance(contrast, Vocabulary) else read_contrast(contrast)
         self.set_vocabulary(vocabulary)
 
     def set_vocabulary(self, vocabulary: Vocabulary | Sequence[str | Sequence[str]]) -> None:
         """Changes the categories; only words not seen before are encoded."""
-        self.model.set_vocabulary(vocabulary)
+        self.model.set_vocabulary(vocabulary, self.contrast)
         self.model.vocabulary_embedding()
 
     @property
     def takes_videos(self) -> bool:
         """Whether the model is one for videos, not for single images."""
         return isinstance(self.model, CLIPVISVideo)
+
+    @property
+    def score_thr(self) -> float:
+        """Least score that is drawn by default: what the calibration of the weights says, or 0.3."""
+        calibration = self.model.calibration
+        calibrated = calibration is not None and self.model.contrast_embedding() is not None
+        return calibration.threshold if calibrated else PLAIN_THRESHOLD
 
     def __call__(
         self,

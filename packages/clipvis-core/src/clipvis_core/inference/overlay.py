@@ -14,6 +14,7 @@ from tqdm import tqdm
 from clipvis_core.inference.result import DrawnTracks
 from clipvis_core.media import ContactSheet, FrameSource, VideoWriter, draw_tracks
 from clipvis_core.pipelining import ahead
+from clipvis_core.tracking.tracks import shown_score
 
 FRAMES_AHEAD = 4  # decoded while others are drawn
 
@@ -61,5 +62,5 @@ def draw_records(image: np.ndarray, records: list[dict]) -> np.ndarray:
     masks = np.zeros((len(shown), *image.shape[:2]), dtype=bool)
     for slot, record in enumerate(shown):
         masks[slot] = coco_mask.decode(record["segmentation"])
-    columns = ([record[key] for record in shown] for key in ("id", "label", "score"))
-    return draw_tracks(image, masks, *columns)
+    ids, labels = ([record[key] for record in shown] for key in ("id", "label"))
+    return draw_tracks(image, masks, ids, labels, [shown_score(record) for record in shown])

@@ -11,9 +11,10 @@ from typing import BinaryIO
 import numpy as np
 from mmengine.structures import InstanceData
 from pycocotools import mask as coco_mask
+from torch import Tensor
 
 from clipvis_core.foundation.vocabulary import Vocabulary
-from clipvis_core.inference.duplicates import distinct
+from clipvis_core.inference.duplicates import distinct, is_steady
 from clipvis_core.media import FrameSource, draw_tracks
 from clipvis_core.tracking import VideoTracks, encode_masks
 
@@ -25,7 +26,7 @@ class TrackSummary:
     Attributes:
         track: 1-based position in the result list.
         label: Name of the category.
-        score: Reported score.
+        score: Shown score.
         first: First frame with a mask, from 0.
         last: Last frame with a mask.
     """
@@ -79,10 +80,12 @@ class SegmentationResult:
 
     def iter_records(self, video_id: int = 1) -> Iterator[dict]:
         """The same one record at a time, so that no more than one track's masks are in memory."""
-        for score, label, segmentations in zip(
-            self.tracks.scores.tolist(), self.tracks.labels.tolist(), self.tracks.segmentations, strict=True
-        ):
-            yield {"video_id": video_id, "score": score, "category_id": label + 1, "segmentations": list(segmentations)}
+        tracks = self.tracks
+        for index, (score, label) in enumerate(zip(tracks.scores.tolist(), tracks.labels.tolist(), strict=True)):
+            record = {"video_id": video_id, "score": score, "category_id": label + 1}
+            if tracks.calibrated is not None:
+                record["calibrated_score"] = float(tracks.calibrated[index])
+            yield {**record, "segmentations": list(tracks.segmentations[index])}
 
     def write_json(self, file: BinaryIO) -> None:
         """Writes the result list as JSON."""
@@ -92,21 +95,33 @@ class SegmentationResult:
             separator = b", "
         file.write(b"]" if separator == b", " else b"[]")
 
-    def drawn(self, score_thr: float) -> DrawnTracks:
-        """The tracks to show, best first: score at least `score_thr`, each object once.
+    def drawn(self, score_thr: float, *, all_tracks: bool = False) -> DrawnTracks:
+        """The tracks to show, best first: shown score at least `score_thr` and above 0, each thing once.
 
-        A query is shown under its best name only, and of tracks that cover the same object (`duplicates.distinct`)
-        the best one.
+        A query is shown under its best name only, of tracks on one thing (`duplicates.distinct`) the best one, and
+        none that flickers (`duplicates.is_steady`).
+
+        Args:
+            score_thr: Least score: the calibrated one where there are contrast words, else the published one.
+            all_tracks: Leave nothing out but queries' further names.
         """
+        scores, segmentations = self.shown_scores.tolist(), self.tracks.segmentations
         best: dict[int, int] = {}
-        for index, (query, score) in enumerate(
-            zip(self.tracks.queries.tolist(), self.tracks.scores.tolist(), strict=True)
-        ):
-            if score >= score_thr and any(self.tracks.segmentations[index]):
+        for index, query in enumerate(self.tracks.queries.tolist()):
+            if scores[index] >= score_thr and (scores[index] > 0 or self.tracks.calibrated is None):
                 best.setdefault(query, index)
-        indices = sorted(best.values())
-        segmentations = [self.tracks.segmentations[index] for index in indices]
-        return DrawnTracks(self, [indices[place] for place in distinct(segmentations, self.num_frames)])
+        indices = sorted(best.values(), key=lambda index: -scores[index])
+        if all_tracks:
+            return DrawnTracks(self, [index for index in indices if any(segmentations[index])])
+        indices = [index for index in indices if is_steady(segmentations[index], self.num_frames)]
+        labels = self.tracks.labels[indices].tolist()
+        kept = distinct([segmentations[index] for index in indices], labels, self.num_frames)
+        return DrawnTracks(self, [indices[place] for place in kept])
+
+    @property
+    def shown_scores(self) -> Tensor:
+        """What tracks are chosen and shown by, `(N,)`: calibrated scores where there are contrast words."""
+        return self.tracks.scores if self.tracks.calibrated is None else self.tracks.calibrated
 
     def masks(self, frame: int, tracks: list[int]) -> np.ndarray:
         """Masks of some tracks in one frame, bool `(N, H, W)`."""
@@ -142,8 +157,8 @@ class DrawnTracks:
 
     @property
     def scores(self) -> list[float]:
-        """Reported scores."""
-        return self.result.tracks.scores[self.indices].tolist()
+        """Shown scores."""
+        return self.result.shown_scores[self.indices].tolist()
 
     def first(self, count: int) -> DrawnTracks:
         """The best `count` of them."""
@@ -171,4 +186,5 @@ def tracks_of_image(found: InstanceData) -> VideoTracks:
     filled = found.masks.flatten(1).any(dim=1).tolist()
     masks = zip(encode_masks(found.masks), filled, strict=True)
     segmentations = [[mask if any_pixel else None] for mask, any_pixel in masks]
-    return VideoTracks(found.scores.cpu(), found.labels.cpu(), found.queries.cpu(), segmentations)
+    calibrated = found.calibrated.cpu() if "calibrated" in found else None
+    return VideoTracks(found.scores.cpu(), found.labels.cpu(), found.queries.cpu(), segmentations, calibrated)

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from clipvis_core.foundation.whole_file import whole_file
+from clipvis_core.inference.duplicates import distinct_records
 from clipvis_core.inference.frame_stream import FrameStream
 from clipvis_core.inference.overlay import draw_records
 from clipvis_core.media import ContactSheet, VideoWriter
@@ -24,7 +25,13 @@ FRAMES_BEHIND = 4  # frames that may wait to be written
 
 
 def write_stream(
-    stream: FrameStream, out_dir: Path, *, score_thr: float, draw: bool, stopped: threading.Event | None = None
+    stream: FrameStream,
+    out_dir: Path,
+    *,
+    score_thr: float,
+    draw: bool,
+    all_tracks: bool = False,
+    stopped: threading.Event | None = None,
 ) -> list[str]:
     """Writes each frame's tracks as they come, until the source ends or somebody presses Ctrl-C.
 
@@ -35,6 +42,7 @@ def write_stream(
         stream: The video.
         out_dir: Folder for the files.
         score_thr: Tracks below it are not written.
+        all_tracks: Write also what covers the same thing as a better track of the frame.
         draw: Whether to write the overlay and its contact sheet.
         stopped: Is set when somebody presses Ctrl-C.
 
@@ -56,6 +64,7 @@ def write_stream(
 
         def write(image: np.ndarray, tracks: FrameTracks, time: float) -> None:
             records = tracks.records(names, score_thr)
+            records = records if all_tracks else distinct_records(records)
             line = {"frame": tracks.frame, "time": round(time, 6), "tracks": records}
             print(json.dumps(line), file=lines, flush=True)
             if video is not None:

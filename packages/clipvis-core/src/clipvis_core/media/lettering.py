@@ -72,17 +72,30 @@ def make_plate(text: str, font_size: int, max_width: int) -> Plate | None:
     return Plate(text, font_size, width, height=round(1.35 * font_size))
 
 
-def place(plate: Plate, around: Box, taken: Sequence[Box], height: int, width: int) -> Box:
+def place(
+    plate: Plate, around: Box, taken: Sequence[Box], height: int, width: int, objects: np.ndarray | None = None
+) -> Box | None:
     """A place for a plate beside or in `around`, inside the picture.
 
-    The first of the usual places that covers no other plate, or the one that covers least.
+    Args:
+        plate: What is to be placed.
+        around: Box of what it belongs to.
+        taken: Places of other plates.
+        height: Of the picture.
+        width: Of the picture.
+        objects: Integral image `(H + 1, W + 1)` of the pixels that should stay visible.
+
+    Returns:
+        Of the usual places that cover no other plate, the first that covers fewest objects; None if all are taken.
     """
     best, least = None, None
     for left, top in _candidates(plate, around):
         left = min(max(left, 0), max(width - plate.width, 0))
         top = min(max(top, 0), max(height - plate.height, 0))
         box = (left, top, left + plate.width, top + plate.height)
-        covered = sum(_overlap(box, other) for other in taken)
+        if any(_overlap(box, other) for other in taken):
+            continue
+        covered = 0 if objects is None else _covered(objects, box)
         if least is None or covered < least:
             best, least = box, covered
         if covered == 0:
@@ -99,9 +112,17 @@ def _candidates(plate: Plate, around: Box) -> Iterator[tuple[int, int]]:
     yield right - plate.width, top
     yield left, bottom
     yield right - plate.width, bottom
+    yield right, top
+    yield left - plate.width, top
     for step in range(1, 9):
         yield left, top + step * plate.height
         yield left, top - (step + 1) * plate.height
+
+
+def _covered(objects: np.ndarray, box: Box) -> int:
+    """Pixels of objects under a box, from their integral image."""
+    left, top, right, bottom = box
+    return int(objects[bottom, right] - objects[top, right] - objects[bottom, left] + objects[top, left])
 
 
 def _overlap(first: Box, second: Box) -> int:

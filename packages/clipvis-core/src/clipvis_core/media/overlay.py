@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -18,6 +19,8 @@ _PROFILE = (  # across an outline: (0 outside to 1 inside, opacity, brightness o
     (0.72, 1.00, 1.00),
     (1.00, 0.42, 1.00),  # the tint
 )
+MOST_LABELS = 12  # in one frame; more are not read
+_FONT_SHARE = 0.25  # most height of letters, as a share of the side of a square of the box's area
 _SMALLEST_FONT = 11  # pixels; below that, letters run together
 
 
@@ -26,9 +29,9 @@ def draw_tracks(
 ) -> np.ndarray:
     """Draws the tracks that are visible in a frame.
 
-    Every track keeps one colour through the video. Large masks are drawn below small ones; labels go beside their mask,
-    inside the picture, apart from each other where there is room, the best scores first. Lines and letters grow with
-    the frame.
+    Every track keeps one colour through the video. Large masks are drawn below small ones. The best `MOST_LABELS`
+    tracks get a label beside their mask, inside the picture, off the objects where there is room; one that would cover
+    another is left out. Lines and letters grow with the frame, and the letters of small tracks are smaller.
 
     Args:
         frame: RGB uint8 (H, W, 3); left as it is.
@@ -58,9 +61,10 @@ def draw_tracks(
     for index in sorted(visible, key=lambda i: -areas[i]):
         _draw_mask(image, masks[index], boxes[index], track_color(int(track_ids[index])))
     taken: list[Box] = []
-    for index in sorted(visible, key=lambda i: -scores[i]):
+    objects = cv2.integral(masks.any(axis=0).astype(np.uint8)) if visible else None
+    for index in sorted(visible, key=lambda i: -scores[i])[:MOST_LABELS]:
         text = f"#{track_ids[index]} {labels[index]} {scores[index]:.2f}"
-        _draw_label(image, text, boxes[index], track_color(int(track_ids[index])), taken)
+        _draw_label(image, text, boxes[index], track_color(int(track_ids[index])), taken, objects)
     return image
 
 
@@ -117,15 +121,19 @@ def _line_width(image: np.ndarray) -> int:
     return max(1, round(min(image.shape[:2]) / 260))
 
 
-def _draw_label(image: np.ndarray, text: str, box: Box, color: Color, taken: list[Box]) -> None:
+def _draw_label(image: np.ndarray, text: str, box: Box, color: Color, taken: list[Box], objects: np.ndarray) -> None:
     """Writes a label near a mask's box, in place, and remembers where."""
     height, width = image.shape[:2]
-    plate = make_plate(text, max(_SMALLEST_FONT, round(min(height, width) / 34)), width)
+    usual = min(height, width) / 34
+    side = math.sqrt((box[2] - box[0]) * (box[3] - box[1]))
+    plate = make_plate(text, max(_SMALLEST_FONT, round(min(usual, side * _FONT_SHARE))), width)
     if plate is None or plate.height > height:
         return  # a frame smaller than a letter
     gap = _line_width(image)
     around = (box[0] - gap, box[1] - gap, box[2] + gap, box[3] + gap)
-    spot = place(plate, around, taken, height, width)
+    spot = place(plate, around, taken, height, width, objects)
+    if spot is None:
+        return  # no room that is not another's
     taken.append(spot)
     plate.draw(image, spot[0], spot[1], color)
 

@@ -14,13 +14,15 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from clipvis_core.checkpoints.keys import to_current
+from clipvis_core.foundation.calibration import Calibration
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.foundation.vocabulary import Vocabulary
 from clipvis_core.models.arithmetic import Arithmetic
 from clipvis_core.models.criterion import FrameTarget
 from clipvis_core.models.encoder import EncoderFeatures, ImageTextEncoder
 from clipvis_core.models.query_decoder import QueryPrediction
-from clipvis_core.text import TextClassifier, VocabularyEmbedding
+from clipvis_core.text import TextClassifier, VocabularyEmbedding, remaining_contrast
+from clipvis_core.text.contrast import same_cosine
 from clipvis_core.tracking.outputs import FrameOutputs
 
 
@@ -38,6 +40,7 @@ class CLIPVISModel(BaseDetector):
 
     Attributes:
         arithmetic: How `outputs` computes; set by `Arithmetic.prepare`.
+        calibration: That of the weights that were loaded, if they have one.
     """
 
     def __init__(
@@ -58,18 +61,31 @@ class CLIPVISModel(BaseDetector):
         self.text_classifier = TextClassifier(self.backbone, **(text or {}))
         self.arithmetic = Arithmetic()
         self._vocabulary: Vocabulary | None = None
+        self.calibration: Calibration | None = None
         self._embedding: VocabularyEmbedding | None = None
+        self._contrast: Vocabulary | None = None
+        self._contrast_embedding: VocabularyEmbedding | None = None
+        self._same_cosine: tuple[Vocabulary, VocabularyEmbedding, float] | None = None  # of all contrast words
         if vocabulary is not None:
             self.set_vocabulary(Vocabulary.from_categories(vocabulary))
         self.register_load_state_dict_pre_hook(_rename_earlier)
         self.register_load_state_dict_post_hook(_forget_words)
 
-    def set_vocabulary(self, vocabulary: Vocabulary | Sequence[str | Sequence[str]]) -> None:
-        """Sets the K categories to name; their words are encoded at the next prediction."""
+    def set_vocabulary(
+        self, vocabulary: Vocabulary | Sequence[str | Sequence[str]], contrast: Vocabulary | None = None
+    ) -> None:
+        """Sets the K categories to name; their words are encoded at the next prediction.
+
+        Args:
+            vocabulary: The categories.
+            contrast: Words that nobody asked for, to be compared with; see `remaining_contrast` for those that are.
+                What is published (class probabilities and scores) does not depend on them.
+        """
         if not isinstance(vocabulary, Vocabulary):
             vocabulary = Vocabulary.from_categories(vocabulary)
         self._vocabulary = vocabulary
-        self._embedding = None
+        self._contrast = contrast
+        self._embedding = self._contrast_embedding = None
 
     @property
     def vocabulary(self) -> Vocabulary | None:
@@ -86,10 +102,23 @@ class CLIPVISModel(BaseDetector):
             if self._vocabulary is None:
                 raise InputError("the model has no vocabulary: call set_vocabulary with the categories to look for")
             self._embedding = self.text_classifier.embed(self._vocabulary)
+            if self._contrast is not None:
+                if self._same_cosine is None or self._same_cosine[0] != self._contrast:
+                    rows = self.text_classifier.embed(self._contrast)
+                    self._same_cosine = self._contrast, rows, same_cosine(rows)
+                _, rows, least = self._same_cosine
+                self._contrast_embedding = remaining_contrast(self._embedding, rows, least=least)
         device = self.backbone.logit_scale.device
         if self._embedding.rows.device != device:
             self._embedding = self._embedding.to(device)
+            if self._contrast_embedding is not None:
+                self._contrast_embedding = self._contrast_embedding.to(device)
         return self._embedding
+
+    def contrast_embedding(self) -> VocabularyEmbedding | None:
+        """Classifier rows of the contrast words that mean something else than the categories; None without any."""
+        self.vocabulary_embedding()
+        return self._contrast_embedding
 
     def extract_feat(self, batch_inputs: Tensor) -> EncoderFeatures:
         """Normalised images `(B, 3, H, W)` to the encoder's features."""
@@ -100,13 +129,19 @@ class CLIPVISModel(BaseDetector):
         """Outputs of the network for images `(n, 3, H, W)`, normalised and padded."""
         with self.arithmetic.running(images.device):
             prediction, dense = self.segment(images)
-            class_logits = self.classify(prediction.mask_logits, dense)
+            regions = self.region_embeddings(prediction.mask_logits, dense)
+            class_logits = self.vocabulary_embedding().logits(regions, self.backbone.logit_scale)
+            contrast_probs = None
+            if self.contrast_embedding() is not None:
+                contrast_logits = self.contrast_embedding().logits(regions, self.backbone.logit_scale)
+                contrast_probs = torch.cat([class_logits, contrast_logits], dim=-1).float().softmax(dim=-1)
         return FrameOutputs(
             class_probs=class_logits.float().softmax(dim=-1),
             ious=prediction.ious.float(),
             object_logits=prediction.object_logits.float(),
             mask_logits=prediction.mask_logits.float(),
             embeddings=prediction.embeddings.float(),
+            contrast_probs=contrast_probs,
         )
 
     def segment(self, images: Tensor) -> tuple[QueryPrediction, Tensor]:
@@ -128,9 +163,12 @@ class CLIPVISModel(BaseDetector):
         Returns:
             `(B, Q, K)`, scaled cosines, maximum over synonyms; zeros for a mask that cannot be named.
         """
+        return self.vocabulary_embedding().logits(self.region_embeddings(mask_logits, dense), self.backbone.logit_scale)
+
+    def region_embeddings(self, mask_logits: Tensor, dense: Tensor) -> Tensor:
+        """The encoder's vectors of masks, `(B, Q, D)`; arguments as for `classify`."""
         masks = F.interpolate(mask_logits, size=dense.shape[-2:], mode="bilinear", align_corners=False) > 0
-        regions = self.backbone.region_embeddings(dense, masks)
-        return self.vocabulary_embedding().logits(regions, self.backbone.logit_scale)
+        return self.backbone.region_embeddings(dense, masks)
 
     def compute_losses(self, images: Tensor, targets: list[FrameTarget]) -> dict[str, Tensor]:
         """Losses of all decoder layers for images `(B, 3, H, W)`."""
@@ -160,4 +198,4 @@ def _rename_earlier(_model: CLIPVISModel, state: dict[str, Tensor], prefix: str,
 def _forget_words(model: CLIPVISModel, _incompatible_keys: object) -> None:
     """New weights may bring another text encoder."""
     model.text_classifier.forget()
-    model._embedding = None
+    model._embedding = model._contrast_embedding = model._same_cosine = None

@@ -13,6 +13,7 @@ from torchvision.ops import masks_to_boxes
 
 from clipvis_core.models.base import CLIPVISModel, target_masks
 from clipvis_core.models.criterion import FrameTarget
+from clipvis_core.tracking.contrast_scores import ContrastScores
 from clipvis_core.tracking.mask_rendering import resize_mask_logits
 from clipvis_core.tracking.outputs import FrameOutputs
 
@@ -48,7 +49,8 @@ class CLIPVISImage(CLIPVISModel):
     def predict(self, batch_inputs: Tensor, batch_data_samples: list[DetDataSample]) -> list[DetDataSample]:
         """Adds `pred_instances` to each sample.
 
-        They have `scores`, `labels`, `queries`, `masks` (bool, at `ori_shape`) and `bboxes` (around the masks).
+        They have `scores`, `labels`, `queries`, `masks` (bool, at `ori_shape`), `bboxes` (around the masks) and, with
+        contrast words, `calibrated` (see `VideoTracks`).
         """
         outputs = self.outputs(batch_inputs)
         for index, sample in enumerate(batch_data_samples):
@@ -67,13 +69,19 @@ class CLIPVISImage(CLIPVISModel):
         masks, quality = _masks_and_quality(outputs.mask_logits[index][kept], sizes)
         final = top * quality[slot]
         order = final.argsort(descending=True, stable=True)
-        return InstanceData(
+        found = InstanceData(
             scores=final[order],
             labels=labels[order],
             masks=masks[slot[order]],
             bboxes=_boxes(masks)[slot[order]],
             queries=queries[order],
         )
+        if outputs.contrast_probs is not None:
+            contrast = ContrastScores(self.calibration)
+            own_order = torch.arange(len(scores), device=scores.device)
+            contrast.update(outputs.contrast_probs[index], *outputs.rows(index, own_order))
+            found.calibrated = contrast.scores(found.queries, found.labels)
+        return found
 
 
 def _masks_and_quality(mask_logits: Tensor, sizes: tuple) -> tuple[Tensor, Tensor]:

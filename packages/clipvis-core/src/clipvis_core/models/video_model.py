@@ -133,6 +133,7 @@ class CLIPVISVideo(CLIPVISModel):
             num_match=self.num_match,
             weighted=self.weighted_classification,
             topk=self.topk,
+            calibration=self.calibration,
             **options,
         )
 

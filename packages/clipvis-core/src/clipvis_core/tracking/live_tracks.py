@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from clipvis_core.tracking.contrast_scores import ContrastScores
 from clipvis_core.tracking.track_scores import is_hidden
 from clipvis_core.tracking.tracks import FrameTracks
 
@@ -39,17 +40,25 @@ class LiveTracks:
 
     Args:
         rule: When tracks start and end.
+        contrast: Judges tracks where there are contrast words.
     """
 
-    def __init__(self, rule: LiveRule) -> None:
+    def __init__(self, rule: LiveRule, contrast: ContrastScores | None = None) -> None:
         self.rule = rule
+        self._contrast = contrast
         self._next_id = 1
         self._ids: Tensor | None = None
 
     def update(
-        self, class_probs: Tensor, ious: Tensor, object_logits: Tensor, mask_sums: Tensor, mask_cells: Tensor
+        self,
+        class_probs: Tensor,
+        ious: Tensor,
+        object_logits: Tensor,
+        mask_sums: Tensor,
+        mask_cells: Tensor,
+        contrast_probs: Tensor | None = None,
     ) -> FrameTracks:
-        """Takes in the next frame, as `FrameOutputs.rows` gives it in track order, and says which tracks live."""
+        """Takes in the next frame, as `FrameOutputs` gives it in track order, and says which tracks live."""
         joint = (class_probs * ious.unsqueeze(-1)).sqrt().nan_to_num()
         if self._ids is None:
             self._begin(joint)
@@ -59,7 +68,11 @@ class LiveTracks:
         seen = score >= self.rule.start_score
         self._missed = torch.where(seen, 0, self._missed + 1)
         self._ids[self._missed > self.rule.patience] = 0
-        self._start(seen & (self._ids == 0))
+        fresh = seen & (self._ids == 0)
+        self._start(fresh)
+        if contrast_probs is not None:
+            self._contrast.restart(fresh)
+            self._contrast.update(contrast_probs, class_probs, ious, object_logits, mask_sums, mask_cells)
 
         self._frames += 1
         self._class_sum += joint
@@ -100,4 +113,5 @@ class LiveTracks:
             labels=labels,
             scores=class_scores * quality,
             hidden=is_hidden(class_probs[queries, labels], object_logits[queries], class_scores),
+            contrast=self._contrast,
         )

@@ -19,6 +19,7 @@ class FrameOutputs:
         object_logits: `(n, Q, 2)`; 0 = object.
         mask_logits: `(n, Q, h, w)` at stride 4, padding included.
         embeddings: `(n, Q, C)`.
+        contrast_probs: `(n, Q, K + M)`, softmax over the K categories and M contrast words; None without such words.
     """
 
     class_probs: Tensor
@@ -26,6 +27,7 @@ class FrameOutputs:
     object_logits: Tensor
     mask_logits: Tensor
     embeddings: Tensor
+    contrast_probs: Tensor | None = None
 
     @cached_property
     def mask_statistics(self) -> tuple[Tensor, Tensor]:

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from clipvis_core.foundation.calibration import Calibration
+from clipvis_core.tracking.contrast_scores import ContrastScores
 from clipvis_core.tracking.live_tracks import LiveRule, LiveTracks
 from clipvis_core.tracking.mask_archive import MaskRecorder
 from clipvis_core.tracking.mask_rendering import MaskSizes
@@ -38,6 +40,7 @@ class Tracker:
         keep: Whether `finish` will be called. Without, which needs `live`, nothing is kept of past frames: for streams
             without an end.
         temp_dir: Folder of the temporary files; by default where the system puts them (`TMPDIR`).
+        calibration: How tracks are judged where the outputs have contrast words; see `ContrastScores`.
 
     Example:
         tracker = Tracker(MaskSizes((480, 864), (480, 853), (720, 1280)))
@@ -59,6 +62,7 @@ class Tracker:
         live: LiveRule | None = None,
         keep: bool = True,
         temp_dir: str | Path | None = None,
+        calibration: Calibration | None = None,
     ) -> None:
         if live is None and not keep:
             raise ValueError("keep=False needs a live rule: without one, tracks count from the first frame")
@@ -67,7 +71,8 @@ class Tracker:
         self.scores = TrackScores(SpillFile(temp_dir), weighted=weighted)
         self._permutations = FrameRows("h")
         self._matcher = TemporalMatcher(num_memory, num_match)
-        self._live = LiveTracks(live) if live is not None else None
+        self._contrast = ContrastScores(calibration)
+        self._live = LiveTracks(live, ContrastScores(calibration)) if live is not None else None
         self.keeps = keep
         self._recorder = MaskRecorder(sizes, SpillFile(temp_dir) if keep else None)
         self._num_frames = 0
@@ -107,7 +112,12 @@ class Tracker:
             if self.keeps:
                 self._permutations.append(permutation.cpu().numpy())
                 self.scores.update(*rows)
-            tracks = self._live.update(*rows) if self._live is not None else self._leading(rows)
+            contrast_probs = None
+            if outputs.contrast_probs is not None:
+                contrast_probs = outputs.contrast_probs[t][permutation]
+                if self.keeps:
+                    self._contrast.update(contrast_probs, *rows)
+            tracks = self._live.update(*rows, contrast_probs) if self._live is not None else self._leading(rows)
             filled = (rows[-1] > 0).cpu().numpy()
             codes = self._recorder.add(outputs.mask_logits[t], permutation, filled, tracks.queries.tolist())
             self._num_frames += 1
@@ -127,6 +137,7 @@ class Tracker:
             labels=labels,
             scores=class_scores * self.scores.mask_quality()[queries],
             hidden=is_hidden(class_probs[queries, labels], object_logits[queries], class_scores),
+            contrast=self._contrast,
         )
 
     @torch.no_grad()
@@ -144,4 +155,5 @@ class Tracker:
             TrackSegments(archive, query, hidden, self.sizes.output)
             for query, hidden in zip(top.queries.tolist(), top.hidden.numpy(), strict=True)
         ]
-        return VideoTracks(top.scores, top.labels, top.queries, segmentations)
+        calibrated = self._contrast.scores(top.queries, top.labels).cpu() if self._contrast else None
+        return VideoTracks(top.scores, top.labels, top.queries, segmentations, calibrated)

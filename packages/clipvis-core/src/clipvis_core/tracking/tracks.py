@@ -10,6 +10,7 @@ from typing import overload
 import numpy as np
 from torch import Tensor
 
+from clipvis_core.tracking.contrast_scores import ContrastScores
 from clipvis_core.tracking.mask_archive import MaskArchive
 
 
@@ -23,6 +24,7 @@ class FrameTracks:
         labels: int64 `(N,)`, 0-based, the best category so far.
         scores: float32 `(N,)`, score so far: of the frames so far (or since the track's start), mask quality included.
         hidden: bool `(N,)`, whether the track's presence in the frame is too low to show its mask.
+        calibrated: float32 `(N,)`, as in `VideoTracks`, of the frames so far; None without contrast words.
         frame: Number of the frame, from 0.
         size: (H, W) of the masks.
         codes: Run-length codes of the frame's masks by query, when they are ready.
@@ -33,15 +35,27 @@ class FrameTracks:
     labels: np.ndarray
     scores: np.ndarray
     hidden: np.ndarray
+    calibrated: np.ndarray | None = None
     frame: int = 0
     size: tuple[int, int] = (0, 0)
     codes: Future[dict[int, bytes]] | None = None
 
     @classmethod
-    def best_first(cls, ids: Tensor, queries: Tensor, labels: Tensor, scores: Tensor, hidden: Tensor) -> FrameTracks:
-        """Tracks in any order, sorted by score."""
+    def best_first(
+        cls,
+        ids: Tensor,
+        queries: Tensor,
+        labels: Tensor,
+        scores: Tensor,
+        hidden: Tensor,
+        contrast: ContrastScores | None = None,
+    ) -> FrameTracks:
+        """Tracks in any order, sorted by score; `contrast` judges them where there are contrast words."""
+        values = [ids, queries, labels, scores, hidden]
+        if contrast:
+            values.append(contrast.scores(queries, labels))
         order = scores.argsort(descending=True, stable=True)
-        return cls(*(value[order].cpu().numpy() for value in (ids, queries, labels, scores, hidden)))
+        return cls(*(value[order].cpu().numpy() for value in values))
 
     def masked(self, frame: int, size: tuple[int, int], codes: Future[dict[int, bytes]]) -> FrameTracks:
         """The same with the frame's number and masks."""
@@ -64,14 +78,18 @@ class FrameTracks:
             score_thr: Least score.
 
         Returns:
-            Objects with `id`, `category_id` (from 1), `label`, `score` and `segmentation` (RLE or None).
+            Objects with `id`, `category_id` (from 1), `label`, `score`, `segmentation` (RLE or None) and, with
+            contrast words, `calibrated_score`, by which they are then chosen.
         """
         values = zip(self.ids.tolist(), self.labels.tolist(), self.scores.tolist(), self.masks(), strict=True)
-        return [
+        records = [
             {"id": track, "category_id": label + 1, "label": names[label], "score": score, "segmentation": mask}
             for track, label, score, mask in values
-            if score >= score_thr
         ]
+        if self.calibrated is not None:
+            for record, score in zip(records, self.calibrated.tolist(), strict=True):
+                record["calibrated_score"] = score
+        return [record for record in records if shown_score(record) >= score_thr]
 
 
 class TrackSegments(Sequence):
@@ -115,12 +133,19 @@ class VideoTracks:
         labels: int64 `(N,)`, 0-based.
         queries: int64 `(N,)`; pairs of one query share their masks.
         segmentations: N sequences of T entries: a compressed RLE record at output size, or None without a pixel.
+        calibrated: `(N,)`, scores after comparison with contrast words, see `ContrastScores`; None without such words.
     """
 
     scores: Tensor
     labels: Tensor
     queries: Tensor
     segmentations: Sequence[Sequence[dict | None]]
+    calibrated: Tensor | None = None
+
+
+def shown_score(record: dict) -> float:
+    """The score that a track's record is shown with: the calibrated one, if it has one."""
+    return record.get("calibrated_score", record["score"])
 
 
 def rle_record(code: bytes | None, size: tuple[int, int]) -> dict | None:

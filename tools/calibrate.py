@@ -1,0 +1,408 @@
+"""Fits what a model's scores mean on annotated photos it was not trained on, or measures what its answers are worth.
+
+Photos are asked for words: one that they show, one that they lack, and a list. `fit` writes into the facts of a file of
+weights how likely a track is right (right name and a mask with an IoU of 0.5), which `tools/infer.py` then shows as its
+score. `measure` says how often a single word that a photo lacks is refused, how often a large object is still found
+that is found without contrast words, and how well scores agree with how often tracks are right.
+
+    DATA="PHOTOS/annotations/coco_full.json PHOTOS/images"
+    python tools/calibrate.py fit weights/photo_mini.safetensors $DATA --part 8/16
+    python tools/calibrate.py measure weights/photo_mini.safetensors $DATA --part 0/16
+
+The photos are a COCO json that annotates all its categories in all its photos; `--part 8/16` takes those whose id
+leaves 8 when divided by 16.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from pycocotools import mask as coco_mask
+from scipy.optimize import minimize
+from tqdm import tqdm
+
+import _command
+from clipvis_core.checkpoints import model_state, read_checkpoint, write_weights
+from clipvis_core.foundation.calibration import PLAIN_THRESHOLD, Calibration
+from clipvis_core.foundation.errors import InputError
+from clipvis_core.inference import CLIPVISInferencer, SegmentationResult
+from clipvis_core.inference.model_choice import choose_model
+from clipvis_core.tracking import FrameOutputs
+from clipvis_core.tracking.contrast_scores import ContrastScores
+
+LARGE = 0.06  # of the picture: least size of a present word's largest object, for `measure`
+REFUSED = 0.92  # share of absent words that the default threshold refuses on the photos that are fitted on
+LIST = 12  # words of a list
+BINS = 10
+LEADS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0)
+THRESHOLDS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
+LEAST = 0.02  # score of tracks that are looked at
+SHRINKAGE = 0.5
+#: Where the fit starts and is drawn to: photo-mini's first edition on 484 photos, its labels fitted on others of them.
+START = Calibration(contrast=0.4, objectness=0.15, iou=0.6, quality=0.85, offset=-4.0, lead=20.0, threshold=0.0)
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One photo with its objects: run-length masks, categories, and whether each is a crowd."""
+
+    path: Path
+    masks: list[dict]
+    categories: list[str]
+    crowds: list[bool]
+    image: np.ndarray | None = None
+
+    @property
+    def present(self) -> list[str]:
+        return sorted(set(self.categories))
+
+    def opened(self, short_side: int) -> Photo:
+        """With its pixels, and both at the network's size, which takes less time and is enough to judge masks by.
+
+        Raises:
+            InputError: The photo cannot be read.
+        """
+        try:
+            picture = Image.open(self.path).convert("RGB")
+        except OSError as error:
+            raise InputError(f"cannot read the photo {self.path}: {error}") from None
+        scale = min(1.0, short_side / min(picture.size))
+        size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
+        masks = []
+        for mask in self.masks:
+            pixels = Image.fromarray(coco_mask.decode(mask) * np.uint8(255)).resize(size, Image.Resampling.BILINEAR)
+            masks.append(coco_mask.encode(np.asfortranarray(np.asarray(pixels) >= 128).astype(np.uint8, order="F")))
+        pixels = np.asarray(picture.resize(size, Image.Resampling.BILINEAR))
+        return replace(self, masks=masks, image=pixels)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """N drawn tracks: what the calibration weighs, shown scores, and whether each is right."""
+
+    features: np.ndarray
+    scores: np.ndarray
+    right: np.ndarray
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("job", choices=["fit", "measure"])
+    parser.add_argument("weights", type=Path, help="a .safetensors file that names its configs")
+    parser.add_argument("annotations", type=Path, help="COCO json")
+    parser.add_argument("folder", type=Path, help="where its file names start")
+    parser.add_argument("--part", default="0/1", metavar="A/B", help="only photos whose id leaves A when divided by B")
+    parser.add_argument("--absent", type=int, default=5, help="absent words that each photo is asked for")
+    parser.add_argument(
+        "--out", type=Path, help="fit: write these weights; measure: draw this reliability diagram (PNG)"
+    )
+    args = parser.parse_args()
+    photos, names = read_photos(args.annotations, args.folder, args.part)
+    config, checkpoint = choose_model(None, str(args.weights), is_image=True)
+    inferencer = CLIPVISInferencer(config, checkpoint, vocabulary=["thing"], device="cpu")
+    if args.job == "fit":
+        fit(inferencer, photos, names, args)
+    else:
+        measure(inferencer, photos, names, args)
+
+
+def read_photos(annotations: Path, folder: Path, part: str) -> tuple[list[Photo], list[str]]:
+    """Photos of a part of a COCO json, and all its categories."""
+    try:
+        data = json.loads(annotations.read_text())
+        rest, divisor = map(int, part.split("/"))
+        names = {entry["id"]: entry["name"] for entry in data["categories"]}
+        objects: dict[int, list[dict]] = {}
+        for entry in data["annotations"]:
+            objects.setdefault(entry["image_id"], []).append(entry)
+        photos = [
+            photo_of(folder / image["file_name"], image, objects.get(image["id"], []), names)
+            for image in data["images"]
+            if image["id"] % divisor == rest
+        ]
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{annotations}, --part {part}: {error}") from None
+    if not photos:
+        raise InputError(f"{annotations} has no photo for --part {part}")
+    return photos, list(names.values())
+
+
+def photo_of(path: Path, image: dict, objects: list[dict], names: dict[int, str]) -> Photo:
+    """A photo with its objects, polygons and uncompressed runs as compressed ones."""
+    size = image["height"], image["width"]
+    masks = []
+    for entry in objects:
+        segmentation = entry["segmentation"]
+        if isinstance(segmentation, list):
+            segmentation = coco_mask.merge(coco_mask.frPyObjects(segmentation, *size))
+        elif isinstance(segmentation["counts"], list):
+            segmentation = coco_mask.frPyObjects(segmentation, *size)
+        masks.append(segmentation)
+    crowds = [bool(entry.get("iscrowd")) for entry in objects]
+    return Photo(path, masks, [names[entry["category_id"]] for entry in objects], crowds)
+
+
+class Asker:
+    """Asks photos for words; the network sees each photo once, however many words follow."""
+
+    def __init__(self, inferencer: CLIPVISInferencer) -> None:
+        self.inferencer = inferencer
+        self.model = inferencer.model
+        self.contrast = inferencer.contrast
+        self._seen: tuple[Path | None, object] = None, None
+        segment, outputs = self.model.segment, self.model.outputs
+
+        def remember_photo(images: torch.Tensor) -> object:
+            if self._seen[0] != self._photo:
+                self._seen = self._photo, segment(images)
+            return self._seen[1]
+
+        def remember_outputs(images: torch.Tensor) -> FrameOutputs:
+            self._outputs = outputs(images)
+            return self._outputs
+
+        self.model.segment, self.model.outputs = remember_photo, remember_outputs
+
+    def ask(self, photo: Photo, words: list[str], *, contrast: bool = True) -> SegmentationResult:
+        """The result of one photo for some words."""
+        self._photo = photo.path
+        self.inferencer.contrast = self.contrast if contrast else None
+        self.inferencer.set_vocabulary(words)
+        return self.inferencer([photo.image], progress=False)
+
+    def features(self, result: SegmentationResult, indices: list[int]) -> np.ndarray:
+        """What the calibration weighs of some tracks of the result that `ask` gave last, `(N, 4)`."""
+        scores = ContrastScores()
+        queries = torch.arange(self._outputs.ious.shape[1])
+        scores.update(self._outputs.contrast_probs[0], *self._outputs.rows(0, queries))
+        return scores.features(result.tracks.queries[indices], result.tracks.labels[indices]).numpy()
+
+
+def judge(photo: Photo, words: list[str], result: SegmentationResult, indices: list[int]) -> list[bool | None]:
+    """Whether each track has the right name and a mask with an IoU of 0.5, best first; None inside a crowd.
+
+    An object makes one track right.
+    """
+    masks = [result.tracks.segmentations[index][0] for index in indices]
+    if not masks or not photo.masks:
+        return [False] * len(masks)
+    overlaps = coco_mask.iou(masks, photo.masks, photo.crowds)
+    taken: set[int] = set()
+    verdicts: list[bool | None] = []
+    for row, label in zip(overlaps, result.tracks.labels[indices].tolist(), strict=True):
+        mine = [place for place, name in enumerate(photo.categories) if name == words[label] and row[place] >= 0.5]
+        free = [place for place in mine if place not in taken and not photo.crowds[place]]
+        if free:
+            taken.add(max(free, key=lambda place: row[place]))
+        crowd = any(photo.crowds[place] for place in mine)
+        verdicts.append(True if free else None if crowd else False)
+    return verdicts
+
+
+def asks_of(photo: Photo, names: list[str], chance: random.Random) -> Iterator[list[str]]:
+    """A word that is there, one that is not, and a list."""
+    absent = [name for name in names if name not in photo.present]
+    if photo.present:
+        yield [chance.choice(photo.present)]
+    yield [chance.choice(absent)]
+    some = chance.sample(photo.present, min(3, len(photo.present)))
+    yield list(dict.fromkeys(some + chance.sample(names, LIST)))
+
+
+def collect(asker: Asker, photos: list[Photo], names: list[str], *, least: float) -> Answers:
+    """The drawn tracks of all asks with at least some shown score."""
+    chance = random.Random(0)
+    features, scores, right = [np.zeros((0, 4))], [], []
+    for closed in tqdm(photos, "asking", unit="photo"):
+        photo = closed.opened(asker.inferencer.short_side)
+        for words in asks_of(photo, names, chance):
+            result = asker.ask(photo, words)
+            if result.tracks.calibrated is None:
+                continue  # every contrast word falls under what is asked
+            drawn = result.drawn(least)
+            verdicts = judge(photo, words, result, drawn.indices)
+            known = [place for place, verdict in enumerate(verdicts) if verdict is not None]
+            features.append(asker.features(result, drawn.indices)[known])
+            scores += [drawn.scores[place] for place in known]
+            right += [verdicts[place] for place in known]
+    return Answers(np.concatenate(features), np.array(scores), np.array(right, dtype=bool))
+
+
+def fit(inferencer: CLIPVISInferencer, photos: list[Photo], names: list[str], args: argparse.Namespace) -> None:
+    """Fits the weights on the drawn tracks of all scores, then chooses lead and threshold."""
+    asker = Asker(inferencer)
+    asker.model.calibration = START
+    asker.model.calibration = logistic(collect(asker, photos, names, least=0.0))
+    asker.model.calibration = choose_limits(asker, photos, names, args.absent)
+    content = read_checkpoint(args.weights)
+    out = args.out or args.weights
+    facts = {name: value for name, value in content["meta"].items() if name != "format"}
+    write_weights(model_state(content, args.weights), out, meta={**facts, **asker.model.calibration.to_meta()})
+    print(f"{out}: {asker.model.calibration}")
+
+
+def logistic(answers: Answers) -> Calibration:
+    """Maximum likelihood with a little shrinkage towards the start, which keeps weights positive on few photos."""
+    if not answers.right.any() or answers.right.all():
+        raise InputError("the photos' answers are all right or all wrong: nothing can be fitted, take more photos")
+    columns = np.c_[answers.features, np.ones(len(answers.features))]
+    start = np.array([START.contrast, START.objectness, START.iou, START.quality, START.offset])
+
+    def loss(weights: np.ndarray) -> float:
+        sums = columns @ weights
+        return np.logaddexp(0, np.where(answers.right, -sums, sums)).sum() + SHRINKAGE * ((weights - start) ** 2).sum()
+
+    weights = minimize(loss, start, method="L-BFGS-B").x
+    return Calibration(*weights.tolist(), lead=START.lead, threshold=0.0)
+
+
+def choose_limits(asker: Asker, photos: list[Photo], names: list[str], absent: int) -> Calibration:
+    """The lead and threshold that keep most present objects while refusing `REFUSED` of the absent words."""
+    tried = list(single_words(asker, photos, names, absent))
+    best = (-1.0, 0.0, asker.model.calibration)
+    for lead in LEADS:
+        for threshold in THRESHOLDS:
+            kept, refused = kept_and_refused(tried, lead, threshold)
+            if refused >= REFUSED and (kept, threshold) > best[:2]:
+                best = kept, threshold, replace(asker.model.calibration, lead=lead, threshold=threshold)
+    return best[2] if best[0] >= 0 else replace(asker.model.calibration, lead=0.0, threshold=0.5)
+
+
+@dataclass(frozen=True)
+class Single:
+    """A photo asked for one word.
+
+    Attributes:
+        leads: How far each track leads over contrast words, in log-odds.
+        scores: Their shown scores.
+        hits: Whether each is the word's largest object.
+        found: Whether that is found without contrast words; None for a word that the photo lacks.
+    """
+
+    leads: np.ndarray
+    scores: np.ndarray
+    hits: np.ndarray
+    found: bool | None
+
+
+def single_words(asker: Asker, photos: list[Photo], names: list[str], absent: int) -> Iterator[Single]:
+    """Photos asked for words that they lack, and for those of which they show a large object."""
+    chance = random.Random(1)
+    for closed in tqdm(photos, "single words", unit="photo"):
+        photo = closed.opened(asker.inferencer.short_side)
+        lacking = [name for name in names if name not in photo.present]
+        large = {word: largest(photo, word) for word in photo.present}
+        words = chance.sample(lacking, min(absent, len(lacking))) + [word for word, object_ in large.items() if object_]
+        for word in words:
+            found = None
+            if word in large:
+                plain = asker.ask(photo, [word], contrast=False)
+                found = bool(overlapping(plain, plain.drawn(PLAIN_THRESHOLD).indices, large[word]).any())
+            result = asker.ask(photo, [word])
+            drawn = result.drawn(0.0)
+            hits = (
+                overlapping(result, drawn.indices, large[word]) if word in large else np.zeros(len(drawn.indices), bool)
+            )
+            leads = asker.features(result, drawn.indices)[:, 0] if result.tracks.calibrated is not None else hits * 20.0
+            yield Single(leads, np.array(drawn.scores), hits, found)
+
+
+def largest(photo: Photo, word: str) -> dict | None:
+    """Mask of the word's largest object, if that is large."""
+    mine = [
+        mask
+        for mask, name, crowd in zip(photo.masks, photo.categories, photo.crowds, strict=True)
+        if name == word and not crowd
+    ]
+    best = max(mine, key=coco_mask.area, default=None)
+    return best if best is not None and coco_mask.area(best) >= LARGE * np.prod(best["size"]) else None
+
+
+def overlapping(result: SegmentationResult, indices: list[int], mask: dict) -> np.ndarray:
+    """Which tracks have an IoU of 0.5 with a mask, bool `(N,)`."""
+    masks = [result.tracks.segmentations[index][0] for index in indices]
+    return coco_mask.iou(masks, [mask], [0])[:, 0] >= 0.5 if masks else np.zeros(0, dtype=bool)
+
+
+def kept_and_refused(tried: list[Single], lead: float, threshold: float) -> tuple[float, float]:
+    """Share of the objects that are still found, and of absent words that are refused, under other limits."""
+    kept, refused = [], []
+    for single in tried:
+        drawn = (single.leads >= -lead) & (single.scores >= threshold)
+        if single.found is None:
+            refused.append(not drawn.any())
+        elif single.found:
+            kept.append(bool((drawn & single.hits).any()))
+    return float(np.mean(kept or [0.0])), float(np.mean(refused or [1.0]))
+
+
+def measure(inferencer: CLIPVISInferencer, photos: list[Photo], names: list[str], args: argparse.Namespace) -> None:
+    """Prints what the answers are worth."""
+    asker = Asker(inferencer)
+    lead = 0.0 if asker.model.calibration is None else asker.model.calibration.lead
+    tried = list(single_words(asker, photos, names, args.absent))
+    kept, refused = kept_and_refused(tried, lead, inferencer.score_thr)
+    lacking = sum(single.found is None for single in tried)
+    found = sum(bool(single.found) for single in tried)
+    print(f"{len(photos)} photos; of {lacking} absent words {refused:.3f} refused")
+    print(f"of {found} objects found without contrast words {kept:.3f} still found")
+    inferencer.contrast = asker.contrast
+    answers = collect(asker, photos, names, least=LEAST)
+    for least in (inferencer.score_thr, 0.5):
+        shown = answers.scores >= least
+        error = calibration_error(answers.scores[shown], answers.right[shown])
+        share = answers.right[shown].mean()
+        print(f"score >= {least:.2f}: {shown.sum()} tracks drawn, {share:.3f} right, ECE {error:.3f}")
+    for low, high, score, right, count in reliability(answers.scores, answers.right):
+        print(f"  {low:.1f} to {high:.1f}: {count:5d} tracks, mean score {score:.3f}, right {right:.3f}")
+    if args.out is not None:
+        draw_reliability(answers, args.out)
+
+
+def reliability(scores: np.ndarray, right: np.ndarray) -> list[tuple[float, float, float, float, int]]:
+    """Bins of equal width: from, to, mean score, share that is right, number."""
+    bins = np.minimum((scores * BINS).astype(int), BINS - 1)
+    return [
+        (
+            k / BINS,
+            (k + 1) / BINS,
+            float(scores[bins == k].mean()),
+            float(right[bins == k].mean()),
+            int((bins == k).sum()),
+        )
+        for k in range(BINS)
+        if (bins == k).any()
+    ]
+
+
+def calibration_error(scores: np.ndarray, right: np.ndarray) -> float:
+    """Expected calibration error: mean distance of score and share that is right, weighted by the bins' sizes."""
+    rows = reliability(scores, right)
+    return sum(abs(score - share) * count for _, _, score, share, count in rows) / max(len(scores), 1)
+
+
+def draw_reliability(answers: Answers, path: Path) -> None:
+    """A bar for each bin, beside the line on which scores are what they say."""
+    from matplotlib.figure import Figure
+
+    rows = reliability(answers.scores, answers.right)
+    figure = Figure(figsize=(4.2, 3.6), dpi=110, layout="constrained")
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color="0.6", linewidth=1)
+    axes.bar([row[0] + 0.05 for row in rows], [row[3] for row in rows], width=0.09, color="#4477aa")
+    for row in rows:
+        axes.annotate(str(row[4]), (row[0] + 0.05, row[3]), ha="center", va="bottom", fontsize=7)
+    axes.set(xlim=(0, 1), ylim=(0, 1.05), xlabel="score shown", ylabel="share of tracks that are right")
+    figure.savefig(path)
+
+
+if __name__ == "__main__":
+    _command.run(main, InputError)
