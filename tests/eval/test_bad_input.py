@@ -237,3 +237,9 @@ def test_image_files(tmp_path):
     files = write(tmp_path, gt, dt)
     with pytest.raises(InputError, match=r"record 0: image_id 2 is not in"):
         evaluate_images(*files, benchmark="coco")
+
+
+def test_an_error_from_a_loaders_worker_keeps_its_line_alone():
+    told = "Caught InputError in DataLoader worker process 0.\nOriginal Traceback (most recent call last):\n"
+    error = InputError(told + "InputError: image a.jpg does not exist; check data_root\n")
+    assert str(error) == "image a.jpg does not exist; check data_root"
