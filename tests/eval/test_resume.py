@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from clipvis_core.foundation.errors import InputError
-from clipvis_core.foundation.folder_lock import lock_folder
+from clipvis_core.foundation.folder_lock import FolderLock
 from clipvis_eval.running import ResultStore
 
 VIDEOS = 6
@@ -125,9 +125,10 @@ def test_another_runs_store_is_refused_by_name(tmp_path):
 
 
 def test_a_store_has_one_writer_and_merges_only_its_own(tmp_path):
-    held = lock_folder(tmp_path / "store", "wait for it")
-    with pytest.raises(InputError, match=r"store: another run is writing into it; wait for it"):
-        lock_folder(tmp_path / "store", "wait for it")
+    (tmp_path / "store").mkdir()
+    held = FolderLock(tmp_path / "store", "wait for it")
+    with pytest.raises(InputError, match=r"another run is writing to .*store: wait for it"):
+        FolderLock(tmp_path / "store", "wait for it")
     held.close()
     store = ResultStore(tmp_path / "store", {"config": "1"}, resume=False)
     store.write(1, [])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import BinaryIO
 
 from clipvis_core.foundation.errors import InputError
 
@@ -12,31 +12,37 @@ try:
 except ImportError:  # Windows
     fcntl = None
 
-_NAME = ".lock"
 
-
-def lock_folder(folder: str | Path, remedy: str) -> BinaryIO:
-    """Locks a folder, which is made if missing; the lock goes with the file returned, or with the process.
+class FolderLock:
+    """Holds a folder until `close`, for as long as the object lives, or until the process ends.
 
     Args:
-        folder: The folder; holds the file `.lock` from now on.
-        remedy: What the user can do if another process has it; the message ends with it.
+        folder: The folder; nothing is written into it.
+        remedy: What the user can do if another run has it; the message ends with it.
 
     Raises:
-        InputError: Another process has the folder, or it cannot be written to.
+        InputError: Another run has the folder.
+        OSError: There is no such folder.
     """
-    folder = Path(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = open(folder / _NAME, "ab")  # noqa: SIM115 - open for as long as the lock is held
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be used: {error.strerror}") from None
-    try:
-        if fcntl is not None:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        raise InputError(f"{folder}: another run is writing into it; {remedy}") from None
-    except OSError:
-        pass  # a file system without locks
-    return file
+
+    def __init__(self, folder: str | Path, remedy: str) -> None:
+        self._handle: int | None = None
+        if fcntl is None:
+            return
+        self._handle = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.close()
+            raise InputError(f"another run is writing to {folder}: {remedy}") from None
+        except OSError:
+            pass  # a network file system without locks
+
+    def close(self) -> None:
+        """Gives the folder free."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+    def __del__(self) -> None:
+        self.close()

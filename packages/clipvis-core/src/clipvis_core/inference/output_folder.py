@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -12,13 +11,9 @@ from types import TracebackType
 from typing import BinaryIO
 
 from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.folder_lock import FolderLock
 from clipvis_core.foundation.whole_file import remove_unfinished, whole_file
 from clipvis_core.inference.result import SegmentationResult
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
 
 RECORD = "video.json"
 _MAKER = "clipvis"
@@ -59,7 +54,7 @@ class OutputFolder:
         self._made = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            self._lock = _locked(self.path)
+            self._lock = FolderLock(self.path, "wait for it, or choose another --out-dir")
         except OSError as error:
             self._remove_made()
             is_file = isinstance(error, NotADirectoryError | FileExistsError)
@@ -90,8 +85,7 @@ class OutputFolder:
             (self.path / RECORD).unlink(missing_ok=True)
         if in_vain:
             self._remove_made()
-        if self._lock is not None:
-            os.close(self._lock)
+        self._lock.close()
 
     def describe(self, result: SegmentationResult, *, complete: bool) -> None:
         """Writes what is known of the video to `video.json`."""
@@ -172,18 +166,3 @@ def _is_of(folder: Path, video: str | None) -> bool:
 def _holds(path: Path, read: Path) -> bool:
     """Whether a file is at a path, or in it, under whatever name."""
     return path.exists() and any(path.samefile(place) for place in (read, *read.resolve().parents))
-
-
-def _locked(folder: Path) -> int | None:
-    """A lock on a folder that lasts until it is closed or the process ends."""
-    if fcntl is None:
-        return None
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        raise InputError(f"another run is writing to {folder}: wait for it, or choose another --out-dir") from None
-    except OSError:
-        pass  # a network file system without locks
-    return handle

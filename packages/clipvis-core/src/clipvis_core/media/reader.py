@@ -66,7 +66,7 @@ def _open_path(path: Path, *, allow_truncated: bool) -> FrameSource:
     except InputError:
         raise
     except ValueError:
-        raise InputError(f"{str(path)!r} is no path: it has a null character") from None
+        raise InputError(f"{str(path)!r} has a null character in it; check the path") from None
     if not regular:
         raise InputError(f"{path} is no regular file; give a video file, a folder of frames or an image")
     if size == 0:

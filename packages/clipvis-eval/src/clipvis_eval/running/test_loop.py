@@ -12,7 +12,7 @@ from mmengine.runner import TestLoop
 from mmengine.runner.amp import autocast
 
 from clipvis_core.foundation.errors import InputError
-from clipvis_core.foundation.folder_lock import lock_folder
+from clipvis_core.foundation.folder_lock import FolderLock
 from clipvis_core.foundation.whole_file import write_json
 
 from ..metrics import TrackMetric, track_records
@@ -56,7 +56,8 @@ class ResumableTestLoop(TestLoop):
         self.work_dir = Path(runner.work_dir)
         folder = self.work_dir / "store"
         if is_main_process():
-            self._lock = lock_folder(folder, "wait for it, or choose another --work-dir")
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lock = FolderLock(folder, "wait for it, or choose another --work-dir")
             ResultStore(folder, identity, resume=resume)
         barrier()
         self.store = ResultStore(folder, identity, resume=True)
