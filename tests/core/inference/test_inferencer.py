@@ -12,6 +12,7 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from clipvis_core import InputError, Vocabulary
+from clipvis_core.foundation.calibration import Calibration
 from clipvis_core.inference import CLIPVISInferencer, draw_records, resized_size, write_overlay
 from clipvis_core.inference.preprocessing import to_input
 from clipvis_core.media import open_frames
@@ -259,3 +260,61 @@ def test_input_is_antialiased_by_pillow_rows_first():
     expected = np.array(rows.resize((30, 20), Image.Resampling.BILINEAR))
     assert torch.equal(to_input([frame], (20, 30))[0], torch.from_numpy(expected).permute(2, 0, 1))
     assert torch.equal(to_input([frame], (40, 60))[0], torch.from_numpy(frame).permute(2, 0, 1))
+
+
+@pytest.fixture
+def contrasted(inferencer):
+    """The same model with two contrast words, one of which falls under an asked one."""
+    inferencer.contrast = Vocabulary.from_text("poodle; sky; wall")
+    inferencer.set_vocabulary(WORDS)
+    yield inferencer
+    inferencer.contrast = None
+    inferencer.set_vocabulary(WORDS)
+
+
+def test_contrast_words_add_a_score_and_change_nothing_that_is_published(inferencer, frames, contrasted):
+    inferencer.contrast = None
+    inferencer.set_vocabulary(WORDS)
+    published = inferencer(frames, progress=False)
+    assert published.tracks.calibrated is None
+    contrasted.contrast = Vocabulary.from_text("poodle; sky; wall")
+    contrasted.set_vocabulary(WORDS)
+    left = contrasted.model.contrast_embedding().vocabulary.names  # random weights may take the sky for a dog
+    assert "wall" in left
+    assert "poodle" not in left
+    result = contrasted(frames, progress=False)
+    records = result.records()
+    scores = [record.pop("calibrated_score") for record in records]
+    assert records == published.records()
+    assert scores == result.tracks.calibrated.tolist()
+    drawn = result.drawn(0.0, all_tracks=True)
+    assert drawn.scores == sorted(drawn.scores, reverse=True)
+    assert all(score > 0 for score in drawn.scores)
+
+
+def test_a_stream_ends_with_the_same_judgement(contrasted, frames):
+    stream = contrasted.stream(frames)
+    *_, (_, tracks) = stream
+    result = stream.result()
+    known = dict(zip(zip(tracks.queries.tolist(), tracks.labels.tolist(), strict=True), tracks.calibrated, strict=True))
+    pairs = zip(result.tracks.queries.tolist(), result.tracks.labels.tolist(), strict=True)
+    ends = zip(pairs, result.tracks.calibrated.tolist(), strict=True)
+    compared = [(known[pair], score) for pair, score in ends if pair in known]
+    assert compared
+    assert all(first == pytest.approx(second, abs=1e-6) for first, second in compared)
+    live = contrasted.stream(frames, live=LiveRule(start_score=0, patience=2), keep=False)
+    for _, found in live:
+        records = found.records(live.vocabulary.names, score_thr=0.2)
+        assert all(record["calibrated_score"] >= 0.2 for record in records)
+
+
+def test_the_threshold_is_that_of_the_calibration(contrasted, frames, monkeypatch):
+    assert contrasted.score_thr == 0.3
+    fitted = Calibration(0.0, 0.0, 0.0, 0.0, offset=0.0, lead=50.0, threshold=0.45)
+    monkeypatch.setattr(contrasted.model, "calibration", fitted)
+    assert contrasted.score_thr == 0.45
+    result = contrasted(frames, progress=False)
+    assert result.tracks.calibrated.tolist() == [0.5] * len(result.tracks.scores)
+    contrasted.contrast = None
+    contrasted.set_vocabulary(WORDS)
+    assert contrasted.score_thr == 0.3

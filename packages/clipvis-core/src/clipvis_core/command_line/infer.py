@@ -24,7 +24,6 @@ from clipvis_core.inference.overlay import overlay_frames, write_overlay
 from clipvis_core.inference.result import DrawnTracks, SegmentationResult
 from clipvis_core.inference.stream_writer import LINES, OVERLAY, SHEET, first_interrupt, write_picture, write_stream
 from clipvis_core.media import ContactSheet, FrameSource, open_frames
-from clipvis_core.text.contrast import AUTO, NONE
 from clipvis_core.tracking import LiveRule
 
 MASKS, PICTURE, RESULTS, WORDS = "masks", "overlay.png", "results.json", "vocabulary.json"
@@ -131,7 +130,7 @@ def build_inferencer(args: argparse.Namespace, vocabulary: Vocabulary, *, is_ima
     names = ("contrast", "device", "dtype", "compile", "short_side", "topk", "num_memory", "num_match")
     options = {name: getattr(args, name) for name in names}
     if args.contrast is None:  # the benchmarks' lists are compared as published
-        options["contrast"] = NONE if args.vocabulary is not None else AUTO
+        options["contrast"] = "none" if args.vocabulary is not None else "auto"
     return CLIPVISInferencer(config, checkpoint, vocabulary=vocabulary, **options)
 
 
