@@ -16,6 +16,7 @@ leaves 8 when divided by 16.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import random
 from collections.abc import Iterator
@@ -265,15 +266,16 @@ def logistic(answers: Answers) -> Calibration:
 
 
 def choose_limits(asker: Asker, photos: list[Photo], names: list[str], absent: int) -> Calibration:
-    """The lead and threshold that keep most present objects while refusing `REFUSED` of the absent words."""
+    """Of the limits that refuse `REFUSED` of the absent words those that keep most present objects, small ones first."""
     tried = list(single_words(asker, photos, names, absent))
-    best = (-1.0, 0.0, asker.model.calibration)
-    for lead in LEADS:
-        for threshold in THRESHOLDS:
-            kept, refused = kept_and_refused(tried, lead, threshold)
-            if refused >= REFUSED and (kept, threshold) > best[:2]:
-                best = kept, threshold, replace(asker.model.calibration, lead=lead, threshold=threshold)
-    return best[2] if best[0] >= 0 else replace(asker.model.calibration, lead=0.0, threshold=0.5)
+    allowed = [(0.0, -THRESHOLDS[-1], -LEADS[0])]
+    for lead, threshold in itertools.product(LEADS, THRESHOLDS):
+        kept, refused = kept_and_refused(tried, lead, threshold)
+        print(f"lead {lead}, threshold {threshold}: {kept:.3f} kept, {refused:.3f} refused")
+        if refused >= REFUSED:
+            allowed.append((kept, -threshold, -lead))
+    _, threshold, lead = max(allowed)
+    return replace(asker.model.calibration, lead=-lead, threshold=-threshold)
 
 
 @dataclass(frozen=True)
