@@ -107,7 +107,7 @@ def main() -> None:
     )
     args = parser.parse_args()
     photos, names = read_photos(args.annotations, args.folder, args.part)
-    config, checkpoint = choose_model(None, str(args.weights), is_image=True)
+    config, checkpoint = choose_model(None, None, str(args.weights), is_image=True)
     inferencer = CLIPVISInferencer(config, checkpoint, vocabulary=["thing"], device="cpu")
     if args.job == "fit":
         fit(inferencer, photos, names, args)
@@ -266,7 +266,7 @@ def logistic(answers: Answers) -> Calibration:
 
 
 def choose_limits(asker: Asker, photos: list[Photo], names: list[str], absent: int) -> Calibration:
-    """Of the limits that refuse `REFUSED` of the absent words those that keep most present objects, small ones first."""
+    """Of the limits that refuse `REFUSED` of the absent words, those that keep most objects; small ones first."""
     tried = list(single_words(asker, photos, names, absent))
     allowed = [(0.0, -THRESHOLDS[-1], -LEADS[0])]
     for lead, threshold in itertools.product(LEADS, THRESHOLDS):

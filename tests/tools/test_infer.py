@@ -56,7 +56,7 @@ def test_video(infer, repo_root, tmp_path):
     records = json.loads((out / "results.json").read_text())
     assert len(records) == 5
     for record in records:
-        assert set(record) == {"video_id", "score", "category_id", "segmentations"}
+        assert set(record) == {"video_id", "score", "category_id", "calibrated_score", "segmentations"}
         assert record["category_id"] in (1, 2)
         assert len(record["segmentations"]) == num_frames
         for segment in filter(None, record["segmentations"]):
@@ -88,7 +88,7 @@ def test_threshold_changes_the_table_only(infer, frames_folder, tmp_path):
 
 def test_masks_are_numbered_as_the_results_are(infer, repo_root, tmp_path):
     clip, out = repo_root / "assets/demo.mp4", tmp_path / "out"
-    given = [clip, "--classes", "dog", "--out-dir", out, "--short-side", "128", "--score-thr", "0"]
+    given = [clip, "--classes", "dog", "--out-dir", out, "--short-side", "128", "--score-thr", "0", "--contrast", "none"]
     code, _, _ = infer(*given, "--masks", "--no-video")
     assert code == 0
     pictures = [np.asarray(Image.open(path)) for path in sorted((out / "masks").iterdir())]
@@ -97,6 +97,33 @@ def test_masks_are_numbered_as_the_results_are(infer, repo_root, tmp_path):
     for picture, segment in zip(pictures, best, strict=True):
         there = coco_mask.decode(segment) if segment else np.zeros_like(picture)
         assert np.array_equal(picture == 1, there == 1)  # nothing lies over the best track
+
+
+def test_a_word_for_what_is_not_there(infer, repo_root, tmp_path):
+    """No track is drawn, and the table says so; without contrast words the car is a banana. Published scores stay."""
+    clip, records = repo_root / "assets/street.mp4", {}
+    for contrast in ("auto", "none"):
+        out = tmp_path / contrast
+        given = ["--classes", "banana", "--out-dir", out, "--contrast", contrast, "--masks", "--no-video"]
+        code, stdout, _ = infer(clip, *given)
+        assert code == 0
+        assert ("no banana was found" in stdout) == (contrast == "auto")
+        drawn = max(np.asarray(Image.open(path)).max() for path in (out / "masks").iterdir())
+        assert (drawn == 0) == (contrast == "auto")
+        records[contrast] = json.loads((out / "results.json").read_text())
+    assert [record.pop("calibrated_score") for record in records["auto"]]
+    assert records["auto"] == records["none"]
+
+
+def test_contrast_words_of_ones_own(infer, frames_folder, tmp_path):
+    (tmp_path / "words.txt").write_text("wall\nsky\n")
+    given = [frames_folder, "--classes", "dog", "--out-dir", tmp_path / "out", *SHORT, "--no-video", "--contrast"]
+    code, _, _ = infer(*given, tmp_path / "words.txt")
+    assert code == 0
+    assert "calibrated_score" in json.loads((tmp_path / "out/results.json").read_text())[0]
+    code, _, stderr = infer(*given, tmp_path / "missing.txt")
+    assert code == 2
+    assert "missing.txt" in stderr
 
 
 def test_masks_need_results(infer, repo_root, tmp_path):
@@ -145,7 +172,7 @@ def test_stream_of_a_file(infer, frames_folder, tmp_path):
     for name, options in (("plain", []), ("stream", ["--stream"])):
         code, _, _ = infer(
             frames_folder, "--classes", "dog", "--out-dir", tmp_path / name, *SHORT, *options,
-            "--score-thr", "0",
+            "--score-thr", "0", "--contrast", "auto",
         )  # fmt: skip
         assert code == 0
     plain, stream = tmp_path / "plain", tmp_path / "stream"
@@ -162,7 +189,7 @@ def test_stream_of_a_file(infer, frames_folder, tmp_path):
     lines = read_lines(stream / "frames.jsonl")
     assert [line["frame"] for line in lines] == [0, 1, 2]
     for track in lines[-1]["tracks"]:
-        assert set(track) == {"id", "category_id", "label", "score", "segmentation"}
+        assert set(track) == {"id", "category_id", "label", "score", "calibrated_score", "segmentation"}
     last = {track["id"] for track in lines[-1]["tracks"]}
     assert last & {track["id"] for track in lines[0]["tracks"]}
 

@@ -89,7 +89,8 @@ class FrameTracks:
         if self.calibrated is not None:
             for record, score in zip(records, self.calibrated.tolist(), strict=True):
                 record["calibrated_score"] = score
-        return [record for record in records if shown_score(record) >= score_thr]
+        answers = (record for record in records if record.get("calibrated_score", 1.0) > 0)
+        return [record for record in answers if shown_score(record) >= score_thr]
 
 
 class TrackSegments(Sequence):
