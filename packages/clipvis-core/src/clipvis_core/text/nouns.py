@@ -81,8 +81,8 @@ def singulars(noun: str) -> Iterator[str]:
     """The noun itself, then what it may be the plural of; words are joined by `_`.
 
     Example:
-        >>> list(singulars("fire_engines"))
-        ['fire_engines', 'fire_engine']
+        >>> list(singulars("fire_trucks"))
+        ['fire_trucks', 'fire_truck']
     """
     yield noun
     head, joint, last = noun.rpartition("_")
