@@ -88,8 +88,8 @@ def test_threshold_changes_the_table_only(infer, frames_folder, tmp_path):
 
 def test_masks_are_numbered_as_the_results_are(infer, repo_root, tmp_path):
     clip, out = repo_root / "assets/demo.mp4", tmp_path / "out"
-    given = [clip, "--classes", "dog", "--out-dir", out, "--short-side", "128", "--score-thr", "0", "--contrast", "none"]
-    code, _, _ = infer(*given, "--masks", "--no-video")
+    given = [clip, "--classes", "dog", "--out-dir", out, "--short-side", "128", "--score-thr", "0"]
+    code, _, _ = infer(*given, "--contrast", "none", "--masks", "--no-video")
     assert code == 0
     pictures = [np.asarray(Image.open(path)) for path in sorted((out / "masks").iterdir())]
     best = json.loads((out / "results.json").read_text())[0]["segmentations"]
