@@ -318,3 +318,13 @@ def test_the_threshold_is_that_of_the_calibration(contrasted, frames, monkeypatc
     contrasted.contrast = None
     contrasted.set_vocabulary(WORDS)
     assert contrasted.score_thr == 0.3
+
+
+def test_what_cannot_be_named_is_no_answer(contrasted, frames, monkeypatch):
+    """Its logits are all 0, so that no contrast word leads."""
+    backbone = contrasted.model.backbone
+    plain = backbone.region_embeddings
+    monkeypatch.setattr(backbone, "region_embeddings", lambda *given: torch.zeros_like(plain(*given)))
+    result = contrasted(frames[:2], progress=False)
+    assert not result.tracks.calibrated.any()
+    assert result.drawn(0.0).indices == []

@@ -134,7 +134,9 @@ class CLIPVISModel(BaseDetector):
             contrast_probs = None
             if self.contrast_embedding() is not None:
                 contrast_logits = self.contrast_embedding().logits(regions, self.backbone.logit_scale)
-                contrast_probs = torch.cat([class_logits, contrast_logits], dim=-1).float().softmax(dim=-1)
+                unnamed = (regions == 0).all(dim=-1, keepdim=True)  # which no word fits
+                asked_logits = class_logits.masked_fill(unnamed, float("-inf"))
+                contrast_probs = torch.cat([asked_logits, contrast_logits], dim=-1).float().softmax(dim=-1)
         return FrameOutputs(
             class_probs=class_logits.float().softmax(dim=-1),
             ious=prediction.ious.float(),
