@@ -59,6 +59,7 @@ def main() -> None:
                 f"{args.input} has no {name}: name weights of a CLIP-VIS model, not in the published layout"
             )
         state[name] = grow_rows(state[name], args.queries, args.noise, generator)
+    Path(args.output).parent.mkdir(parents=True, exist_ok=True)
     write_weights(state, args.output, dtype=torch.float32, meta={})
 
 

@@ -32,7 +32,7 @@ def test_queries_are_not_taken_away():
 @pytest.mark.parametrize("tables", [QUERY_TABLES, EARLIER_TABLES])
 def test_the_program(run_program, tmp_path, tables):
     state = {name: torch.randn(5, 8) for name in tables} | {"other": torch.ones(3)}
-    source, target = tmp_path / "old.safetensors", tmp_path / "new.safetensors"
+    source, target = tmp_path / "old.safetensors", tmp_path / "folder/new.safetensors"
     write_weights(state, source, dtype=torch.float16, meta={})
     code, _, error = run_program(PROGRAM, source, target, "--queries", 7)
     assert not code, error
