@@ -77,6 +77,13 @@ def test_images_are_left_out_by_a_field(tmp_path, data):
     assert [len(dataset.get_data_info(i)["instances"]) for i in range(3)] == [0, 2, 4]
 
 
+def test_images_can_be_left_out_by_their_ids(tmp_path, data):
+    data["images"][0]["seen"] = True
+    write_images(tmp_path, data)
+    dataset = build(tmp_path, leave_out="seen", leave_out_ids=[12, 99])
+    assert [dataset.get_data_info(i)["img_id"] for i in range(len(dataset))] == [11, 13]
+
+
 @pytest.mark.parametrize("exhaustive", [True, False])
 def test_a_crowd_makes_an_image_not_exhaustive(tmp_path, data, exhaustive):
     write_images(tmp_path, data)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from pathlib import Path
 
 from mmdet.datasets.base_det_dataset import BaseDetDataset
@@ -29,6 +29,7 @@ class CocoInstanceDataset(AnnotatedDataset, BaseDetDataset):
         exhaustive: Whether every object of these images is annotated. Images with a crowd, whose objects are not
             annotated one by one, never count as such.
         leave_out: Field of the json's image records; images where it is true are left out.
+        leave_out_ids: Ids of further images that are left out.
         kwargs: See `AnnotatedDataset`; `data_prefix=dict(img=...)` is the image folder, and
             `filter_cfg=dict(filter_empty_gt=True)` leaves out images without a non-crowd instance (training only).
 
@@ -39,9 +40,12 @@ class CocoInstanceDataset(AnnotatedDataset, BaseDetDataset):
     #: Whether the rules of LVIS hold; see `read_images` and `read_instances`.
     lvis = False
 
-    def __init__(self, *, exhaustive: bool = True, leave_out: str | None = None, **kwargs) -> None:
+    def __init__(
+        self, *, exhaustive: bool = True, leave_out: str | None = None, leave_out_ids: Collection[int] = (), **kwargs
+    ) -> None:
         self.exhaustive = exhaustive
         self.leave_out = leave_out
+        self.leave_out_ids = frozenset(leave_out_ids)
         super().__init__(**kwargs)
 
     def load_data_list(self) -> list[dict]:
@@ -65,7 +69,8 @@ class CocoInstanceDataset(AnnotatedDataset, BaseDetDataset):
         instances = read_instances(annotations, sizes, self.vocabulary.id_to_label, faults, lvis=self.lvis)
         faults.raise_if_any()
         instances = {key: [i for i in found if self.is_used(i)] for key, found in instances.items()}
-        left_out = {r["id"] for r in images.records if self.leave_out is not None and r.get(self.leave_out)}
+        marked = {r["id"] for r in images.records if self.leave_out is not None and r.get(self.leave_out)}
+        left_out = marked | self.leave_out_ids
         return [
             {
                 "img_id": key,
