@@ -172,7 +172,7 @@ def test_stream_of_a_file(infer, frames_folder, tmp_path):
     for name, options in (("plain", []), ("stream", ["--stream"])):
         code, _, _ = infer(
             frames_folder, "--classes", "dog", "--out-dir", tmp_path / name, *SHORT, *options,
-            "--score-thr", "0", "--contrast", "auto",
+            "--score-thr", "0", "--contrast", "none",
         )  # fmt: skip
         assert code == 0
     plain, stream = tmp_path / "plain", tmp_path / "stream"
@@ -189,7 +189,7 @@ def test_stream_of_a_file(infer, frames_folder, tmp_path):
     lines = read_lines(stream / "frames.jsonl")
     assert [line["frame"] for line in lines] == [0, 1, 2]
     for track in lines[-1]["tracks"]:
-        assert set(track) == {"id", "category_id", "label", "score", "calibrated_score", "segmentation"}
+        assert set(track) == {"id", "category_id", "label", "score", "segmentation"}
     last = {track["id"] for track in lines[-1]["tracks"]}
     assert last & {track["id"] for track in lines[0]["tracks"]}
 
