@@ -7,7 +7,7 @@ from clipvis_core.inference.result import DrawnTracks
 TABLE_ROWS = 30
 
 
-def nothing_found(drawn: DrawnTracks) -> list[str]:
+def nothing_found(drawn: DrawnTracks, score_thr: float) -> list[str]:
     """A sentence for each category of which no track is shown, if they are few, or one for all of them."""
     result, scores = drawn.result, drawn.result.shown_scores
     missing = [label for label in range(len(result.vocabulary)) if result.vocabulary.names[label] not in drawn.labels]
@@ -16,7 +16,9 @@ def nothing_found(drawn: DrawnTracks) -> list[str]:
     lines = []
     for label in missing:
         best = max(scores[result.tracks.labels == label].tolist(), default=0.0)
-        why = f"the best candidate scores {best:.2f}" if best > 0 else "what there is looks more like something else"
+        why = f"the best candidate scores {best:.2f}"
+        if best == 0 or best >= score_thr:  # no answer; or a thing that another word or track is better for
+            why = "what there is looks more like something else"
         lines.append(f"no {result.vocabulary.names[label]} was found: {why}")
     return lines
 
@@ -39,7 +41,7 @@ def print_table(drawn: DrawnTracks, score_thr: float) -> None:
     tracks, frames = count(len(lines), "track"), count(result.num_frames, "frame")
     title = f"{result.name}: {tracks} with score >= {score_thr:g} in {frames}"
     console.print(title, soft_wrap=True)
-    for line in nothing_found(drawn):
+    for line in nothing_found(drawn, score_thr):
         print(line)
     if not lines:
         return
