@@ -93,6 +93,8 @@ class CLIPVISInferencer:
         if contrast == AUTO and checkpoint is None:
             contrast = NONE
         self.contrast = contrast if isinstance(contrast, Vocabulary) else read_contrast(contrast)
+        if contrast == AUTO:  # nobody chose these words: an encoder that cannot read some does without them
+            self.contrast = self.model.text_classifier.readable(self.contrast)
         self.set_vocabulary(vocabulary)
 
     def set_vocabulary(self, vocabulary: Vocabulary | Sequence[str | Sequence[str]]) -> None:

@@ -14,6 +14,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from clipvis_core.foundation.cache_folder import cache_folder
+from clipvis_core.foundation.errors import InputError
 from clipvis_core.foundation.vocabulary import Vocabulary
 from clipvis_core.foundation.whole_file import whole_file
 
@@ -121,6 +122,19 @@ class TextClassifier:
             torch.stack([self._rows[word] for word in vocabulary.synonyms]),
             torch.tensor(vocabulary.category_of_synonym),
         )
+
+    def readable(self, vocabulary: Vocabulary) -> Vocabulary | None:
+        """The categories whose words the encoder can read; None if there is none."""
+        try:
+            self.embed(vocabulary)
+        except InputError:
+            kept = []
+            for category in vocabulary.categories:
+                with contextlib.suppress(InputError):
+                    self.embed(Vocabulary((category,)))
+                    kept.append(category)
+            return Vocabulary(tuple(kept)) if kept else None
+        return vocabulary
 
     def _missing(self, vocabulary: Vocabulary) -> list[str]:
         return [word for word in vocabulary.synonyms if word not in self._rows]
