@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from weakref import WeakSet
 
 from clipvis_core.foundation.errors import InputError
 
@@ -11,6 +12,8 @@ try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None
+
+_held: WeakSet[FolderLock] = WeakSet()
 
 
 class FolderLock:
@@ -30,6 +33,7 @@ class FolderLock:
         if fcntl is None:
             return
         self._handle = os.open(folder, os.O_RDONLY)
+        _held.add(self)
         try:
             fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -46,3 +50,13 @@ class FolderLock:
 
     def __del__(self) -> None:
         self.close()
+
+
+def _close_in_child() -> None:
+    """A loader's worker must not keep the lock of a run that was killed."""
+    for lock in list(_held):
+        lock.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_close_in_child)
