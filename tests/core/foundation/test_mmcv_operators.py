@@ -41,7 +41,7 @@ def test_a_compiled_extension_is_used(tmp_path):
 
 
 def test_a_missing_operator_is_one_line_with_a_remedy():
-    extension = MissingOperators("mmcv._ext")
+    extension = MissingOperators()
     assert extension.get_compiling_cuda_version() == "not available"
     with pytest.raises(InputError, match=r"operator nms is not compiled here: .*CUDA_OPS=1") as error:
         extension.nms(1, score=2)
@@ -51,6 +51,15 @@ def test_a_missing_operator_is_one_line_with_a_remedy():
 def test_mmdet_imports_with_the_mmcv_that_is_here():
     code = "import clipvis_core, mmdet.models, mmcv.ops; print(mmcv.ops.get_compiling_cuda_version())"
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_mmengine_finds_no_compiled_operators(tmp_path):
+    """Its runner asks, and replaces mmcv's synchronized normalization where they are."""
+    code = (
+        "import clipvis_core, mmcv, sys\nfrom mmengine.utils.dl_utils import mmcv_full_available\n"
+        "print(mmcv_full_available(), type(mmcv.load()).__name__, mmcv_full_available())"
+    )
+    assert run_with_mmcv(tmp_path, code).split() == ["False", "MissingOperators", "False"]
 
 
 def test_mmcv_that_is_there_fits():

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
-from importlib.machinery import PathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
@@ -23,7 +23,14 @@ _VERSION_QUERIES = ("get_compiling_cuda_version", "get_compiler_version")
 
 
 class MissingOperators(ModuleType):
-    """Has every operator by name; calling one says that it is missing."""
+    """Has every operator by name; calling one says that it is missing.
+
+    Its specification has no loader: by that mmengine's `mmcv_full_available` tells that nothing is compiled.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(EXTENSION, "mmcv without compiled operators")
+        self.__spec__ = ModuleSpec(EXTENSION, loader=None)
 
     def __getattr__(self, name: str) -> Callable:
         if name.startswith("__"):
@@ -49,7 +56,7 @@ def stand_in_for_operators() -> None:
     if mmcv is None or EXTENSION in sys.modules:
         return
     if PathFinder.find_spec(EXTENSION, mmcv.submodule_search_locations) is None:
-        sys.modules[EXTENSION] = MissingOperators(EXTENSION, "mmcv without compiled operators")
+        sys.modules[EXTENSION] = MissingOperators()
 
 
 def check_mmcv_version() -> None:
