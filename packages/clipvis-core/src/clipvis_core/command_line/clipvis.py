@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from clipvis_core.command_line.infer_options import parse_args
 from clipvis_core.foundation.errors import InputError
-from clipvis_core.foundation.program import run
+from clipvis_core.foundation.program import importing, run
 
 EPILOG = "Other commands: `clipvis models` lists the models by name."
 
@@ -25,7 +25,8 @@ def main(arguments: Sequence[str] | None = None, *, prog: str | None = "clipvis"
         list_models()
         return 0
     args = parse_args(arguments, prog=prog, epilog=EPILOG)
-    from clipvis_core.command_line.infer import infer  # imports torch, which takes seconds: after the arguments
+    with importing():
+        from clipvis_core.command_line.infer import infer  # imports torch, which takes seconds: after the arguments
 
     return infer(args)
 

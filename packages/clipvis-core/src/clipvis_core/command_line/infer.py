@@ -13,8 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from clipvis_core.command_line.table import print_table
-from clipvis_core.command_line.words import read_words, separator_hint
+from clipvis_core.command_line.words import hints, read_words
 from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.program import INTERRUPTED
 from clipvis_core.foundation.vocabulary import Vocabulary
 from clipvis_core.inference.index_masks import check_replaceable, write_index_masks
 from clipvis_core.inference.inferencer import CLIPVISInferencer
@@ -46,7 +47,7 @@ def infer(args: argparse.Namespace) -> int:
         raise InputError(f"--score-thr {args.score_thr:g}: scores go from 0 to 1, so give a number in between")
     live = live_rule(args)
     vocabulary = read_words(args)
-    if args.classes is not None and (hint := separator_hint(args.classes)):
+    for hint in hints(args, vocabulary):
         print(f"hint: {hint}", file=sys.stderr)
     source = open_frames(args.input, allow_truncated=args.allow_truncated)
     video = None if source.live else str(Path(args.input).resolve())
@@ -55,7 +56,7 @@ def infer(args: argparse.Namespace) -> int:
     is_image = source.num_frames == 1 and not streaming
     check_masks(args, out_dir)
     reads = [path for path in (args.input, args.checkpoint, args.config, args.classes_file, args.vocabulary) if path]
-    stopped = threading.Event()
+    stopped, cut = threading.Event(), threading.Event()  # by Ctrl-C: the video, and the drawing of it
     folder = OutputFolder(out_dir, planned(args, is_image, streaming), reads=reads, video=video)
     with folder, full_disk_in_a_line():
         inferencer = build_inferencer(args, vocabulary, is_image=is_image)
@@ -65,24 +66,30 @@ def infer(args: argparse.Namespace) -> int:
             stream = inferencer.stream(source, live=live, keep=not args.live_only, progress=True)
             folder.written += write_stream(stream, out_dir, draw=not args.no_video, stopped=stopped, **shown)
             result = None if args.live_only else stream.result()
+            known = {"num_frames": stream.num_frames, "times": stream.times}
         else:
             result = segment(inferencer, source, stopped)
+            known = {"num_frames": result.num_frames, "times": result.times}
+        complete = not (stopped.is_set() or source.truncated)
+        folder.describe(source, **known, complete=complete)
         with folder.file(WORDS) as file:
             file.write(vocabulary.to_json().encode("utf-8"))
         if result is not None:
             drawn = result.drawn(**shown)
-            folder.describe(result, complete=not stopped.is_set())
-            write_result(drawn, folder, masks=args.masks)
-            if not streaming and not args.no_video:
-                draw_result(drawn, source, folder, is_image=is_image)
+            with first_interrupt(cut):
+                write_result(drawn, folder, masks=args.masks, stopped=cut)
+                if not streaming and not args.no_video:
+                    draw_result(drawn, source, folder, is_image=is_image, stopped=cut)
+            if cut.is_set():
+                folder.describe(source, **known, complete=False)
     if result is not None:
         print_table(drawn, score_thr)
     print(f"wrote {', '.join(sorted(folder.written))} to {out_dir}")
-    if stopped.is_set():
-        frames = "so far" if result is None else f"before: {result.num_frames}"
-        print(f"interrupted: this is the result of the frames {frames}", file=sys.stderr)
-        return 130
-    return 0
+    if cut.is_set():
+        print("interrupted: results.json is whole, what was drawn ends early", file=sys.stderr)
+    elif stopped.is_set():
+        print(f"interrupted: this is the result of the frames before: {known['num_frames']}", file=sys.stderr)
+    return INTERRUPTED if cut.is_set() or stopped.is_set() else 0
 
 
 def planned(args: argparse.Namespace, is_image: bool, streaming: bool) -> list[str]:
@@ -134,24 +141,26 @@ def build_inferencer(args: argparse.Namespace, vocabulary: Vocabulary, *, is_ima
     return CLIPVISInferencer(config, checkpoint, vocabulary=vocabulary, **options)
 
 
-def draw_result(drawn: DrawnTracks, source: FrameSource, folder: OutputFolder, *, is_image: bool) -> None:
+def draw_result(
+    drawn: DrawnTracks, source: FrameSource, folder: OutputFolder, *, is_image: bool, stopped: threading.Event
+) -> None:
     """Writes the overlay and its contact sheet or, for an image, a picture."""
     if is_image:
         write_picture(next(overlay_frames(drawn, source)), folder.path / PICTURE)
         folder.written.append(PICTURE)
         return
     sheet = ContactSheet()
-    write_overlay(drawn, source, folder.path / OVERLAY, sheet=sheet)
+    write_overlay(drawn, source, folder.path / OVERLAY, sheet=sheet, stopped=stopped)
     write_picture(sheet.image(), folder.path / SHEET)
     folder.written += [OVERLAY, SHEET]
 
 
-def write_result(drawn: DrawnTracks, folder: OutputFolder, *, masks: bool) -> None:
+def write_result(drawn: DrawnTracks, folder: OutputFolder, *, masks: bool, stopped: threading.Event) -> None:
     """Writes all tracks, and the masks of those that are drawn if asked for."""
     with folder.file(RESULTS) as file:
         drawn.result.write_json(file)
     if masks:
-        write_index_masks(drawn, folder.path / MASKS)
+        write_index_masks(drawn, folder.path / MASKS, stopped=stopped)
         folder.written.append(MASKS)
 
 

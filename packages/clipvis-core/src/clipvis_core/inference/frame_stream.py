@@ -58,6 +58,11 @@ class FrameStream:
         """Size of the temporary files."""
         return self._tracker.temporary_bytes
 
+    @property
+    def num_frames(self) -> int:
+        """Frames so far."""
+        return len(self._tracker)
+
     def close(self) -> None:
         """Takes no more frames; `result` then is that of the frames so far."""
         self._frames.close()
@@ -72,9 +77,7 @@ class FrameStream:
         for _ in self._frames:
             pass
         tracks = self._tracker.finish()
-        return SegmentationResult.of(
-            self.source, self.vocabulary, tracks, num_frames=len(self._tracker), times=self.times
-        )
+        return SegmentationResult.of(self.source, self.vocabulary, tracks, num_frames=self.num_frames, times=self.times)
 
     def _run(self) -> Iterator[tuple[np.ndarray, FrameTracks]]:
         images: deque[tuple[np.ndarray, float]] = deque()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +13,7 @@ from typing import BinaryIO
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.foundation.folder_lock import FolderLock
 from clipvis_core.foundation.whole_file import remove_unfinished, whole_file
-from clipvis_core.inference.result import SegmentationResult
+from clipvis_core.media import FrameSource
 
 RECORD = "video.json"
 _MAKER = "clipvis"
@@ -87,16 +87,25 @@ class OutputFolder:
             self._remove_made()
         self._lock.close()
 
-    def describe(self, result: SegmentationResult, *, complete: bool) -> None:
-        """Writes what is known of the video to `video.json`."""
+    def describe(
+        self, source: FrameSource, *, num_frames: int, times: Sequence[float] = (), complete: bool = True
+    ) -> None:
+        """Writes what is known of the video to `video.json`.
+
+        Args:
+            source: The video.
+            num_frames: Frames that were segmented.
+            times: When each is shown, in seconds from the first; empty where it was not kept.
+            complete: Whether these are all frames, and all were drawn.
+        """
         self._record |= {
-            "name": result.name,
-            "height": result.height,
-            "width": result.width,
-            "frame_rate": str(result.frame_rate),
-            "num_frames": result.num_frames,
+            "name": source.name,
+            "height": source.height,
+            "width": source.width,
+            "frame_rate": str(source.frame_rate),
+            "num_frames": num_frames,
             "complete": complete,
-            "times": [round(time, 6) for time in result.times],
+            "times": [round(time, 6) for time in times],
         }
         with self.file(RECORD) as file:
             file.write(json.dumps(self._record).encode())
@@ -123,7 +132,7 @@ class OutputFolder:
             if any(_holds(path, read) for read in self._reads):
                 raise InputError(f"{path} is read by this run and would be replaced: choose another --out-dir")
             if path.exists() and name not in ours and (name != RECORD or self._before is None):
-                raise InputError(f"{path} was not written by a run of this program: choose another --out-dir")
+                raise InputError(f"{path} is none that this version wrote: move it away, or choose another --out-dir")
         if any(read.is_dir() and read.samefile(self.path) for read in self._reads):
             raise InputError(f"{self.path} is the folder of the frames: choose another --out-dir")
 
