@@ -38,10 +38,7 @@ def describe_changes(before: str | None, now: str) -> list[str]:
     kept = [key for key in changed if key.startswith(_KEPT)]
     taken = [key for key in changed if key.startswith(_TAKEN) and key not in kept]
     ends = (
-        (
-            kept,
-            "the run goes on with those of the checkpoint; a new run from its weights (load_from) takes the config's",
-        ),
+        (kept, "the run goes on with those of the checkpoint; a new run from its weights (load_from) takes these"),
         (taken, "from here on those of the config hold"),
     )
     return [shortened(f"the config has {_named(keys, old, new)}; {end}") for keys, end in ends if keys]

@@ -63,8 +63,9 @@ class SafeCheckpointHook(CheckpointHook):
         """Prepares the folder."""
         super().before_train(runner)
         self._stay_in_folder(runner)
-        if is_main_process() and Path(self.out_dir).is_dir():
-            for path in remove_unfinished(self.out_dir, "*.pth"):
+        if is_main_process():
+            left = [*remove_unfinished(self.out_dir, "*.pth"), *remove_unfinished(runner.work_dir, "last_checkpoint")]
+            for path in left:
                 runner.logger.info(f"removed {path}, which a killed run left unfinished")
 
     def _stay_in_folder(self, runner: Runner) -> None:

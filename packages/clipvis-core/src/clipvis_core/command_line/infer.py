@@ -70,8 +70,7 @@ def infer(args: argparse.Namespace) -> int:
         else:
             result = segment(inferencer, source, stopped)
             known = {"num_frames": result.num_frames, "times": result.times}
-        complete = not (stopped.is_set() or source.truncated)
-        folder.describe(source, **known, complete=complete)
+        is_cut_short = source.truncated  # drawing reads the source again
         with folder.file(WORDS) as file:
             file.write(vocabulary.to_json().encode("utf-8"))
         if result is not None:
@@ -80,8 +79,8 @@ def infer(args: argparse.Namespace) -> int:
                 write_result(drawn, folder, masks=args.masks, stopped=cut)
                 if not streaming and not args.no_video:
                     draw_result(drawn, source, folder, is_image=is_image, stopped=cut)
-            if cut.is_set():
-                folder.describe(source, **known, complete=False)
+        complete = not (stopped.is_set() or cut.is_set() or is_cut_short)
+        folder.describe(source, **known, complete=complete)  # last: what is complete is there
     if result is not None:
         print_table(drawn, score_thr)
     print(f"wrote {', '.join(sorted(folder.written))} to {out_dir}")
