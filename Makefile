@@ -43,7 +43,7 @@ fuzz: setup ## readers of results, ground truths, datasets and vocabularies on C
 # `make kill-test SEED=7 KILLS=1000`: at other moments, and more of them.
 KILLS := 100
 kill-test: setup ## kills runs of infer, test and train KILLS times in all, at random moments (SEED=)
-	$(BIN)/python tests/kill/runner.py --seed $(SEED) --kills $(KILLS)
+	$(BIN)/python tests/kill/killing.py --seed $(SEED) --kills $(KILLS)
 
 lint: setup ## linter and formatting
 	$(BIN)/ruff check .

@@ -9,7 +9,7 @@ import pytest
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for left processes in /proc")
 def test_killed_runs_lose_nothing(tmp_path):
-    from runner import kill_runs
+    from killing import kill_runs
 
     counts, faults = kill_runs(seed=1, kills=4, folder=tmp_path)
     assert not faults, "\n".join(faults)

@@ -5,6 +5,7 @@ It reads a line of json for each request from its standard input, and answers wi
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import runpy
@@ -13,11 +14,19 @@ import sys
 import time
 import traceback
 
+MODULES = (
+    *("clipvis_core.command_line.infer", "clipvis_data.datasets", "clipvis_eval.metrics", "clipvis_eval.running"),
+    "clipvis_train.hooks",
+)
+
 
 def serve() -> None:
-    """Answers {"start": [program, *arguments], "log": file} with {"pid": ...}, {"wait": pid, "seconds": s} with the exit
-    code (negative: the signal), None if it still runs then."""
-    import_all()
+    """Answers {"start": [program, *arguments], "log": file} with {"pid": ...}.
+
+    And {"wait": pid, "seconds": s} with {"code": ...}: the exit code, negative for a signal, None if it still runs then.
+    """
+    for name in MODULES:
+        importlib.import_module(name)
     answer({"ready": True})
     for line in sys.stdin:
         request = json.loads(line)
@@ -25,14 +34,6 @@ def serve() -> None:
             answer({"pid": started(request["start"], request["log"])})
         else:
             answer({"code": waited(request["wait"], request["seconds"])})
-
-
-def import_all() -> None:
-    import clipvis_core.command_line.infer
-    import clipvis_data.datasets
-    import clipvis_eval.metrics
-    import clipvis_eval.running
-    import clipvis_train.hooks  # noqa: F401
 
 
 def answer(content: dict) -> None:

@@ -1,4 +1,4 @@
-"""Kills runs of tools/ at random moments and lets them go on: `runner.py --seed 1 --kills 100`."""
+"""Kills runs of tools/ at random moments and lets them go on: `killing.py --seed 1 --kills 100`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from programs import ROOT, Infer, Test, Train
+from killed_programs import ROOT, Infer, Test, Train
 
 SIGNALS = [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
 PATIENCE = 60.0  # seconds in which a signal ends a run
@@ -31,8 +31,10 @@ class Zygote:
     def __init__(self) -> None:
         paths = [str(ROOT / "tests" / "eval"), os.environ.get("PYTHONPATH", "")]
         environment = os.environ | {
-            **{"PYTHONPATH": os.pathsep.join(filter(None, paths)), "DUMMY_SECONDS": "0.1"},
-            **{"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
+            "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+            "DUMMY_SECONDS": "0.1",
+            "OMP_NUM_THREADS": "1",
+            "MKL_NUM_THREADS": "1",
         }
         self._process = subprocess.Popen(
             [sys.executable, str(Path(__file__).with_name("zygote.py"))],
@@ -66,7 +68,7 @@ class Chain:
 
     Args:
         zygote: Starts the processes.
-        program: One of `programs`.
+        program: One of `killed_programs`.
         folder: For all its files.
         seed: Decides moments and signals, up to what the machine does.
     """

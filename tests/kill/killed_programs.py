@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from PIL import Image
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tests" / folder) for folder in ("train", "data", "eval")]
+sys.path.extend(str(Path(__file__).resolve().parents[1] / folder) for folder in ("train", "data", "eval"))
 
 from builders import image_json, write_images
 from small_runs import assert_equal, small_config
 
+ROOT = Path(__file__).resolve().parents[2]
 FRAMES, VIDEOS = 24, 6
 TEST_CONFIG = """
 custom_imports = dict(
