@@ -1,4 +1,4 @@
-"""Random damage to json content and to texts, decided by a seed."""
+"""Random damage to json content, texts and bytes, decided by a seed."""
 
 from __future__ import annotations
 
@@ -67,3 +67,23 @@ def mutated_text(text: str, generator: random.Random) -> str:
         else:
             del letters[place:]
     return "".join(letters)
+
+
+def mutated_bytes(content: bytes, generator: random.Random) -> bytes:
+    """Bytes with one to four faults: some flipped, a part dropped, put in, repeated or zeroed, the end cut off."""
+    damaged = bytearray(content)
+    for _ in range(generator.randint(1, 4)):
+        place = generator.randrange(len(damaged) + 1)
+        length = min(1 + int(generator.expovariate(1 / 16)), len(damaged))
+        kind = generator.randrange(7)
+        if kind <= 2 and place < len(damaged):
+            damaged[place] ^= 1 << generator.randrange(8)
+        elif kind == 3:
+            del damaged[place : place + length]
+        elif kind == 4:
+            damaged[place:place] = generator.choice((bytes(length), damaged[:length], generator.randbytes(length)))
+        elif kind == 5:
+            damaged[place : place + length] = generator.randbytes(length)
+        elif generator.random() < 0.5:
+            del damaged[place:]
+    return bytes(damaged)

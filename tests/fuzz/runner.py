@@ -17,13 +17,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from readers import READERS
+from file_readers import FILE_READERS
+from readers import JSON_READERS
 
-from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.errors import MAX_LETTERS, InputError
 
 MAX_SECONDS = 30
 MAX_BYTES = 3 * 2**30  # beyond what the process has when it starts
-MAX_LETTERS = 600
+
+READERS = JSON_READERS | FILE_READERS
 
 
 def run(name: str, seed: int, cases: int) -> tuple[Counter, list[str]]:
@@ -73,7 +75,7 @@ def _verdict(name: str, key: str, folder: Path) -> tuple[str, str]:
         READERS[name](random.Random(key), folder)
     except InputError as error:
         line = str(error).replace(str(folder), "")
-        sound = "\n" not in line and 0 < len(line) < MAX_LETTERS
+        sound = "\n" not in line and 0 < len(line) <= MAX_LETTERS
         return ("refused", "") if sound else ("fault", f"the message is {line[:200]!r}")
     except Exception as error:
         place = traceback.extract_tb(error.__traceback__)[-1]

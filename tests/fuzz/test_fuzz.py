@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from readers import READERS
-from runner import run
+from runner import READERS, run
 
 
 @pytest.mark.parametrize("name", READERS)

@@ -23,7 +23,7 @@ MODULES = (
 def serve() -> None:
     """Answers {"start": [program, *arguments], "log": file} with {"pid": ...}.
 
-    And {"wait": pid, "seconds": s} with {"code": ...}: the exit code, negative for a signal, None if it still runs then.
+    And {"wait": pid, "seconds": s} with {"code": ...}: the exit code, negative for a signal, None if it still runs.
     """
     for name in MODULES:
         importlib.import_module(name)

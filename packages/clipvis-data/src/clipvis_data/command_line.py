@@ -85,6 +85,8 @@ def print_report(report: FileReport, max_lines: int) -> None:
         print(f"       - {fault}")
     if len(report.faults) > max_lines:
         print(f"       - and {len(report.faults) - max_lines} more")
+    for note in report.notes:
+        print(f"       ({note})")
 
 
 def console() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -35,7 +36,7 @@ def run(main: Callable[[], int | None], *user_errors: type[Exception]) -> NoRetu
         _drop_output()
         code = 0
     except OSError as error:
-        if not _is_output_at_fault():
+        if not _is_output_at_fault(error):
             raise
         _drop_output()
         code = _refuse(f"standard output cannot be written ({error.strerror}): send it to another place")
@@ -84,10 +85,12 @@ def _open_closed_streams() -> None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 (for the life of the process)
 
 
-def _is_output_at_fault() -> bool:
-    """Whether what waits to be printed cannot be."""
+def _is_output_at_fault(error: OSError) -> bool:
+    """Whether an error came from printing: it names no file, and an empty line cannot be printed either."""
+    if error.filename is not None or error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+        return False
     try:
-        sys.stdout.flush()
+        print(flush=True)
     except OSError:
         return True
     return False
