@@ -37,7 +37,7 @@ test: setup ## linter and all tests
 # `make fuzz SEED=7 CASES=10000`: other damage, and more of it.
 SEED := 1
 CASES := 5000
-fuzz: setup ## readers of results, ground truths, datasets and vocabularies on CASES damaged inputs each (SEED=)
+fuzz: setup ## every reader of files on CASES damaged inputs (SEED=)
 	$(BIN)/python tests/fuzz/runner.py --seed $(SEED) --cases $(CASES)
 
 # `make kill-test SEED=7 KILLS=1000`: at other moments, and more of them.

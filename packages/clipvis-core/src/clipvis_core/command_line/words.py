@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import unicodedata
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -50,11 +51,16 @@ def language_hint(vocabulary: Vocabulary) -> str | None:
     >>> language_hint(Vocabulary.from_text("red cars; dog, Hund"))
     """
     nouns = shipped_nouns()
-    unknown = [words[0] for words in vocabulary.categories if not any(map(nouns.senses, words))]
+    unknown = [words[0] for words in vocabulary.categories if not any(nouns.senses(_plain(word)) for word in words)]
     if not unknown:
         return None
     named = ", ".join(f'"{word[:30]}"' for word in unknown[:3]) + (", ..." if len(unknown) > 3 else "")
     return f"{named}: no English nouns for things that we know; the models read English only"
+
+
+def _plain(word: str) -> str:
+    """Without accents: café is a word of English too."""
+    return "".join(letter for letter in unicodedata.normalize("NFKD", word) if not unicodedata.combining(letter))
 
 
 def separator_hint(words: str) -> str | None:
