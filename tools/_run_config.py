@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -74,6 +75,28 @@ def parts_of(config: str) -> Iterator[None]:
     except Exception as error:
         raise InputError(
             f"{config} cannot be used ({type(error).__name__}: {error}): correct it, or --cfg-options"
+        ) from None
+
+
+@contextmanager
+def machine_limits() -> Iterator[None]:
+    """What a machine has too little of while a loader's workers run is told in a line.
+
+    Raises:
+        InputError: A worker ended (shared or other memory is full), or too many files are open.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.EMFILE, errno.ENFILE):
+            raise
+        raise InputError("too many files are open: raise the limit (ulimit -n), or lower num_workers") from None
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise InputError(
+            f"{str(error).split('. ')[0]}: is memory or /dev/shm full? Make room (docker run --shm-size), or set "
+            "num_workers=0 in the loaders"
         ) from None
 
 

@@ -10,7 +10,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
-from _run_config import evaluators, parts_of, read_run_config
+from _run_config import evaluators, machine_limits, parts_of, read_run_config
 from clipvis_core.checkpoints import check_shapes, load_checkpoint, model_state, read_checkpoint
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.inference.inferencer import DTYPES
@@ -57,7 +57,8 @@ def test(args: argparse.Namespace) -> None:
         load_weights(runner.model, args.checkpoint)
         if args.dtype != "float32":
             set_precision(runner.model, args.dtype)
-        runner.test()
+        with machine_limits():
+            runner.test()
 
 
 def set_format_only(config: Config) -> None:

@@ -10,7 +10,7 @@ from mmengine.config import Config
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from _run_config import evaluators, parts_of, read_run_config
+from _run_config import evaluators, machine_limits, parts_of, read_run_config
 from clipvis_core import InputError
 from clipvis_train.launching import process_group
 from clipvis_train.mixed_precision import use_mixed_precision
@@ -60,7 +60,8 @@ def train(args: argparse.Namespace) -> None:
             with parts_of(args.config):
                 runner = build_runner(config)
                 runner.train_loop  # noqa: B018 - builds the data
-            runner.train()
+            with machine_limits():
+                runner.train()
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
