@@ -20,14 +20,14 @@ from clipvis_core.foundation.vocabulary import Vocabulary
 from clipvis_core.inference.index_masks import check_replaceable, write_index_masks
 from clipvis_core.inference.inferencer import CLIPVISInferencer
 from clipvis_core.inference.model_choice import choose_model
-from clipvis_core.inference.output_folder import OutputFolder, default_folder
+from clipvis_core.inference.output_folder import RESULTS, WORDS, OutputFolder, default_folder
 from clipvis_core.inference.overlay import overlay_frames, write_overlay
 from clipvis_core.inference.result import DrawnTracks, SegmentationResult
 from clipvis_core.inference.stream_writer import LINES, OVERLAY, SHEET, first_interrupt, write_picture, write_stream
 from clipvis_core.media import ContactSheet, FrameSource, open_frames
 from clipvis_core.tracking import LiveRule
 
-MASKS, PICTURE, RESULTS, WORDS = "masks", "overlay.png", "results.json", "vocabulary.json"
+MASKS, PICTURE = "masks", "overlay.png"
 
 
 def infer(args: argparse.Namespace) -> int:
@@ -66,10 +66,9 @@ def infer(args: argparse.Namespace) -> int:
             stream = inferencer.stream(source, live=live, keep=not args.live_only, progress=True)
             folder.written += write_stream(stream, out_dir, draw=not args.no_video, stopped=stopped, **shown)
             result = None if args.live_only else stream.result()
-            known = {"num_frames": stream.num_frames, "times": stream.times}
+            seen = stream.seen() if result is None else result
         else:
-            result = segment(inferencer, source, stopped)
-            known = {"num_frames": result.num_frames, "times": result.times}
+            result = seen = segment(inferencer, source, stopped)
         is_cut_short = source.truncated  # drawing reads the source again
         with folder.file(WORDS) as file:
             file.write(vocabulary.to_json().encode("utf-8"))
@@ -80,15 +79,16 @@ def infer(args: argparse.Namespace) -> int:
                 if not streaming and not args.no_video:
                     draw_result(drawn, source, folder, is_image=is_image, stopped=cut)
         complete = not (stopped.is_set() or cut.is_set() or is_cut_short)
-        folder.describe(source, **known, complete=complete)  # last: what is complete is there
+        folder.describe(seen, score_thr=score_thr, complete=complete)
     if result is not None:
         print_table(drawn, score_thr)
     print(f"wrote {', '.join(sorted(folder.written))} to {out_dir}")
-    if cut.is_set():
-        print("interrupted: results.json is whole, what was drawn ends early", file=sys.stderr)
-    elif stopped.is_set():
-        print(f"interrupted: this is the result of the frames before: {known['num_frames']}", file=sys.stderr)
-    return INTERRUPTED if cut.is_set() or stopped.is_set() else 0
+    if not (cut.is_set() or stopped.is_set()):
+        return 0
+    early = f"this is the result of the frames before: {seen.num_frames}"
+    whole = f"{RESULTS} is whole, what was drawn ends early"
+    print(f"interrupted: {early if stopped.is_set() else whole}", file=sys.stderr)
+    return INTERRUPTED
 
 
 def planned(args: argparse.Namespace, is_image: bool, streaming: bool) -> list[str]:

@@ -9,6 +9,7 @@ from contextlib import closing
 from itertools import islice
 
 import numpy as np
+import torch
 from torch import Tensor
 from tqdm import tqdm
 
@@ -17,7 +18,7 @@ from clipvis_core.inference.result import SegmentationResult
 from clipvis_core.media import FrameSource
 from clipvis_core.models import CLIPVISVideo
 from clipvis_core.pipelining import ahead
-from clipvis_core.tracking import FrameTracks, Tracker
+from clipvis_core.tracking import FrameTracks, Tracker, VideoTracks
 
 WINDOWS_AHEAD = 2  # windows of frames decoded and resized before the network asks for them
 
@@ -58,11 +59,6 @@ class FrameStream:
         """Size of the temporary files."""
         return self._tracker.temporary_bytes
 
-    @property
-    def num_frames(self) -> int:
-        """Frames so far."""
-        return len(self._tracker)
-
     def close(self) -> None:
         """Takes no more frames; `result` then is that of the frames so far."""
         self._frames.close()
@@ -77,7 +73,15 @@ class FrameStream:
         for _ in self._frames:
             pass
         tracks = self._tracker.finish()
-        return SegmentationResult.of(self.source, self.vocabulary, tracks, num_frames=self.num_frames, times=self.times)
+        return SegmentationResult.of(
+            self.source, self.vocabulary, tracks, num_frames=len(self._tracker), times=self.times
+        )
+
+    def seen(self) -> SegmentationResult:
+        """The frames so far without their tracks, also of a stream that keeps nothing."""
+        nothing = torch.empty(0)
+        tracks = VideoTracks(nothing, nothing.long(), nothing.long(), [])
+        return SegmentationResult.of(self.source, self.vocabulary, tracks, len(self._tracker), self.times)
 
     def _run(self) -> Iterator[tuple[np.ndarray, FrameTracks]]:
         images: deque[tuple[np.ndarray, float]] = deque()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -13,9 +13,9 @@ from typing import BinaryIO
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.foundation.folder_lock import FolderLock
 from clipvis_core.foundation.whole_file import remove_unfinished, whole_file
-from clipvis_core.media import FrameSource
+from clipvis_core.inference.result import SegmentationResult
 
-RECORD = "video.json"
+RECORD, RESULTS, WORDS = "video.json", "results.json", "vocabulary.json"
 _MAKER = "clipvis"
 
 
@@ -87,25 +87,23 @@ class OutputFolder:
             self._remove_made()
         self._lock.close()
 
-    def describe(
-        self, source: FrameSource, *, num_frames: int, times: Sequence[float] = (), complete: bool = True
-    ) -> None:
-        """Writes what is known of the video to `video.json`.
+    def describe(self, result: SegmentationResult, *, score_thr: float, complete: bool) -> None:
+        """Writes what is known of the video to `video.json`, after all else: what is complete is there.
 
         Args:
-            source: The video.
-            num_frames: Frames that were segmented.
-            times: When each is shown, in seconds from the first; empty where it was not kept.
+            result: What was found in it.
+            score_thr: Least score that is drawn.
             complete: Whether these are all frames, and all were drawn.
         """
         self._record |= {
-            "name": source.name,
-            "height": source.height,
-            "width": source.width,
-            "frame_rate": str(source.frame_rate),
-            "num_frames": num_frames,
+            "name": result.name,
+            "height": result.height,
+            "width": result.width,
+            "frame_rate": str(result.frame_rate),
+            "num_frames": result.num_frames,
             "complete": complete,
-            "times": [round(time, 6) for time in times],
+            "score_thr": score_thr,
+            "times": [round(time, 6) for time in result.times],
         }
         with self.file(RECORD) as file:
             file.write(json.dumps(self._record).encode())
