@@ -140,6 +140,7 @@ def test_arguments_are_read_before_torch(repo_root, program):
         import atexit, runpy, sys
         atexit.register(lambda: print("torch" in sys.modules))
         sys.argv = ["x", "--nonsense"]
+        sys.path.insert(0, {str(repo_root / "tools")!r})
         runpy.run_path({str(repo_root / "tools" / program)!r}, run_name="__main__")
     """
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=False)

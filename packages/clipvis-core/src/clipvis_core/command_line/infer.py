@@ -83,9 +83,14 @@ def infer(args: argparse.Namespace) -> int:
     if result is not None:
         print_table(drawn, score_thr)
     print(f"wrote {', '.join(sorted(folder.written))} to {out_dir}")
+    return exit_code(seen.num_frames, stopped, cut)
+
+
+def exit_code(num_frames: int, stopped: threading.Event, cut: threading.Event) -> int:
+    """0, or after Ctrl-C `INTERRUPTED` and a line about what that cut short: the video, or the drawing of it."""
     if not (cut.is_set() or stopped.is_set()):
         return 0
-    early = f"this is the result of the frames before: {seen.num_frames}"
+    early = f"this is the result of the frames before: {num_frames}"
     whole = f"{RESULTS} is whole, what was drawn ends early"
     print(f"interrupted: {early if stopped.is_set() else whole}", file=sys.stderr)
     return INTERRUPTED
