@@ -73,8 +73,9 @@ def parts_of(config: str) -> Iterator[None]:
     except (InputError, OSError):
         raise
     except Exception as error:
+        reason = str(error.args[0] if error.args else "").split(". Please")[0]
         raise InputError(
-            f"{config} cannot be used ({type(error).__name__}: {error}): correct it, or --cfg-options"
+            f"{config} cannot be used ({type(error).__name__}: {reason}): correct it, or --cfg-options"
         ) from None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing import Pool
@@ -178,8 +179,12 @@ def _check_images(
     report.counts["files"] = len(files)
     present = [(name, files[name]) for name in files.keys() - set(missing)]
     present.sort()
-    with Pool(processes) as pool:
-        found = pool.imap(partial(image_fault, folder), present, chunksize=16)
+    with ExitStack() as stack:
+        if processes == 1:
+            found = map(partial(image_fault, folder), present)
+        else:
+            pool = stack.enter_context(Pool(processes))
+            found = pool.imap(partial(image_fault, folder), present, chunksize=16)
         bar = tqdm(found, total=len(present), desc=report.path.name, unit="image", delay=2)
         report.faults += [fault for fault in bar if fault]
 
