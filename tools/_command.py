@@ -1,15 +1,13 @@
-"""What the programs here have in common: the import path of `projects`, Ctrl-C while modules load, and `run`."""
+"""What the programs here have in common: the import path of `projects`, and `run`."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-from clipvis_core.foundation.program import leave_on_interrupt, run
+from clipvis_core.foundation.program import run
 
 __all__ = ["run"]
-
-leave_on_interrupt()
 
 # For `projects.NAME...`, which the configs of projects/ name in custom_imports.
 sys.path.append(str(Path(__file__).resolve().parents[1]))

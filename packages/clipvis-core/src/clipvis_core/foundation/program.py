@@ -25,8 +25,6 @@ def run(main: Callable[[], int | None], *user_errors: type[Exception]) -> NoRetu
             line and the exit code is 2. Anything else is a fault of ours and keeps its traceback.
     """
     _open_closed_streams()
-    if signal.getsignal(signal.SIGINT) is _leave:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         code = main() or 0
         sys.stdout.flush()
@@ -52,20 +50,11 @@ def importing() -> Iterator[None]:
 
     Python would raise in the middle of a library, and some swallow that or print where it came.
     """
-    before = leave_on_interrupt()
+    before = signal.signal(signal.SIGINT, _leave)
     try:
         yield
     finally:
-        if before is not None:
-            signal.signal(signal.SIGINT, before)
-
-
-def leave_on_interrupt() -> object:
-    """What `importing` does, until `run`; returns the handler before, None where it was not Python's own."""
-    before = signal.getsignal(signal.SIGINT)
-    if before is not signal.default_int_handler:
-        return None
-    return signal.signal(signal.SIGINT, _leave)
+        signal.signal(signal.SIGINT, before)
 
 
 def _leave(number: int, frame: FrameType | None) -> NoReturn:
