@@ -47,9 +47,16 @@ def _damage(owner: dict | list, key: object, generator: random.Random) -> None:
     elif kind == 2 and isinstance(value, str):
         owner[key] = mutated_text(value, generator)
     elif kind == 3 and type(value) in (int, float):
-        owner[key] = generator.choice((-value, value + 1, value * 1000, value / 2, float(value), str(value)))
+        owner[key] = generator.choice((-value, value + 1, value * 1000, value // 2, _as_float(value), str(value)))
     else:
         owner[key] = copy.deepcopy(generator.choice(ODD))
+
+
+def _as_float(value: float) -> float:
+    try:
+        return float(value) + 0.5
+    except OverflowError:  # json has whole numbers of any size
+        return float("inf")
 
 
 def mutated_text(text: str, generator: random.Random) -> str:
