@@ -41,7 +41,7 @@ HARMLESS_TYPES = [
 
 
 WEIGHTS_SUFFIX = ".safetensors"
-_SUM = "sha256"  # fact of a safetensors file of ours: the digest of all that comes after its header
+_SUM, _SUM_KIND = "checksum", "sha256:"  # fact of a safetensors file of ours: the digest of all after its header
 
 
 def read_checkpoint(path: str | Path, *, sums: bool = True) -> dict[str, Any]:
@@ -66,12 +66,14 @@ def _read_weights(path: Path, sums: bool) -> dict[str, Any]:
         with safe_open(path, framework="pt") as file:
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
             meta = file.metadata() or {}
-        content = path.read_bytes() if sums and _SUM in meta else None
+        # By its name or its value: a damaged byte may be in either.
+        found = [name for name, fact in meta.items() if name == _SUM or fact.startswith(_SUM_KIND)]
+        content = path.read_bytes() if sums and found else None
     except Exception as error:  # whatever the library makes of a stranger's bytes
         raise InputError(f"{path} is damaged or no safetensors file ({_first_line(error)}): fetch it again") from None
-    if content is not None and meta[_SUM] != _sum_of(content):
+    if content is not None and any(meta[name] != _sum_of(content) for name in found):
         raise InputError(f"{path} is damaged: its tensors differ from their checksum; fetch it again")
-    return {"state_dict": state, "meta": {name: fact for name, fact in meta.items() if name != _SUM}}
+    return {"state_dict": state, "meta": {name: fact for name, fact in meta.items() if name not in found}}
 
 
 def _read_pickled(path: Path, sums: bool) -> dict[str, Any]:
@@ -185,7 +187,7 @@ def _header_end(content: bytes) -> int:
 
 
 def _sum_of(content: bytes) -> str:
-    return hashlib.sha256(memoryview(content)[_header_end(content) :]).hexdigest()
+    return _SUM_KIND + hashlib.sha256(memoryview(content)[_header_end(content) :]).hexdigest()
 
 
 def _check_file(path: Path) -> None:

@@ -16,8 +16,8 @@ from clipvis_core.foundation.errors import InputError
 _OPTIONS = {
     "crf": "20",  # visually clean
     "preset": "veryfast",  # 3 to 4 times the speed of "medium"
-    # With B-frames, what x264 thinks that later frames take from one (mbtree) depends on memory that it has not written:
-    # the same frames do not always give the same bytes. Without, files are 4 % larger and written faster.
+    # With B-frames, what x264 thinks that later frames take from one (mbtree) depends on memory that it has not
+    # written: the same frames do not always give the same bytes. Without, files are 4 % larger and written faster.
     "bf": "0",
 }
 _LEAST_TICKS = 10_000  # a second
