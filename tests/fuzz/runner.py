@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import multiprocessing
 import random
@@ -66,6 +67,8 @@ def _work(pipe: Connection, name: str, seed: int, first: int, cases: int) -> Non
     warnings.simplefilter("ignore")
     logging.disable()
     for number in range(first, cases):
+        if number % 16 == 0:
+            gc.collect()  # decoders that nobody needs any more keep their threads until then
         with tempfile.TemporaryDirectory() as folder:
             pipe.send(_verdict(name, f"{name} {seed} {number}", Path(folder)))
 
