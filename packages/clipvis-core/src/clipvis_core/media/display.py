@@ -200,16 +200,14 @@ def _stretch(ratio: Fraction | None) -> float:
 
 def _graph(frame: av.VideoFrame, filters: list[tuple[str, str]]) -> Graph:
     """The filters, one after the other, ready for frames like this one."""
-    graph = Graph()
-    last = graph.add_buffer(
-        width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base or Fraction(1, 1000)
-    )
-    for name, options in filters:
-        step = graph.add(name, options)
-        last.link_to(step)
-        last = step
-    last.link_to(graph.add("buffersink"))
+    graph, tick = Graph(), frame.time_base or Fraction(1, 1000)
     with _as_damage():
+        last = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=tick)
+        for name, options in filters:
+            step = graph.add(name, options)
+            last.link_to(step)
+            last = step
+        last.link_to(graph.add("buffersink"))
         graph.configure()
     return graph
 
