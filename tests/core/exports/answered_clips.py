@@ -26,7 +26,7 @@ def code(mask: np.ndarray) -> dict | None:
 
 
 def moving_masks() -> np.ndarray:
-    """Masks of three tracks, bool (3, T, H, W): a ring, a thing of two parts that is away in frame 3, a small square."""
+    """Masks of three tracks, bool (3, T, H, W): a ring, a thing of two parts that is away in frame 3, a square."""
     masks = np.zeros((3, FRAMES, HEIGHT, WIDTH), dtype=bool)
     for t in range(FRAMES):
         masks[0, t, 5:20, 2 + 3 * t : 20 + 3 * t] = True

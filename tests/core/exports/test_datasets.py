@@ -52,9 +52,8 @@ def test_coco_opens_in_mmdet_as_videos(tmp_path):
         serialize_data=False,
     )
     assert [video["video_length"] for video in videos.data_list] == [FRAMES, FRAMES]
-    ids = [
-        {one["instance_id"] for image in video["images"] for one in image["instances"]} for video in videos.data_list
-    ]
+    found = [[one for image in video["images"] for one in image["instances"]] for video in videos.data_list]
+    ids = [{one["instance_id"] for one in video} for video in found]
     assert ids == [{1, 2, 3}, {4, 5, 6}]
 
 
@@ -67,9 +66,8 @@ def test_ytvis_opens_in_our_loader(tmp_path, masks):
     videos.full_init()
     assert videos.metainfo["prompts"] == (("dog", "puppy", "hound"), ("car",), ("lamp, tall/thin",), ("tree", "oak"))
     park, beach = videos.get_data_info(0), videos.get_data_info(1)
-    labels = [
-        {one["instance_id"]: one["bbox_label"] for one in video["images"][0]["instances"]} for video in (park, beach)
-    ]
+    first = [video["images"][0]["instances"] for video in (park, beach)]
+    labels = [{one["instance_id"]: one["bbox_label"] for one in instances} for instances in first]
     assert labels == [{1: 0, 2: 1, 3: 2}, {4: 1, 5: 3, 6: 0}]
     for frame, image in enumerate(park["images"]):
         for one in image["instances"]:

@@ -40,11 +40,8 @@ def test_cvat_images_hold_exact_masks_grouped_by_track(tmp_path, masks):
         found = {int(mask.get("group_id")) - 1: cvat_mask(mask) for mask in image.findall("mask")}
         assert found.keys() == {track for track in range(3) if masks[track, frame].any()}
         assert all(iou(mask, masks[track, frame]) == 1.0 for track, mask in found.items())
-    assert [label["name"] for label in json.loads((path / "labels.json").read_text())] == [
-        "dog",
-        "car",
-        "lamp, tall/thin",
-    ]
+    names = [label["name"] for label in json.loads((path / "labels.json").read_text())]
+    assert names == ["dog", "car", "lamp, tall/thin"]
 
 
 def test_cvat_video_has_tracks_of_polygons(tmp_path, masks):

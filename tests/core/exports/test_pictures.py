@@ -49,9 +49,8 @@ def test_videos_keep_alpha(tmp_path, masks, kind, suffix, decoder, bits):
                 codec = av.CodecContext.create(decoder, "r")
             frames = [frame for packet in container.demux(stream) for frame in codec.decode(packet)]
         assert len(frames) == FRAMES
-        assert [float(frame.pts * stream.time_base) for frame in frames] == pytest.approx(
-            [t / 10 for t in range(FRAMES)]
-        )
+        times = [float(frame.pts * stream.time_base) for frame in frames]
+        assert times == pytest.approx([t / 10 for t in range(FRAMES)])
         for t, frame in enumerate(frames):
             alpha = frame.reformat(format="rgba").to_ndarray()[:, :, 3]
             assert not masks[track, t].any() or iou(alpha > 127, masks[track, t]) > (0.99 if bits == 10 else 0.9)

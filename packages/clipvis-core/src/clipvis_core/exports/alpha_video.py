@@ -63,7 +63,8 @@ class AlphaWriter:
         self._last = -1
 
     def __enter__(self) -> AlphaWriter:
-        self._container = av.open(f"file:{self._path}", "w")
+        # Without random ids in the file.
+        self._container = av.open(f"file:{self._path}", "w", options={"fflags": "+bitexact"})
         return self
 
     def write(self, frame: np.ndarray, time: float) -> None:

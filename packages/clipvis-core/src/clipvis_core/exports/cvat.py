@@ -46,13 +46,13 @@ class _Xml(XMLGenerator):
         self.startDocument()
 
     @contextmanager
-    def element(self, name: str, **attributes: object) -> Iterator[None]:
+    def element(self, name: str, /, **attributes: object) -> Iterator[None]:
         self.startElement(name, {key: str(value) for key, value in attributes.items()})
         yield
         self.endElement(name)
         self.ignorableWhitespace("\n")
 
-    def empty(self, name: str, **attributes: object) -> None:
+    def empty(self, name: str, /, **attributes: object) -> None:
         with self.element(name, **attributes):
             pass
 
