@@ -1,5 +1,5 @@
-# photo-mini fine-tuned on your own videos: inherit this and name their folder (docs/exports.md#labels-to-training). It is
-# made for a CPU. Without videos held back the validation only shows how well the labels are learnt.
+# photo-mini fine-tuned on your own videos, on a CPU: inherit this and name their folder (docs/exports.md). Without
+# videos held back the validation only shows how well the labels are learnt.
 _base_ = [
     "../photo_mini/photo_mini_video.py",
     "../_base_/datasets/own_videos.py",

@@ -45,7 +45,7 @@ def test_videos_keep_alpha(tmp_path, masks, kind, suffix, decoder, bits):
             stream = container.streams.video[0]
             codec = stream.codec_context
             if decoder:  # FFmpeg's own VP9 decoder leaves alpha out
-                assert stream.metadata["alpha_mode"] == "1"
+                assert stream.metadata["ALPHA_MODE"] == "1"
                 codec = av.CodecContext.create(decoder, "r")
             frames = [frame for packet in container.demux(stream) for frame in codec.decode(packet)]
         assert len(frames) == FRAMES

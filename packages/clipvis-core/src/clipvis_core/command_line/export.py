@@ -74,16 +74,17 @@ def parse_args(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def planned_exports(kinds: str | None, out_dir: Path, *, kept: bool) -> list[Kind]:
+def planned_exports(kinds: str | None, out_dir: Path, *, kept: bool, live: bool) -> list[Kind]:
     """The kinds that a run is to write when it is done, each with a place for it in the run's output folder.
 
     Args:
         kinds: What `--export` says.
         out_dir: The output folder.
         kept: Whether the run writes `results.json`.
+        live: Whether its video comes once.
 
     Raises:
-        InputError: A kind is unknown, something else is in its place, or nothing is kept to export.
+        InputError: A kind is unknown or cannot be written, or something else is in its place.
     """
     from clipvis_core.exports import check_target, default_target, kinds_of
 
@@ -93,19 +94,25 @@ def planned_exports(kinds: str | None, out_dir: Path, *, kept: bool) -> list[Kin
         raise InputError("--export writes what is in results.json, which --live-only does not write")
     planned = kinds_of(kinds)
     for kind in planned:
+        if live and kind.pixels:
+            raise InputError(f"--export {kind.name} reads the video again, and this one comes once")
         check_target(kind, default_target(out_dir, kind))
     return planned
 
 
 def write_exports(kinds: Sequence[Kind], out_dir: Path, *, all_tracks: bool) -> None:
     """Writes the planned exports of a run that is done; see `export` for what is raised."""
-    from clipvis_core.exports import NoTrackError, export
+    from clipvis_core.exports import NoTrackError, Options, export
     from clipvis_core.inference import Answer
 
-    answer = Answer.read(out_dir) if kinds else None
+    if not kinds:
+        return
+    answer = Answer.read(out_dir)
+    options = Options(frames=answer.video is not None, progress=True)
     for kind in kinds:
         try:
-            print(f"wrote {export(answer, kind.name, all_tracks=all_tracks)}: {kind.writes}")
+            path = export(answer, kind.name, all_tracks=all_tracks, options=options)
+            print(f"wrote {path}: {kind.writes}")
         except NoTrackError as error:
             print(f"no {kind.name}: {error}", file=sys.stderr)
 

@@ -55,7 +55,7 @@ def infer(args: argparse.Namespace) -> int:
     streaming = args.stream or live is not None or source.live
     is_image = source.num_frames == 1 and not streaming
     check_masks(args, out_dir)
-    exports = planned_exports(args.export, out_dir, kept=not args.live_only)
+    exports = planned_exports(args.export, out_dir, kept=not args.live_only, live=source.live)
     reads = [path for path in (args.input, args.checkpoint, args.config, args.classes_file, args.vocabulary) if path]
     stopped = threading.Event()
     folder = OutputFolder(out_dir, planned(args, is_image, streaming), reads=reads, video=video)

@@ -13,6 +13,7 @@ import numpy as np
 from clipvis_core.foundation.errors import InputError
 
 _TICK = Fraction(1, 90_000)  # seconds; MPEG's clock
+_ROW = 32  # pixels
 _BT709, _LIMITED_RANGE = 1, 1  # numbers of ITU-T H.273
 
 
@@ -79,8 +80,7 @@ class AlphaWriter:
         """
         if self._stream is None:
             self._stream = self._add_stream(*frame.shape[:2])
-        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgba")
-        picture = picture.reformat(format=self._codec.pixels, dst_colorspace="ITU709")
+        picture = _converted(frame, self._codec.pixels)
         self._last = max(round(time / _TICK), self._last + 1)
         picture.pts, picture.time_base = self._last, _TICK
         picture.duration = round(1 / self._rate / _TICK)
@@ -111,3 +111,20 @@ class AlphaWriter:
                 self._mux(None)
         finally:
             self._container.close()
+
+
+def _converted(frame: np.ndarray, pixels: str) -> av.VideoFrame:
+    """An RGBA frame in a codec's pixel format.
+
+    It is converted with its rows filled up: at the end of a row whose length is no multiple of 16, FFmpeg's scaler
+    writes what was in memory before (seen with yuva444p10le in FFmpeg 8).
+    """
+    height, width = frame.shape[:2]
+    filled = np.pad(frame, ((0, 0), (0, -width % _ROW), (0, 0)), mode="edge")
+    wide = av.VideoFrame.from_ndarray(filled, format="rgba").reformat(format=pixels, dst_colorspace="ITU709")
+    picture = av.VideoFrame(width, height, pixels)
+    sample = np.uint16 if picture.format.components[0].bits > 8 else np.uint8
+    for source, plane in zip(wide.planes, picture.planes, strict=True):
+        here, there = (np.frombuffer(part, sample).reshape(part.height, -1) for part in (plane, source))
+        here[:, : plane.width] = there[:, : plane.width]
+    return picture

@@ -65,4 +65,4 @@ def _worth(mask: dict, clip: Clip) -> float:
     return float(mask_api.area(mask)) * (_CUT if is_cut else 1.0)
 
 
-CROPS = Kind("crops", "the best pictures of each track", write)
+CROPS = Kind("crops", "the best pictures of each track", write, pixels=True)

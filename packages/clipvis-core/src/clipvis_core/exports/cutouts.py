@@ -81,6 +81,6 @@ def _mask(track: Track, clip: Clip, frame: int) -> np.ndarray:
     return np.zeros((clip.height, clip.width), np.uint8) if mask is None else mask_api.decode(mask)
 
 
-RGBA = Kind("rgba", "each track cut out, PNG with alpha", write_pngs)
-RGBA_MOV = Kind("rgba-mov", "each track cut out, ProRes 4444", partial(write_videos, PRORES))
-RGBA_WEBM = Kind("rgba-webm", "each track cut out, VP9 with alpha", partial(write_videos, VP9))
+RGBA = Kind("rgba", "each track cut out, PNG with alpha", write_pngs, pixels=True)
+RGBA_MOV = Kind("rgba-mov", "each track cut out, ProRes 4444", partial(write_videos, PRORES), pixels=True)
+RGBA_WEBM = Kind("rgba-webm", "each track cut out, VP9 with alpha", partial(write_videos, VP9), pixels=True)

@@ -34,6 +34,7 @@ class Kind:
         write: Writes a selection to an empty folder, or to a file of this name where there is a suffix.
         suffix: Suffix of its only file; a kind without one writes a folder.
         joins: Whether several answers become one export; else each has its own.
+        pixels: Whether it always reads the video; data sets do so for their pictures only.
         is_ours: Whether a file that exists is one of this kind from an earlier export.
     """
 
@@ -42,6 +43,7 @@ class Kind:
     write: Callable[[Selection, Path, Options], None]
     suffix: str = ""
     joins: bool = False
+    pixels: bool = False
     is_ours: Callable[[Path], bool] = lambda path: False
 
     @property

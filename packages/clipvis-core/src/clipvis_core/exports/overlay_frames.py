@@ -24,4 +24,4 @@ def write(selection: Selection, folder: Path, options: Options) -> None:
         Image.fromarray(clip.drawn.draw(image, frame)).save(folder / frame_name(frame, ".png"))
 
 
-FRAMES = Kind("frames", "the frames of the overlay as PNG", write)
+FRAMES = Kind("frames", "the frames of the overlay as PNG", write, pixels=True)

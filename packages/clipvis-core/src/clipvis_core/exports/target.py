@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 from clipvis_core.exports.kind import Kind
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.foundation.whole_file import write_json
-from clipvis_core.foundation.whole_folder import whole_folder
+from clipvis_core.foundation.whole_folder import parts_beside, whole_folder
 
 RECORD = ".clipvis-export.json"
 _REMEDY = "remove it, or name another with --to"
@@ -52,13 +51,9 @@ def target(kind: Kind, path: Path) -> Iterator[Path]:
             yield folder
             write_json({"made_by": "clipvis", "kind": kind.name, "files": sorted(_files(folder))}, folder / RECORD)
         return
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as parts:
-            yield Path(parts, path.name)
-            Path(parts, path.name).replace(path)
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror or error}") from None
+    with parts_beside(path) as parts:
+        yield parts / path.name
+        (parts / path.name).replace(path)
 
 
 def _files(folder: Path) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Folders that are written whole or not at all."""
+"""Folders, and files that libraries write by name, that are there whole or not at all."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from clipvis_core.foundation.folder_lock import FolderLock
 
 
 @contextmanager
-def whole_folder(path: str | Path) -> Iterator[Path]:
-    """Makes an empty folder beside `path` to be filled, which takes its name when the block ends well.
+def parts_beside(path: str | Path) -> Iterator[Path]:
+    """An empty folder `.NAME.parts` beside `path`, on the same disk, which is removed when the block ends.
 
-    What was at `path` is removed then; whoever calls has looked whether that may be. If the block raises, `path` stays
-    as it was. What a killed run left is cleared away by the next one.
+    One process at a time has it. What a killed one left in it is cleared away.
 
     Raises:
         InputError: The folder cannot be written, the disk is full, or another run is writing to `path`.
@@ -27,18 +26,9 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
         parts.mkdir(parents=True, exist_ok=True)
         lock = FolderLock(parts, "wait for it, or choose another name")
         try:
-            _clear(parts)
-            new, old = parts / "new", parts / "old"
-            new.mkdir()
-            yield new
-            if path.exists():
-                path.rename(old)
-            try:
-                new.rename(path)
-            except OSError:
-                if old.exists():
-                    old.rename(path)
-                raise
+            for left in parts.iterdir():
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
+            yield parts
         finally:
             shutil.rmtree(parts, ignore_errors=True)
             lock.close()
@@ -46,6 +36,26 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
         raise InputError(f"{path} cannot be written: {error.strerror or error}") from None
 
 
-def _clear(folder: Path) -> None:
-    for left in folder.iterdir():
-        shutil.rmtree(left)
+@contextmanager
+def whole_folder(path: str | Path) -> Iterator[Path]:
+    """Makes an empty folder to be filled, which takes the name `path` when the block ends well.
+
+    What was at `path` is removed then: whoever calls has looked whether that may be. If the block raises, `path` stays
+    as it was.
+
+    Raises:
+        InputError: As `parts_beside`.
+    """
+    path = Path(path)
+    with parts_beside(path) as parts:
+        new, old = parts / "new", parts / "old"
+        new.mkdir()
+        yield new
+        if path.exists():
+            path.rename(old)
+        try:
+            new.rename(path)
+        except OSError:
+            if old.exists():
+                old.rename(path)
+            raise
