@@ -39,7 +39,9 @@ def workplace(tmp_path, repo_root, monkeypatch) -> Path:
 def test_videos_and_words_become_a_model(workplace, repo_root):
     assert len(Path("mine.py").read_text().strip().splitlines()) == 4
     for name in ("first", "second"):
-        main([f"videos/{name}", "--classes", "car; person, pedestrian", "--score-thr", "0.02", "--no-video"])
+        words = ["--classes", "car; person, pedestrian", "--score-thr", "0.02"]
+        assert main([f"videos/{name}", *words, "--no-video", "--export", "csv"]) == 0
+        assert Path("outputs", name, "exports/csv.csv").is_file()
     outs = ["outputs/first", "outputs/second"]
     lines = ["video,track,label,decision"]
     for out in outs:

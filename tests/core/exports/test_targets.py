@@ -11,7 +11,7 @@ from answered_clips import answered, moving_masks
 
 from clipvis_core import InputError
 from clipvis_core.command_line.clipvis import main
-from clipvis_core.command_line.export import parse_args
+from clipvis_core.command_line.export import parse_args, planned_exports
 from clipvis_core.exports import KINDS, Options, Review, export, select
 
 PIXELS = ("rgba", "rgba-mov", "rgba-webm", "crops", "gif", "frames")
@@ -193,6 +193,21 @@ def test_the_command(tmp_path, capsys):
         main(["export", folders[0], "csv", "--min-score", "2"])
     with pytest.raises(InputError, match="is no output folder of clipvis"):
         main(["export", str(tmp_path), "csv"])
+
+
+def test_an_export_that_cannot_be_is_told_before_the_run(tmp_path):
+    (tmp_path / "exports").mkdir()
+    (tmp_path / "exports/csv.csv").write_text("mine")
+    for kinds, choices, message in (
+        ("coco,doc", {}, "no export 'doc'"),
+        ("coco,csv", {}, "was not written by an export"),
+        ("gif", {"live": True}, "comes once"),
+        ("coco", {"kept": False}, "--live-only"),
+    ):
+        with pytest.raises(InputError, match=message):
+            planned_exports(kinds, tmp_path, **{"kept": True, "live": False} | choices)
+    assert planned_exports("coco, gif,coco", tmp_path, kept=True, live=False) == [KINDS["coco"], KINDS["gif"]]
+    assert planned_exports(None, tmp_path, kept=False, live=True) == []
 
 
 def test_the_help_names_all_kinds(capsys):

@@ -27,7 +27,8 @@ def main(arguments: Sequence[str]) -> int:
 
     kinds = kinds_of(args.kinds)
     check_numbers(args)
-    answers = [Answer.read(folder) for folder in args.folders]
+    folders = dict.fromkeys(Path(folder).resolve() for folder in args.folders)
+    answers = [Answer.read(folder) for folder in folders]
     choices = {
         "all_tracks": args.all_tracks,
         "score_thr": args.score_thr,
