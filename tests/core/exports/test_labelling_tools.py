@@ -75,6 +75,24 @@ def test_cvat_opens_in_datumaro(tmp_path, masks):
     assert seen == masks.any(axis=(2, 3)).sum()
 
 
+def test_cvat_tracks_open_in_datumaro(tmp_path, masks):
+    pytest.importorskip("datumaro")
+    from datumaro.components.dataset import Dataset
+
+    path = export(answered(tmp_path), "cvat", options=Options(frames=False))
+    (path / "images.xml").unlink()
+    seen = 0
+    for item in Dataset.import_from(str(path), "cvat"):
+        for polygon in item.annotations:
+            truth = masks[polygon.attributes["track_id"] - 1, int(item.attributes["frame"])]
+            assert polygon.attributes["outside"] == (not truth.any())
+            if truth.any():
+                found = coco_mask.decode(coco_mask.merge(coco_mask.frPyObjects([polygon.points], HEIGHT, WIDTH)))
+                assert iou(found, filled(truth)) == 1.0
+                seen += 1
+    assert seen == masks.any(axis=(2, 3)).sum()
+
+
 def test_label_studio_reads_the_brush_masks(tmp_path, masks):
     brush = pytest.importorskip("label_studio_sdk.converter.brush")
     tasks = json.loads((export(answered(tmp_path), "labelstudio") / "images.json").read_text())
@@ -106,10 +124,8 @@ def test_label_studio_interface_accepts_the_tasks(tmp_path):
         tasks = json.loads((path / f"{name}.json").read_text())
         assert tasks
         for task in tasks:
-            for prediction in task["predictions"]:
-                for result in prediction["result"]:
-                    control = view.get_control(result["from_name"])
-                    assert control.to_name[0] == result["to_name"]
+            assert all(task["data"].get(shown.value_name) for shown in view.objects)
+            assert view.validate_prediction(task["predictions"][0], return_errors=True) == []
 
 
 def test_label_studio_video_boxes_are_the_masks(tmp_path, masks):

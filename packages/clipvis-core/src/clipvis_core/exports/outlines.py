@@ -46,7 +46,7 @@ def joined_outline(mask: np.ndarray) -> np.ndarray:
     Parts are joined by bridges without width between their nearest corners, there and back.
 
     >>> joined_outline(np.array([[1, 0, 1]]) > 0).tolist()
-    [[0, 0], [0, 1], [1, 1], [2, 1], [3, 1], [3, 0], [2, 0], [2, 1], [1, 1], [1, 0]]
+    [[2, 0], [1, 0], [0, 0], [0, 1], [1, 1], [1, 0], [2, 0], [2, 1], [3, 1], [3, 0]]
     """
     parts = outlines(mask)
     if not parts:
