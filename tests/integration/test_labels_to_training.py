@@ -41,7 +41,7 @@ def test_videos_and_words_become_a_model(workplace, repo_root):
     for name in ("first", "second"):
         words = ["--classes", "car; person, pedestrian", "--score-thr", "0.02"]
         assert main([f"videos/{name}", *words, "--no-video", "--export", "csv"]) == 0
-        assert Path("outputs", name, "exports/csv.csv").is_file()
+        assert Path("outputs", name, "exports/tracks.csv").is_file()
     outs = ["outputs/first", "outputs/second"]
     lines = ["video,track,label,decision"]
     for out in outs:

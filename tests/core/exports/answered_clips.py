@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from xml.etree.ElementTree import Element
 
 import numpy as np
 import torch
@@ -85,3 +86,13 @@ def filled(mask: np.ndarray) -> np.ndarray:
     from scipy.ndimage import binary_fill_holes
 
     return binary_fill_holes(mask)
+
+
+def cvat_mask(element: Element, size: tuple[int, int]) -> np.ndarray:
+    """A mask element of CVAT by the format's documentation: runs along the rows of the box, background first."""
+    left, top, width, height = (int(element.get(key)) for key in ("left", "top", "width", "height"))
+    runs = [int(run) for run in element.get("rle").split(",")]
+    canvas = np.zeros(size, dtype=bool)
+    values = np.arange(len(runs)) % 2 == 1
+    canvas[top : top + height, left : left + width] = values.repeat(runs).reshape(height, width)
+    return canvas

@@ -19,16 +19,6 @@ def masks():
     return moving_masks()
 
 
-def cvat_mask(element: ElementTree.Element) -> np.ndarray:
-    """A mask element by the format's documentation: runs along the rows of the box, background first."""
-    left, top, width, height = (int(element.get(key)) for key in ("left", "top", "width", "height"))
-    runs = [int(run) for run in element.get("rle").split(",")]
-    canvas = np.zeros((HEIGHT, WIDTH), dtype=bool)
-    values = np.arange(len(runs)) % 2 == 1
-    canvas[top : top + height, left : left + width] = values.repeat(runs).reshape(height, width)
-    return canvas
-
-
 def test_cvat_images_hold_exact_masks_grouped_by_track(tmp_path, masks):
     path = export(answered(tmp_path), "cvat")
     root = ElementTree.parse(path / "images.xml").getroot()
@@ -37,7 +27,7 @@ def test_cvat_images_hold_exact_masks_grouped_by_track(tmp_path, masks):
     assert [int(image.get("id")) for image in images] == list(range(FRAMES))
     for frame, image in enumerate(images):
         assert (path / "images" / image.get("name")).is_file()
-        found = {int(mask.get("group_id")) - 1: cvat_mask(mask) for mask in image.findall("mask")}
+        found = {int(mask.get("group_id")) - 1: cvat_mask(mask, (HEIGHT, WIDTH)) for mask in image.findall("mask")}
         assert found.keys() == {track for track in range(3) if masks[track, frame].any()}
         assert all(iou(mask, masks[track, frame]) == 1.0 for track, mask in found.items())
     names = [label["name"] for label in json.loads((path / "labels.json").read_text())]

@@ -10,7 +10,6 @@ from hypothesis.extra.numpy import arrays
 from pycocotools import mask as coco_mask
 
 from clipvis_core.exports.brush_rle import brush_rle
-from clipvis_core.exports.cvat import _mask
 from clipvis_core.exports.outlines import joined_outline, outlines
 
 MASKS = st.tuples(st.integers(1, 9), st.integers(1, 9)).flatmap(lambda size: arrays(bool, size))
@@ -34,18 +33,6 @@ def test_outlines_enclose_the_mask_without_its_holes(mask):
     joined = joined_outline(mask)
     assert (painted([joined], mask) == truth).all()
     assert len(joined) >= 4
-
-
-@settings(max_examples=100, deadline=None)
-@given(mask=MASKS)
-def test_cvat_runs_give_the_mask_back(mask):
-    if mask.any():
-        found = _mask(coco_mask.encode(np.asfortranarray(mask.view(np.uint8))))
-        runs = [int(run) for run in found["rle"].split(",")]
-        canvas = np.zeros_like(mask)
-        box = np.s_[found["top"] : found["top"] + found["height"], found["left"] : found["left"] + found["width"]]
-        canvas[box] = (np.arange(len(runs)) % 2 == 1).repeat(runs).reshape(found["height"], found["width"])
-        assert (canvas == mask).all()
 
 
 @settings(max_examples=100, deadline=None)

@@ -45,7 +45,7 @@ def test_an_export_is_replaced_by_the_next_of_its_kind(tmp_path, kind):
 def test_something_else_in_its_place_stays(tmp_path, kind):
     answer = answered(tmp_path)
     target = tmp_path / "thing"
-    if KINDS[kind].suffix:
+    if KINDS[kind].file:
         target.write_text("mine")
     else:
         target.mkdir()
@@ -186,8 +186,8 @@ def test_the_command(tmp_path, capsys):
     assert main(["export", *folders, "gif", "--to", str(tmp_path / "gifs")]) == 0
     assert main(["export", *folders, "crops,csv", "--to", str(tmp_path / "both")]) == 0
     capsys.readouterr()
-    for name in ("out/park/exports/csv.csv", "out/park/exports/gif.gif", "mine/train.json", "gifs/beach.gif",
-                 "both/crops/park/index.csv", "both/csv.csv"):  # fmt: skip
+    for name in ("out/park/exports/tracks.csv", "out/park/exports/overlay.gif", "mine/train.json", "gifs/beach.gif",
+                 "both/crops/park/index.csv", "both/tracks.csv"):  # fmt: skip
         assert (tmp_path / name).is_file(), name
     with pytest.raises(InputError, match="--min-score 2"):
         main(["export", folders[0], "csv", "--min-score", "2"])
@@ -197,7 +197,7 @@ def test_the_command(tmp_path, capsys):
 
 def test_an_export_that_cannot_be_is_told_before_the_run(tmp_path):
     (tmp_path / "exports").mkdir()
-    (tmp_path / "exports/csv.csv").write_text("mine")
+    (tmp_path / "exports/tracks.csv").write_text("mine")
     for kinds, choices, message in (
         ("coco,doc", {}, "no export 'doc'"),
         ("coco,csv", {}, "was not written by an export"),

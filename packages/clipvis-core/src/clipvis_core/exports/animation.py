@@ -72,4 +72,4 @@ def _is_ours(path: Path) -> bool:
         return False
 
 
-GIF = Kind("gif", "a small animation of the overlay", write, ".gif", pixels=True, is_ours=_is_ours)
+GIF = Kind("gif", "a small animation of the overlay", write, "overlay.gif", pixels=True, is_ours=_is_ours)

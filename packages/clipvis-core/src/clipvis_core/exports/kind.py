@@ -31,8 +31,8 @@ class Kind:
     Attributes:
         name: What it is called on the command line.
         writes: What is written, in a few words.
-        write: Writes a selection to an empty folder, or to a file of this name where there is a suffix.
-        suffix: Suffix of its only file; a kind without one writes a folder.
+        write: Writes a selection to an empty folder, or to a file that is not there yet.
+        file: Usual name of its only file; a kind without one writes a folder.
         joins: Whether several answers become one export; else each has its own.
         pixels: Whether it always reads the video; data sets do so for their pictures only.
         is_ours: Whether a file that exists is one of this kind from an earlier export.
@@ -41,7 +41,7 @@ class Kind:
     name: str
     writes: str
     write: Callable[[Selection, Path, Options], None]
-    suffix: str = ""
+    file: str = ""
     joins: bool = False
     pixels: bool = False
     is_ours: Callable[[Path], bool] = lambda path: False
@@ -49,4 +49,9 @@ class Kind:
     @property
     def file_name(self) -> str:
         """Name of what is written, where nobody gave one."""
-        return f"{self.name}{self.suffix}"
+        return self.file or self.name
+
+    @property
+    def suffix(self) -> str:
+        """Suffix of its file, or nothing."""
+        return Path(self.file).suffix

@@ -46,4 +46,4 @@ def _is_ours(path: Path) -> bool:
         return file.read(len(head)) == head
 
 
-CSV = Kind("csv", "a table with a row for each track and frame", write, ".csv", joins=True, is_ours=_is_ours)
+CSV = Kind("csv", "a table with a row for each track and frame", write, "tracks.csv", joins=True, is_ours=_is_ours)

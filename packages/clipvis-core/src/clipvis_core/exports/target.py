@@ -24,9 +24,9 @@ def check_target(kind: Kind, path: Path) -> None:
     """
     if not path.exists() and not path.is_symlink():
         return
-    if path.is_dir() != (not kind.suffix):
-        raise InputError(f"{path} is there and is a {'folder' if kind.suffix else 'file'}: {_REMEDY}")
-    if kind.suffix:
+    if path.is_dir() != (not kind.file):
+        raise InputError(f"{path} is there and is a {'folder' if kind.file else 'file'}: {_REMEDY}")
+    if kind.file:
         if not kind.is_ours(path):
             raise InputError(f"{path} is there and was not written by an export: {_REMEDY}")
         return
@@ -46,7 +46,7 @@ def target(kind: Kind, path: Path) -> Iterator[Path]:
         InputError: Something else is at `path`, or it cannot be written.
     """
     check_target(kind, path)
-    if not kind.suffix:
+    if not kind.file:
         with whole_folder(path) as folder:
             yield folder
             write_json({"made_by": "clipvis", "kind": kind.name, "files": sorted(_files(folder))}, folder / RECORD)
