@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from clipvis_core.command_line.export import planned_exports, write_exports
 from clipvis_core.command_line.table import print_table
 from clipvis_core.command_line.words import hints, read_words
 from clipvis_core.foundation.errors import InputError
@@ -55,6 +56,7 @@ def infer(args: argparse.Namespace) -> int:
     streaming = args.stream or live is not None or source.live
     is_image = source.num_frames == 1 and not streaming
     check_masks(args, out_dir)
+    exports = planned_exports(args.export, out_dir, kept=not args.live_only, live=source.live)
     reads = [path for path in (args.input, args.checkpoint, args.config, args.classes_file, args.vocabulary) if path]
     stopped, cut = threading.Event(), threading.Event()  # by Ctrl-C: the video, and the drawing of it
     folder = OutputFolder(out_dir, planned(args, is_image, streaming), reads=reads, video=video)
@@ -83,6 +85,7 @@ def infer(args: argparse.Namespace) -> int:
     if result is not None:
         print_table(drawn, score_thr)
     print(f"wrote {', '.join(sorted(folder.written))} to {out_dir}")
+    write_exports(exports, out_dir, all_tracks=args.all_tracks)
     return exit_code(seen.num_frames, stopped, cut)
 
 
