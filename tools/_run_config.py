@@ -13,6 +13,7 @@ from typing import Any
 from mmengine.config import Config, ConfigDict, DictAction
 
 from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.program import leaving_on_interrupt
 from clipvis_core.inference import building
 
 
@@ -63,13 +64,16 @@ def _check_spelling(config: Config, key: str) -> None:
 
 @contextmanager
 def parts_of(config: str) -> Iterator[None]:
-    """While the parts of a config are built: whatever they raise is a fault in it, and told in a line.
+    """While a config is read and its parts are built: whatever they raise is a fault in it, and told in a line.
+
+    Ctrl-C ends the process at once.
 
     Raises:
         InputError: A part has a key that it does not know, a type that is none, a value that it cannot use.
     """
     try:
-        yield
+        with leaving_on_interrupt():
+            yield
     except (InputError, OSError):
         raise
     except Exception as error:

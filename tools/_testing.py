@@ -27,6 +27,21 @@ def test(args: argparse.Namespace) -> None:
     Raises:
         InputError: A config, data or weights that cannot be used.
     """
+    with parts_of(args.config):
+        config = configure(args)
+    with process_group(config):
+        with parts_of(args.config):
+            runner = Runner.from_cfg(config)
+            runner.test_loop  # noqa: B018 - builds the data
+        load_weights(runner.model, args.checkpoint)
+        if args.dtype != "float32":
+            set_precision(runner.model, args.dtype)
+        with machine_limits():
+            runner.test()
+
+
+def configure(args: argparse.Namespace) -> Config:
+    """The config with the command line's choices put into it, and nothing of training."""
     if not Path(args.checkpoint).is_file():
         raise InputError(f"{args.checkpoint}: no such checkpoint")
     config = read_run_config(args)
@@ -50,15 +65,7 @@ def test(args: argparse.Namespace) -> None:
     config.train_dataloader = config.train_cfg = config.optim_wrapper = None
     config.val_dataloader = config.val_cfg = config.val_evaluator = None
     config.param_scheduler = None
-    with process_group(config):
-        with parts_of(args.config):
-            runner = Runner.from_cfg(config)
-            runner.test_loop  # noqa: B018 - builds the data
-        load_weights(runner.model, args.checkpoint)
-        if args.dtype != "float32":
-            set_precision(runner.model, args.dtype)
-        with machine_limits():
-            runner.test()
+    return config
 
 
 def set_format_only(config: Config) -> None:

@@ -54,7 +54,8 @@ def train(args: argparse.Namespace) -> None:
     Raises:
         InputError: A config, data or weights that cannot be used, or a full disk.
     """
-    config = configure(args)
+    with parts_of(args.config):
+        config = configure(args)
     try:
         with process_group(config):
             with parts_of(args.config):

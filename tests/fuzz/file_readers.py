@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import random
 import warnings
 from fractions import Fraction
@@ -15,10 +16,12 @@ import torch
 from mmengine.config import Config
 from mutations import mutated, mutated_bytes
 from PIL import Image
+from pycocotools import mask as mask_api
 from readers import HEIGHT, WIDTH, WrongError
 
 from clipvis_core.checkpoints import check_shapes, model_state, read_checkpoint, write_weights
 from clipvis_core.foundation.errors import InputError
+from clipvis_core.inference import Answer
 from clipvis_core.inference.building import build_model
 from clipvis_core.media import open_frames
 from clipvis_data.preparation.checking import image_fault
@@ -161,4 +164,24 @@ def config(generator: random.Random, folder: Path) -> None:
     build_model(path, None)
 
 
-FILE_READERS = {reader.__name__: reader for reader in (weights, video, image, config)}
+def answer(generator: random.Random, folder: Path) -> None:
+    """An output folder, read back, with a fault in one of its files."""
+    mask = mask_api.frPyObjects({"size": [HEIGHT, WIDTH], "counts": [30, 50, HEIGHT * WIDTH - 80]}, HEIGHT, WIDTH)
+    masks = [{"size": [HEIGHT, WIDTH], "counts": mask["counts"].decode()}, None]
+    track = {"video_id": 1, "score": 0.8, "category_id": 1, "query": 3, "segmentations": masks}
+    facts = {"made_by": "clipvis", "input": None, "files": ["results.json"], "complete": True, "name": "a"}
+    facts |= {"height": HEIGHT, "width": WIDTH, "frame_rate": "25/2", "num_frames": 2, "score_thr": 0.3}
+    content = {
+        "results.json": [track, track | {"score": 0.4, "category_id": 2}],
+        "video.json": facts | {"times": [0.0, 0.08]},
+        "vocabulary.json": {"categories": [{"id": 1, "name": "dog"}, {"id": 2, "name": "cat", "synonyms": ["kitty"]}]},
+    }
+    damaged = generator.choice(list(content))
+    for name, value in content.items():
+        (folder / name).write_text(json.dumps(mutated(value, generator) if name == damaged else value))
+    drawn = Answer.read(folder).drawn(all_tracks=True)
+    drawn.summary()
+    drawn.masks(0)
+
+
+FILE_READERS = {reader.__name__: reader for reader in (weights, video, image, config, answer)}

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from clipvis_core.foundation.errors import MAX_LETTERS, InputError, shortened
-from clipvis_core.foundation.program import importing
+from clipvis_core.foundation.program import leaving_on_interrupt
 
-START = "import sys, time; from clipvis_core.foundation.program import importing, run\n"
+START = "import sys, time; from clipvis_core.foundation.program import leaving_on_interrupt, run\n"
 
 
 def program(body: str, **options) -> subprocess.Popen:
@@ -68,7 +68,7 @@ def test_other_faults_of_the_system_keep_their_traceback():
 
 
 BODY = "time.sleep(60)"
-IMPORT = """with importing():
+IMPORT = """with leaving_on_interrupt():
         try: time.sleep(60)
         except: pass"""
 
@@ -85,6 +85,6 @@ def test_ctrl_c_is_one_word(body):
 
 def test_the_handler_is_put_back():
     before = signal.getsignal(signal.SIGINT)
-    with importing():
+    with leaving_on_interrupt():
         assert signal.getsignal(signal.SIGINT) is not before
     assert signal.getsignal(signal.SIGINT) is before

@@ -45,10 +45,11 @@ def run(main: Callable[[], int | None], *user_errors: type[Exception]) -> NoRetu
 
 
 @contextmanager
-def importing() -> Iterator[None]:
-    """While modules are imported Ctrl-C ends the process at once.
+def leaving_on_interrupt() -> Iterator[None]:
+    """Ctrl-C ends the process at once, while modules are imported or parts are built and nothing is lost by it.
 
-    Python would raise in the middle of a library, and some swallow that or print where it came.
+    Python would raise in the middle of a library, and some swallow that, print where it came, or make another error of
+    it.
     """
     before = signal.signal(signal.SIGINT, _leave)
     try:
