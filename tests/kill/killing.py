@@ -23,6 +23,7 @@ SIGNALS = [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
 PATIENCE = 60.0  # seconds in which a signal ends a run
 ORPHANS = 6.0  # seconds in which the workers of a dead run end
 MOST_IN_A_ROW = 4  # kills of one run before it may end
+_TOO_LATE = object()
 
 
 class Zygote:
@@ -88,7 +89,9 @@ class Chain:
             number = self.generator.choice(SIGNALS)
             to_group = number != signal.SIGKILL and self.generator.random() < 0.5  # as a terminal does
             moment = self.generator.uniform(0, self.seconds)
-            code = self._kill_one(out, number, moment, to_group, killed)
+            while (code := self._kill_one(out, number, moment, to_group, killed)) is _TOO_LATE:
+                shutil.rmtree(out)
+                moment, killed = moment * 0.8, False
             counts[f"{number.name} {code}"] += 1
             faults += self._faults(out, f"{number.name} after {moment:.2f} s, exit code {code}", code)
             killed = True
@@ -107,12 +110,13 @@ class Chain:
         assert code == 0, self.log.read_text()[-2000:]
         return time.monotonic() - start
 
-    def _kill_one(self, out: Path, number: signal.Signals, moment: float, to_group: bool, again: bool) -> int | None:
+    def _kill_one(self, out: Path, number: signal.Signals, moment: float, to_group: bool, again: bool) -> object:
+        """Exit code of a run that got a signal; None if it went on, `_TOO_LATE` if it had ended before."""
         pid = self.zygote.start(self.program.command(out, again=again), self.log)
-        code = self.zygote.wait(pid, moment)
-        if code is None:
-            (os.killpg if to_group else os.kill)(pid, number)
-            code = self.zygote.wait(pid, PATIENCE)
+        if self.zygote.wait(pid, moment) is not None:
+            return _TOO_LATE
+        (os.killpg if to_group else os.kill)(pid, number)
+        code = self.zygote.wait(pid, PATIENCE)
         if code is None:
             os.killpg(pid, signal.SIGKILL)
             self.zygote.wait(pid, PATIENCE)
