@@ -73,8 +73,9 @@ class SafeCheckpointHook(CheckpointHook):
         for key, path in list(runner.message_hub.runtime_info.items()):
             if key.startswith("best_ckpt") and path:
                 runner.message_hub.update_info(key, self._here(path))
-        if self.save_best is not None:
+        if self.save_best is not None and len(self.key_indicators) == 1:
             self.best_ckpt_path = self._here(self.best_ckpt_path)
+        elif self.save_best is not None:
             self.best_ckpt_path_dict = {key: self._here(path) for key, path in self.best_ckpt_path_dict.items()}
 
     def _here(self, path: str | None) -> str | None:
