@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from clipvis_core.command_line.infer_options import add_drawing_arguments, add_word_arguments
+from clipvis_core.foundation.errors import InputError
 
-DEFAULT_FOLDER = "asked"
+FEATURES, DEFAULT_FOLDER = "features.bin", "asked"
 
 
 def parse_args(arguments: Sequence[str]) -> argparse.Namespace:
@@ -47,5 +48,12 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def answer_folder(args: argparse.Namespace) -> Path:
-    """Where the answer goes: never over the run's own."""
-    return Path(args.out_dir) if args.out_dir else Path(args.folders[0]) / DEFAULT_FOLDER
+    """Where the answer goes.
+
+    Raises:
+        InputError: A run's own answer is there, with its features.
+    """
+    folder = Path(args.out_dir) if args.out_dir else Path(args.folders[0]) / DEFAULT_FOLDER
+    if (folder / FEATURES).exists():
+        raise InputError(f"{folder} has the answer of a run with its features: choose another --out-dir")
+    return folder

@@ -64,7 +64,9 @@ def find(args: argparse.Namespace) -> int:
         except InputError as error:
             faults.append(str(error))
             continue
-        moments = find_moments(asker, vocabulary, contrast=contrast_choice(args), most=args.top)
+        moments = find_moments(
+            asker, vocabulary, contrast=contrast_choice(args), score_thr=args.score_thr or 0.0, most=args.top
+        )
         found += [(folder, moment) for moment in moments]
     if len(faults) == len(args.folders):
         raise InputError(faults[0] if len(faults) == 1 else f"{faults[0]} ({len(faults) - 1} more like this)")

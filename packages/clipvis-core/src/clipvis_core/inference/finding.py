@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from clipvis_core.foundation.vocabulary import Vocabulary
 from clipvis_core.inference.asking import Asker, Categories
 from clipvis_core.inference.replay import Words, measured
 from clipvis_core.inference.result import DrawnTracks
@@ -40,7 +42,14 @@ class Moment:
 
 
 @torch.no_grad()
-def find_moments(asker: Asker, vocabulary: Categories, *, contrast: object = AUTO, most: int = 10) -> list[Moment]:
+def find_moments(
+    asker: Asker,
+    vocabulary: Categories,
+    *,
+    contrast: Vocabulary | str | Path | None = AUTO,
+    score_thr: float = 0.0,
+    most: int = 10,
+) -> list[Moment]:
     """The best moment of each track that answers to some words, best track first.
 
     A track is at its best in the frame whose own score is highest: the word's probability beside contrast words,
@@ -50,13 +59,14 @@ def find_moments(asker: Asker, vocabulary: Categories, *, contrast: object = AUT
         asker: The video.
         vocabulary: The words.
         contrast: As for `CLIPVISInferencer`.
+        score_thr: Least score of a track.
         most: Tracks, at most.
 
     Raises:
         InputError: As `Asker.ask`.
     """
     result = asker.ask(vocabulary, contrast=contrast)
-    drawn = result.drawn(0.0).first(most)
+    drawn = result.drawn(score_thr).first(most)
     if not drawn.indices:
         return []
     seen = np.array([[mask is not None for mask in result.tracks.segmentations[index]] for index in drawn.indices])
