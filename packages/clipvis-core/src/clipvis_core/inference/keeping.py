@@ -47,7 +47,7 @@ class Keeping:
             topk=model.topk,
             weighted=model.weighted_classification,
             logit_scale=float(model.backbone.logit_scale),
-            encoder=model.backbone.text_fingerprint(),
+            encoder=model.text_classifier.fingerprint,
             config=config_name(config),
             checkpoint="" if checkpoint is None else str(Path(checkpoint).resolve()),
             calibration=model.calibration,
