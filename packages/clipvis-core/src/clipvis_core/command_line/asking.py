@@ -9,7 +9,7 @@ from pathlib import Path
 from clipvis_core.command_line.ask import answer_folder
 from clipvis_core.command_line.infer import PICTURE, contrast_choice, draw_result, full_disk_in_a_line, prepare
 from clipvis_core.command_line.table import print_moments, print_table
-from clipvis_core.command_line.words import read_words
+from clipvis_core.command_line.words import hints, read_words
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.foundation.vocabulary import Vocabulary
 from clipvis_core.inference.asking import Asker
@@ -32,6 +32,8 @@ def ask(args: argparse.Namespace) -> int:
         raise InputError(f"--topk must be at least 1, got {args.topk}")
     prepare(args)
     vocabulary = read_words(args)
+    for hint in hints(args, vocabulary):
+        print(f"hint: {hint}", file=sys.stderr)
     place = Path(args.folders[0])
     asker = open_asker(args, place)
     with full_disk_in_a_line():
@@ -109,13 +111,13 @@ def write_answer(
     with OutputFolder(out_dir, [RESULTS, WORDS, *pictures], reads=reads, video=video) as folder:
         with folder.file(WORDS) as file:
             file.write(result.vocabulary.to_json().encode("utf-8"))
-        complete = result.asker.features.ended and record.get("complete") is True
-        folder.describe(result, score_thr=score_thr, complete=complete)
         with folder.file(RESULTS) as file:
             result.write_json(file)
         if source is not None:
             drawn = result.drawn(score_thr, all_tracks=args.all_tracks)
             draw_result(drawn, source, folder, is_image=is_image)
+        complete = result.asker.features.ended and record.get("complete") is True
+        folder.describe(result, score_thr=score_thr, complete=complete)
     return sorted(folder.written), out_dir
 
 

@@ -16,8 +16,9 @@ from typing import Any
 from clipvis_core.command_line.export import planned_exports, write_exports
 from clipvis_core.command_line.infer_options import ALWAYS, NEVER
 from clipvis_core.command_line.table import print_table
-from clipvis_core.command_line.words import read_words, separator_hint
+from clipvis_core.command_line.words import hints, read_words
 from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.program import INTERRUPTED
 from clipvis_core.foundation.vocabulary import Vocabulary
 from clipvis_core.inference.asking import FEATURES, MOST_FEATURE_BYTES
 from clipvis_core.inference.index_masks import check_replaceable, write_index_masks
@@ -46,6 +47,8 @@ def infer(args: argparse.Namespace) -> int:
     prepare(args)
     live = live_rule(args)
     vocabulary = read_words(args)
+    for hint in hints(args, vocabulary):
+        print(f"hint: {hint}", file=sys.stderr)
     source = open_frames(args.input, allow_truncated=args.allow_truncated)
     video = None if source.live else str(Path(args.input).resolve())
     out_dir = Path(args.out_dir) if args.out_dir else default_folder(source.name, video)
@@ -54,7 +57,7 @@ def infer(args: argparse.Namespace) -> int:
     check_masks(args, out_dir)
     exports = planned_exports(args.export, out_dir, kept=not args.live_only, live=source.live)
     reads = [path for path in (args.input, args.checkpoint, args.config, args.classes_file, args.vocabulary) if path]
-    stopped = threading.Event()
+    stopped, cut = threading.Event(), threading.Event()  # by Ctrl-C: the video, and the drawing of it
     folder = OutputFolder(out_dir, planned(args, is_image, streaming), reads=reads, video=video)
     with folder, full_disk_in_a_line():
         inferencer = build_inferencer(args, vocabulary, is_image=is_image)
@@ -65,25 +68,35 @@ def infer(args: argparse.Namespace) -> int:
                 stream = inferencer.stream(source, live=live, keep=not args.live_only, progress=True, **kept)
                 folder.written += write_stream(stream, out_dir, draw=not args.no_video, stopped=stopped, **shown)
                 result = None if args.live_only else stream.result()
+                seen = stream.seen() if result is None else result
             else:
-                result = segment(inferencer, source, stopped, **kept)
+                result = seen = segment(inferencer, source, stopped, **kept)
+        is_cut_short = source.truncated  # drawing reads the source again
         with folder.file(WORDS) as file:
             file.write(vocabulary.to_json().encode("utf-8"))
         if result is not None:
             drawn = result.drawn(**shown)
-            folder.describe(result, score_thr=score_thr, complete=not stopped.is_set())
-            write_result(drawn, folder, masks=args.masks)
-            if not streaming and not args.no_video:
-                draw_result(drawn, source, folder, is_image=is_image)
+            with first_interrupt(cut):
+                write_result(drawn, folder, masks=args.masks, stopped=cut)
+                if not streaming and not args.no_video:
+                    draw_result(drawn, source, folder, is_image=is_image, stopped=cut)
+        complete = not (stopped.is_set() or cut.is_set() or is_cut_short)
+        folder.describe(seen, score_thr=score_thr, complete=complete)
     if result is not None:
         print_table(drawn, score_thr)
     print(f"wrote {', '.join(sorted(folder.written))} to {out_dir}")
     write_exports(exports, out_dir, all_tracks=args.all_tracks)
-    if stopped.is_set():
-        frames = "so far" if result is None else f"before: {result.num_frames}"
-        print(f"interrupted: this is the result of the frames {frames}", file=sys.stderr)
-        return 130
-    return 0
+    return exit_code(seen.num_frames, stopped, cut)
+
+
+def exit_code(num_frames: int, stopped: threading.Event, cut: threading.Event) -> int:
+    """0, or after Ctrl-C `INTERRUPTED` and a line about what that cut short: the video, or the drawing of it."""
+    if not (cut.is_set() or stopped.is_set()):
+        return 0
+    early = f"this is the result of the frames before: {num_frames}"
+    whole = f"{RESULTS} is whole, what was drawn ends early"
+    print(f"interrupted: {early if stopped.is_set() else whole}", file=sys.stderr)
+    return INTERRUPTED
 
 
 def prepare(args: argparse.Namespace) -> None:
@@ -94,8 +107,6 @@ def prepare(args: argparse.Namespace) -> None:
         stream.reconfigure(errors="replace")  # a word that the terminal cannot show must not end the run
     if args.score_thr is not None and not 0 <= args.score_thr <= 1:
         raise InputError(f"--score-thr {args.score_thr:g}: scores go from 0 to 1, so give a number in between")
-    if args.classes is not None and (hint := separator_hint(args.classes)):
-        print(f"hint: {hint}", file=sys.stderr)
 
 
 def planned(args: argparse.Namespace, is_image: bool, streaming: bool) -> list[str]:
@@ -175,24 +186,31 @@ def contrast_choice(args: argparse.Namespace) -> str:
     return NONE if args.vocabulary is not None else AUTO
 
 
-def draw_result(drawn: DrawnTracks, source: FrameSource, folder: OutputFolder, *, is_image: bool) -> None:
+def draw_result(
+    drawn: DrawnTracks,
+    source: FrameSource,
+    folder: OutputFolder,
+    *,
+    is_image: bool,
+    stopped: threading.Event | None = None,
+) -> None:
     """Writes the overlay and its contact sheet or, for an image, a picture."""
     if is_image:
         write_picture(next(overlay_frames(drawn, source)), folder.path / PICTURE)
         folder.written.append(PICTURE)
         return
     sheet = ContactSheet()
-    write_overlay(drawn, source, folder.path / OVERLAY, sheet=sheet)
+    write_overlay(drawn, source, folder.path / OVERLAY, sheet=sheet, stopped=stopped)
     write_picture(sheet.image(), folder.path / SHEET)
     folder.written += [OVERLAY, SHEET]
 
 
-def write_result(drawn: DrawnTracks, folder: OutputFolder, *, masks: bool) -> None:
+def write_result(drawn: DrawnTracks, folder: OutputFolder, *, masks: bool, stopped: threading.Event) -> None:
     """Writes all tracks, and the masks of those that are drawn if asked for."""
     with folder.file(RESULTS) as file:
         drawn.result.write_json(file)
     if masks:
-        write_index_masks(drawn, folder.path / MASKS)
+        write_index_masks(drawn, folder.path / MASKS, stopped=stopped)
         folder.written.append(MASKS)
 
 

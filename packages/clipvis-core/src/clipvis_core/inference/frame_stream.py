@@ -9,6 +9,7 @@ from contextlib import closing
 from itertools import islice
 
 import numpy as np
+import torch
 from torch import Tensor
 from tqdm import tqdm
 
@@ -18,7 +19,7 @@ from clipvis_core.inference.result import SegmentationResult
 from clipvis_core.media import FrameSource
 from clipvis_core.models import CLIPVISVideo
 from clipvis_core.pipelining import ahead
-from clipvis_core.tracking import FrameTracks, Tracker
+from clipvis_core.tracking import FrameTracks, Tracker, VideoTracks
 
 WINDOWS_AHEAD = 2  # windows of frames decoded and resized before the network asks for them
 
@@ -87,6 +88,12 @@ class FrameStream:
         return SegmentationResult.of(
             self.source, self.vocabulary, tracks, num_frames=len(self._tracker), times=self.times, asker=asker
         )
+
+    def seen(self) -> SegmentationResult:
+        """The frames so far without their tracks, also of a stream that keeps nothing."""
+        nothing = torch.empty(0)
+        tracks = VideoTracks(nothing, nothing.long(), nothing.long(), [])
+        return SegmentationResult.of(self.source, self.vocabulary, tracks, len(self._tracker), self.times)
 
     def _run(self) -> Iterator[tuple[np.ndarray, FrameTracks]]:
         images: deque[tuple[np.ndarray, float]] = deque()

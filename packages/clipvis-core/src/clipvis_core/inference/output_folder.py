@@ -89,7 +89,13 @@ class OutputFolder:
         self._lock.close()
 
     def describe(self, result: SegmentationResult, *, score_thr: float, complete: bool) -> None:
-        """Writes what is known of the video, and the least score that is drawn, to `video.json`."""
+        """Writes what is known of the video to `video.json`, after all else: what is complete is there.
+
+        Args:
+            result: What was found in it.
+            score_thr: Least score that is drawn.
+            complete: Whether these are all frames, and all were drawn.
+        """
         self._record |= {
             "name": result.name,
             "height": result.height,
@@ -148,7 +154,7 @@ class OutputFolder:
             if any(_holds(path, read) for read in self._reads):
                 raise InputError(f"{path} is read by this run and would be replaced: choose another --out-dir")
             if path.exists() and name not in ours and (name != RECORD or self._before is None):
-                raise InputError(f"{path} was not written by a run of this program: choose another --out-dir")
+                raise InputError(f"{path} is none that this version wrote: move it away, or choose another --out-dir")
         if any(read.is_dir() and read.samefile(self.path) for read in self._reads):
             raise InputError(f"{self.path} is the folder of the frames: choose another --out-dir")
 
