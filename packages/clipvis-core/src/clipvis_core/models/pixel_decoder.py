@@ -194,14 +194,14 @@ class DeformableSelfAttention(nn.Module):
             tokens: `(B, N, C)`, the cells of all scales, row by row, scale after scale.
             queries: `(B, N, C)`, the tokens with their positions.
             sizes: H and W of each scale.
-            centres: See `cell_centres`. Values, places and weights have its precision.
+            centres: See `cell_centres`. Places and weights have its precision.
 
         Returns:
             `(B, N, C)`.
         """
         dtype = centres.dtype
         num_heads, num_scales, num_points = self.parts
-        value = self.value_proj(tokens).to(dtype).unflatten(-1, (num_heads, -1))
+        value = self.value_proj(tokens).unflatten(-1, (num_heads, -1))
         logits = self.attention_weights(queries).to(dtype)
         weights = _softmax(logits.view(-1, num_scales * num_points)).view(*logits.shape[:-1], *self.parts)
         offsets = F.linear(queries, *_x_before_y(self.sampling_offsets)).to(dtype)
