@@ -221,14 +221,14 @@ def cell_centres(
     with torch.inference_mode(False):  # else the kept tensor would be of no use in training
         x, y = [], []
         for height, width in sizes:
-            rows = (torch.arange(height, dtype=dtype) + 0.5) / height
-            columns = (torch.arange(width, dtype=dtype) + 0.5) / width
+            rows = (torch.arange(height, dtype=dtype, device=device) + 0.5) / height
+            columns = (torch.arange(width, dtype=dtype, device=device) + 0.5) / width
             y.append(rows.repeat_interleave(width))
             x.append(columns.repeat(height))
-        sides = torch.tensor(sizes, dtype=dtype).T.flip(0)  # widths and then heights
-        centres = torch.stack((torch.cat(x), torch.cat(y)), dim=1)[:, :, None] * sides + 0.5  # (N, 2, scales)
+        x, y = torch.cat(x), torch.cat(y)
+        centres = torch.stack([torch.stack((x * width, y * height), dim=1) for height, width in sizes], dim=2) + 0.5
         repeated = centres[:, :, None, :, None].expand(-1, -1, num_heads, -1, num_points)
-        return repeated.contiguous().to(device)
+        return repeated.contiguous()
 
 
 def _x_before_y(offsets: nn.Linear) -> tuple[Tensor, Tensor]:

@@ -144,9 +144,14 @@ class CLIPVISVideo(CLIPVISModel):
         return height, width
 
     def prepare(self, frames: Tensor) -> Tensor:
-        """Frames uint8 `(n, 3, H, W)` on the model's device, normalised and padded."""
+        """Frames uint8 `(n, 3, H, W)` on the model's device, normalised and padded there."""
+        frames = frames.to(self.data_preprocessor.device, non_blocking=True)
         data = {"inputs": [frames], "data_samples": None}
         return self.data_preprocessor(data, False)["inputs"][0]
+
+    def staged(self, frames: Tensor) -> Tensor:
+        """Frames in memory from which a GPU takes them while the host goes on, if the model is on one."""
+        return frames.pin_memory() if self.data_preprocessor.device.type == "cuda" else frames
 
     def _windows(self, frames: Tensor | Sequence[Tensor]) -> Iterator[Tensor]:
         """A video's frames, uint8 `(n, 3, H, W)`."""
@@ -155,7 +160,7 @@ class CLIPVISVideo(CLIPVISModel):
             return
         loaded = ahead((frames[t] for t in range(len(frames))), depth=2 * self.window)
         while window := list(islice(loaded, self.window)):
-            yield torch.stack(window)
+            yield self.staged(torch.stack(window))
 
 
 def clip_targets(sample: TrackDataSample, device: torch.device) -> list[FrameTarget]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -46,6 +47,30 @@ class FrameOutputs:
         """
         values = (self.class_probs, self.ious, self.object_logits, *self.mask_statistics)
         return tuple(value[t][order] for value in values)
+
+    def on_host(self, *others: Tensor) -> tuple[FrameOutputs, *tuple[Tensor, ...]]:
+        """What the tracker works with on the CPU, by one copy from a GPU: all but masks and embeddings, and `others`.
+
+        Args:
+            others: More float32 tensors.
+        """
+        if self.ious.device.type == "cpu":
+            return self, *others
+        names = ["class_probs", "ious", "object_logits"]
+        if self.contrast_probs is not None:
+            names.append("contrast_probs")
+        small = [getattr(self, name) for name in names]
+        copies = one_copy([*small, *self.mask_statistics, *others])
+        host = replace(self, **dict(zip(names, copies, strict=False)))
+        statistics = slice(len(names), len(names) + 2)
+        vars(host)["mask_statistics"] = tuple(copies[statistics])  # the cached property would compute it anew
+        return host, *copies[statistics.stop :]
+
+
+def one_copy(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """Tensors of one dtype on the CPU, by one copy from their device."""
+    parts = torch.cat([tensor.flatten() for tensor in tensors]).cpu().split([tensor.numel() for tensor in tensors])
+    return [part.view(tensor.shape) for part, tensor in zip(parts, tensors, strict=True)]
 
 
 def mask_statistics(mask_logits: Tensor) -> tuple[Tensor, Tensor]:

@@ -106,7 +106,9 @@ class Tracker:
         if size != self.sizes.cells:
             raise ValueError(f"masks of size {size} do not fit frames of padded size {self.sizes.padded}")
         with torch.autocast(outputs.embeddings.device.type, enabled=False):
-            permutations = self._matcher.steps(outputs.embeddings)
+            cosines = self._matcher.cosines(outputs.embeddings)
+        outputs, cosines = outputs.on_host(cosines)
+        permutations = self._matcher.permutations(cosines, len(outputs.ious))
         for t, permutation in enumerate(permutations):
             rows = outputs.rows(t, permutation)
             if self.keeps:
