@@ -38,6 +38,7 @@ def inferencer(repo_root):
         topk=7,
         num_memory=3,
         num_match=2,
+        window=2,
     )
 
 
@@ -217,6 +218,8 @@ def test_image_model(repo_root, frames):
         inferencer(frames, progress=False)
     with pytest.raises(InputError, match="video models"):
         CLIPVISInferencer(short_config(repo_root, "image"), vocabulary=WORDS, num_memory=3)
+    with pytest.raises(InputError, match="video models"):
+        CLIPVISInferencer(short_config(repo_root, "image"), vocabulary=WORDS, window=3)
 
 
 @pytest.mark.parametrize(

@@ -255,3 +255,16 @@ def test_a_model_without_words_says_so(repo_root, video_model, clip):
             video_model(clip.unsqueeze(0), [video_sample(5)], mode="predict")
     finally:
         video_model.set_vocabulary(vocabulary)
+
+
+@pytest.mark.parametrize(("frames", "remedy"), [(5, "--window 2 (in a config: model.window=2)"), (1, "--short-side")])
+def test_too_little_memory_is_one_line_with_a_remedy(video_model, clip, monkeypatch, frames, remedy):
+    def full(_):
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+
+    monkeypatch.setattr(video_model, "extract_feat", full)
+    tracker = video_model.tracker(MaskSizes((64, 96), (64, 96), (64, 96)))
+    with pytest.raises(InputError) as raised:
+        list(video_model.track([clip[:frames]], tracker))
+    assert remedy in str(raised.value)
+    assert "64x96" in str(raised.value)

@@ -79,9 +79,9 @@ def test_kernels_compile_for_gpus(monkeypatch, tmp_path, capability, precision):
 
 def test_without_triton_there_is_no_such_form(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    module.has_triton.cache_clear()
+    module._triton_works.cache_clear()
     assert not module.has_triton()
-    module.has_triton.cache_clear()
+    module._triton_works.cache_clear()
 
 
 def test_what_triton_lacks_is_named_once(monkeypatch):
@@ -95,8 +95,8 @@ def test_what_triton_lacks_is_named_once(monkeypatch):
     monkeypatch.setattr(module, "triton_form", no_compiler)
     lines = []
     monkeypatch.setattr(module, "print_log", lambda line, **_: lines.append(line))
-    module.has_triton.cache_clear()
+    module._triton_works.cache_clear()
     assert not module.has_triton()
     assert not module.has_triton()
     assert lines == ["Triton cannot be used here (Failed to find C compiler.)"]
-    module.has_triton.cache_clear()
+    module._triton_works.cache_clear()

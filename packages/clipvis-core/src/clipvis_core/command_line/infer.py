@@ -127,7 +127,7 @@ def full_disk_in_a_line() -> Iterator[None]:
 def build_inferencer(args: argparse.Namespace, vocabulary: Vocabulary, *, is_image: bool) -> CLIPVISInferencer:
     """The model that the command line asks for."""
     config, checkpoint = choose_model(args.model, args.config, args.checkpoint, is_image=is_image)
-    names = ("contrast", "device", "dtype", "compile", "short_side", "topk", "num_memory", "num_match")
+    names = ("contrast", "device", "dtype", "compile", "short_side", "topk", "num_memory", "num_match", "window")
     options = {name: getattr(args, name) for name in names}
     if args.contrast is None:  # the benchmarks' lists are compared as published
         options["contrast"] = "none" if args.vocabulary is not None else "auto"

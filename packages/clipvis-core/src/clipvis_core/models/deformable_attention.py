@@ -89,9 +89,13 @@ def mmcv_form(value: Tensor, sizes: tuple[Size, ...], places: Tensor, weights: T
 
 
 @torch.compiler.assume_constant_result
-@cache
 def has_triton() -> bool:
     """Whether Triton can be used here: it must be installed, and find a C compiler for what starts its kernels."""
+    return _triton_works()
+
+
+@cache
+def _triton_works() -> bool:
     if importlib.util.find_spec("triton") is None or not hasattr(torch.library, "custom_op"):
         return False
     if torch.cuda.is_available():
