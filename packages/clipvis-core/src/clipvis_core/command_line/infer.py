@@ -19,14 +19,14 @@ from clipvis_core.foundation.vocabulary import Vocabulary
 from clipvis_core.inference.index_masks import check_replaceable, write_index_masks
 from clipvis_core.inference.inferencer import CLIPVISInferencer
 from clipvis_core.inference.model_choice import choose_model
-from clipvis_core.inference.output_folder import OutputFolder, default_folder
+from clipvis_core.inference.output_folder import RESULTS, WORDS, OutputFolder, default_folder
 from clipvis_core.inference.overlay import overlay_frames, write_overlay
 from clipvis_core.inference.result import DrawnTracks, SegmentationResult
 from clipvis_core.inference.stream_writer import LINES, OVERLAY, SHEET, first_interrupt, write_picture, write_stream
 from clipvis_core.media import ContactSheet, FrameSource, open_frames
 from clipvis_core.tracking import LiveRule
 
-MASKS, PICTURE, RESULTS, WORDS = "masks", "overlay.png", "results.json", "vocabulary.json"
+MASKS, PICTURE = "masks", "overlay.png"
 
 
 def infer(args: argparse.Namespace) -> int:
@@ -71,7 +71,7 @@ def infer(args: argparse.Namespace) -> int:
             file.write(vocabulary.to_json().encode("utf-8"))
         if result is not None:
             drawn = result.drawn(**shown)
-            folder.describe(result, complete=not stopped.is_set())
+            folder.describe(result, score_thr=score_thr, complete=not stopped.is_set())
             write_result(drawn, folder, masks=args.masks)
             if not streaming and not args.no_video:
                 draw_result(drawn, source, folder, is_image=is_image)
