@@ -141,7 +141,7 @@ def training_speed(args: argparse.Namespace, name: str, dtype: str) -> dict:
     with precision(dtype):
         step = train.training_step(argparse.Namespace(**given))
         forms: dict[str, Callable[[], AbstractContextManager]] = {"ours": nullcontext}
-        if dtype == "float32":
+        if dtype == "float32" and hasattr(step.model.backbone, "tower"):  # a CLIP model
             forms["published_order"] = partial(train.published_form, step.model)
         seconds: dict[str, Measured] = defaultdict()
         for form, context in forms.items():

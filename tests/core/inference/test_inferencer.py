@@ -38,7 +38,6 @@ def inferencer(repo_root):
         topk=7,
         num_memory=3,
         num_match=2,
-        window=2,
     )
 
 
@@ -205,6 +204,12 @@ def test_bfloat16_is_near(repo_root, inferencer, frames):
     exact = inferencer(frames[:2], progress=False)
     assert result.tracks.scores.isfinite().all()
     assert abs(float(result.tracks.scores.max() - exact.tracks.scores.max())) < 0.1
+
+
+def test_frames_at_once(repo_root):
+    config = repo_root / "configs/quick/clips.py"
+    assert CLIPVISInferencer(config, vocabulary=WORDS, device="cpu").model.window == 1
+    assert CLIPVISInferencer(config, vocabulary=WORDS, device="cpu", window=3).model.window == 3
 
 
 def test_image_model(repo_root, frames):

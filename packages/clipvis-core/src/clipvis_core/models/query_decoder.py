@@ -91,10 +91,13 @@ class CLIPVISQueryDecoder(BaseModule):
         Returns:
             The last layer's prediction alone, or all L + 1 in order of depth.
         """
+        return self._run(mask_features, scales, self._places(scales), all_layers)
+
+    def _places(self, scales: list[Tensor]) -> tuple[Tensor, ...]:
+        """Positions of the cells of each scale, `(1, HW, C)`."""
         sizes = tuple(tuple(scale.shape[-2:]) for scale in scales)
         dtype = torch.promote_types(scales[0].dtype, self.level_embed.weight.dtype)
-        places = sine_positions(sizes, scales[0].shape[1], dtype, scales[0].device)
-        return self._run(mask_features, scales, places, all_layers)
+        return sine_positions(sizes, scales[0].shape[1], dtype, scales[0].device)
 
     def _decode(
         self, mask_features: Tensor, scales: list[Tensor], places: tuple[Tensor, ...], all_layers: bool
