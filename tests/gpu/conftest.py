@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 from mmengine.registry import init_default_scope
@@ -35,10 +37,15 @@ def _mmdet_scope() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _no_tf32(monkeypatch) -> None:
+def _no_tf32() -> Iterator[None]:
     """Float32 means float32 here; by default PyTorch lets convolutions go through TF32."""
-    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
-    monkeypatch.setattr(torch.backends.cuda.matmul, "allow_tf32", False)
+    backends = (torch.backends.cudnn, torch.backends.cuda.matmul)
+    before = [backend.allow_tf32 for backend in backends]
+    for backend in backends:
+        backend.allow_tf32 = False
+    yield
+    for backend, allowed in zip(backends, before, strict=True):
+        backend.allow_tf32 = allowed
 
 
 @pytest.fixture(scope="session", params=list(CONFIGS))

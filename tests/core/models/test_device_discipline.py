@@ -133,7 +133,7 @@ def test_a_window_goes_to_the_host_once(repo_root, fake_mode, name):
             outputs.mask_statistics  # noqa: B018 - computed at first use
         assert watch.found == []
         with Watch() as watch:
-            host, _ = outputs.on_host(cosines)
+            host, _ = outputs.to_host(cosines).arrived()
     assert watch.found.count("aten._to_copy.default") == 1
     assert {tensor.device.type for tensor in (outputs.mask_logits, outputs.class_probs, cosines)} == {"cuda"}
     assert host.mask_logits is outputs.mask_logits

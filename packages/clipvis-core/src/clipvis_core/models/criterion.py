@@ -15,7 +15,7 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
 from clipvis_core.models.query_decoder import QueryPrediction
-from clipvis_core.tracking.outputs import one_copy
+from clipvis_core.tracking.outputs import HostCopy
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ def assigned(costs: list[Tensor]) -> list[tuple[Tensor, Tensor]]:
     Returns:
         Rows and columns of the pairs, int64, in order of the rows.
     """
-    pairs = [linear_sum_assignment(cost.numpy()) for cost in one_copy(costs)]
+    pairs = [linear_sum_assignment(cost.numpy()) for cost in HostCopy(costs).wait()]
     both = torch.from_numpy(np.concatenate(pairs, axis=1)).to(costs[0].device)
     return [tuple(part.unbind()) for part in both.split([len(rows) for rows, _ in pairs], dim=1)]
 

@@ -16,6 +16,7 @@ from clipvis_core.models.base import CLIPVISModel, target_masks
 from clipvis_core.models.criterion import FrameTarget
 from clipvis_core.pipelining import ahead
 from clipvis_core.tracking import FrameTracks, MaskSizes, Tracker
+from clipvis_core.tracking.outputs import OutputsOnTheWay
 
 CPU_WINDOW = 1
 GPU_WINDOW = 10  # as published
@@ -109,6 +110,8 @@ class CLIPVISVideo(CLIPVISModel):
     def track(self, windows: Iterable[Tensor], tracker: Tracker) -> Iterator[FrameTracks]:
         """Takes every video, window by window, through the network and into the tracker.
 
+        A GPU has the next window before the tracks of this one are worked out, so that it need not wait for them.
+
         Args:
             windows: Normalised and padded frames, `(n, 3, H, W)` each.
             tracker: One of `self.tracker`, whose `finish` gives the result of the frames so far.
@@ -116,9 +119,33 @@ class CLIPVISVideo(CLIPVISModel):
         Yields:
             What is known about each frame.
         """
-        for images in windows:
-            outputs = self.outputs(images)
-            yield from tracker.add(outputs)
+        for sent in self._sent(iter(windows), tracker):
+            yield from tracker.take(sent)
+
+    def _sent(self, windows: Iterator[Tensor], tracker: Tracker) -> Iterator[OutputsOnTheWay]:
+        """Outputs of each window; those of a GPU after the next window was begun, but for a live source's frame."""
+        waiting = None
+        while True:
+            try:
+                images = next(windows, None)
+                sent = None if images is None else tracker.send(self.outputs(images))
+            except Exception:  # it comes after the frames before it
+                if waiting is not None:
+                    yield waiting
+                raise
+            if waiting is not None:
+                yield waiting
+            if sent is None:
+                return
+            waiting = sent
+            if not self._overlaps(images):
+                yield waiting
+                waiting = None
+
+    @staticmethod
+    def _overlaps(images: Tensor) -> bool:
+        """Whether the next window may be begun before these frames' tracks are known."""
+        return images.is_cuda and len(images) > 1
 
     def tracker(self, sizes: MaskSizes, **options: Any) -> Tracker:
         """A tracker for one video.

@@ -48,29 +48,58 @@ class FrameOutputs:
         values = (self.class_probs, self.ious, self.object_logits, *self.mask_statistics)
         return tuple(value[t][order] for value in values)
 
-    def on_host(self, *others: Tensor) -> tuple[FrameOutputs, *tuple[Tensor, ...]]:
-        """What the tracker works with on the CPU, by one copy from a GPU: all but masks and embeddings, and `others`.
+    def to_host(self, *others: Tensor) -> OutputsOnTheWay:
+        """Begins to bring what the tracker works with to the CPU: all but masks and embeddings, and `others`.
 
         Args:
             others: More float32 tensors.
         """
-        if self.ious.device.type == "cpu":
-            return self, *others
-        names = ["class_probs", "ious", "object_logits"]
-        if self.contrast_probs is not None:
-            names.append("contrast_probs")
-        small = [getattr(self, name) for name in names]
-        copies = one_copy([*small, *self.mask_statistics, *others])
-        host = replace(self, **dict(zip(names, copies, strict=False)))
-        statistics = slice(len(names), len(names) + 2)
-        vars(host)["mask_statistics"] = tuple(copies[statistics])  # the cached property would compute it anew
-        return host, *copies[statistics.stop :]
+        return OutputsOnTheWay(self, others, copied=self.ious.device.type != "cpu")
 
 
-def one_copy(tensors: Sequence[Tensor]) -> list[Tensor]:
-    """Tensors of one dtype on the CPU, by one copy from their device."""
-    parts = torch.cat([tensor.flatten() for tensor in tensors]).cpu().split([tensor.numel() for tensor in tensors])
-    return [part.view(tensor.shape) for part, tensor in zip(parts, tensors, strict=True)]
+class OutputsOnTheWay:
+    """Outputs of a window that go to the CPU by one copy, while a GPU goes on with other work; see `to_host`."""
+
+    def __init__(self, outputs: FrameOutputs, others: Sequence[Tensor], *, copied: bool) -> None:
+        self._outputs = outputs
+        self._others = others
+        self._names = ["class_probs", "ious", "object_logits"]
+        if outputs.contrast_probs is not None:
+            self._names.append("contrast_probs")
+        self._copy = None
+        if copied:
+            fields = [getattr(outputs, name) for name in self._names]
+            self._copy = HostCopy([*outputs.mask_statistics, *fields, *others])
+
+    def arrived(self) -> tuple[FrameOutputs, *tuple[Tensor, ...]]:
+        """Waits for the copy: outputs with all fields but masks and embeddings on the CPU, and the other tensors."""
+        if self._copy is None:
+            return self._outputs, *self._others
+        sums, cells, *copies = self._copy.wait()
+        count = len(self._names)
+        host = replace(self._outputs, **dict(zip(self._names, copies[:count], strict=True)))
+        vars(host)["mask_statistics"] = sums, cells  # the cached property would compute it anew
+        return host, *copies[count:]
+
+
+class HostCopy:
+    """Tensors of one dtype that go to the CPU by one copy from their device."""
+
+    def __init__(self, tensors: Sequence[Tensor]) -> None:
+        self._shapes = [tensor.shape for tensor in tensors]
+        flat = torch.cat([tensor.flatten() for tensor in tensors])
+        self._flat = flat.to("cpu", non_blocking=flat.is_cuda)  # into pinned memory, where it is not waited for
+        self._done = None
+        if flat.is_cuda and torch.cuda.is_available():  # a fake tensor needs no GPU
+            self._done = torch.cuda.Event()
+            self._done.record()
+
+    def wait(self) -> list[Tensor]:
+        """The tensors on the CPU."""
+        if self._done is not None:
+            self._done.synchronize()
+        parts = self._flat.split([shape.numel() for shape in self._shapes])
+        return [part.view(shape) for part, shape in zip(parts, self._shapes, strict=True)]
 
 
 def mask_statistics(mask_logits: Tensor) -> tuple[Tensor, Tensor]:

@@ -78,7 +78,7 @@ class TemporalMatcher:
         return self.permutations(self.cosines(embeddings).cpu(), len(embeddings)).to(embeddings.device)
 
     def cosines(self, embeddings: Tensor) -> Tensor:
-        """Takes in the embeddings of the next n frames, whose `permutations` must be asked for before the next call.
+        """Takes in the embeddings of the next n frames, whose `permutations` are asked for in the same order.
 
         Args:
             embeddings: See `steps`.
