@@ -31,6 +31,7 @@ CONFIGS = {
     "ConvNeXt-B": "configs/video/clipvis_convnext-b_lvis.py",
     "photo-mini": "configs/photo_mini/photo_mini_video.py",
 }
+NAMES = [pytest.param(name, marks=[pytest.mark.slow] * (name == "ConvNeXt-B")) for name in CONFIGS]
 SIZE = (96, 160)
 CLASSES = 7
 
@@ -112,7 +113,7 @@ def fake_mode(monkeypatch) -> Iterator[FakeTensorMode]:
 
 
 @pytest.mark.filterwarnings("ignore:Accessing the data pointer of FakeTensor")
-@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_window_goes_to_the_host_once(repo_root, fake_mode, name):
     """Network, classification and costs of the tracking on the GPU; what tracking needs of them by one copy."""
     model = build_model(repo_root / CONFIGS[name], None)
@@ -166,7 +167,7 @@ def test_attention_reads_half_precision_as_it_is(repo_root, fake_mode, monkeypat
 
 
 @pytest.mark.filterwarnings("ignore:Accessing the data pointer of FakeTensor")
-@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("name", NAMES)
 def test_losses_stay_on_the_gpu(repo_root, fake_mode, pairs_in_order, name):
     model = build_model(repo_root / CONFIGS[name], None).train()
     with fake_mode:
@@ -176,7 +177,7 @@ def test_losses_stay_on_the_gpu(repo_root, fake_mode, pairs_in_order, name):
     assert pairs_in_order == [2] * (model.head.num_layers + 1)  # both frames together, once a layer
 
 
-@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("name", NAMES)
 def test_gradients_stay_on_the_gpu(repo_root, monkeypatch, pairs_in_order, name):
     autocast, enabled = torch.autocast, torch.is_autocast_enabled  # which know no device "meta"
     monkeypatch.setattr(

@@ -29,6 +29,7 @@ def interpreted() -> dict:
     return json.loads(run.stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("dtype", TOLERANCES)
 def test_output_and_gradients_are_those_of_float64(interpreted, dtype, case):
@@ -38,11 +39,13 @@ def test_output_and_gradients_are_those_of_float64(interpreted, dtype, case):
     assert max(errors["places"], errors["weights"]) < EXACT, errors
 
 
+@pytest.mark.slow
 def test_borders_and_what_is_not_a_number(interpreted):
     assert interpreted["border"] < 1e-5
     assert interpreted["nan"]
 
 
+@pytest.mark.slow
 def test_pytorch_finds_no_fault_with_the_operators(interpreted):
     """Schema, fake kernel, autograd, and ahead-of-time tracing with sizes that change."""
     assert len(interpreted["forward as an operator"]) == 4
