@@ -224,7 +224,7 @@ def _backward(
             tl.store(place, x_step, mask=there)
             tl.store(place + HALF, y_step, mask=there)
             step = weight[:, None] * g
-            tl.atomic_add(value_gradient + at00, (1 - r) * (1 - d) * step, mask=known00)
-            tl.atomic_add(value_gradient + at01, r * (1 - d) * step, mask=known01)
-            tl.atomic_add(value_gradient + at10, (1 - r) * d * step, mask=known10)
-            tl.atomic_add(value_gradient + at11, r * d * step, mask=known11)
+            tl.atomic_add(value_gradient + at00, (1 - r) * (1 - d) * step, mask=known00, sem="relaxed")
+            tl.atomic_add(value_gradient + at01, r * (1 - d) * step, mask=known01, sem="relaxed")
+            tl.atomic_add(value_gradient + at10, (1 - r) * d * step, mask=known10, sem="relaxed")
+            tl.atomic_add(value_gradient + at11, r * d * step, mask=known11, sem="relaxed")
