@@ -6,6 +6,7 @@ import json
 
 import pytest
 import torch
+from mmengine.config import Config
 
 DTYPES = ("float32", "bfloat16")
 TINY = ["--device", "cpu", "--models", "photo-mini", "--size", "64x96", "--classes", "7", "--frames", "3"]
@@ -79,3 +80,16 @@ def test_the_file_is_written_as_it_goes(benchmark, monkeypatch):
     benchmark()
     assert seen[0] == {}
     assert seen[1]["to_disk"] == {"first": {"frames_per_second": 1.0}}
+
+
+def test_what_is_measured_with_a_gpu_alone_is_there(repo_root):
+    from benchmarks.gpu import TRAINED
+    from benchmarks.gpu_models import MODELS
+
+    for path in TRAINED.values():
+        config = Config.fromfile(repo_root / path, import_custom_modules=False)
+        assert config.optim_wrapper.optimizer
+        assert config.model.criterion
+    for config, weights in MODELS.values():
+        assert (repo_root / config).is_file()
+        assert weights is None or (repo_root / weights).is_file()

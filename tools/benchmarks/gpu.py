@@ -25,7 +25,7 @@ from clipvis_core.tracking import MaskSizes
 Measurement = tuple[tuple[str, ...], Callable[[], dict]]
 TRAINED = {
     "R50 image": "configs/image/clipvis_r50_lvis.py",
-    "R50 video": "configs/video/clipvis_r50_lvis.py",
+    "R50 video": "configs/video/clipvis_r50_ytvis2019.py",
     "photo-mini image": "projects/photo_mini/configs/photo_mini_image.py",
 }
 
