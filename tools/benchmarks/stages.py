@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from benchmarks.model import (
     DTYPES,
@@ -113,8 +114,22 @@ def run_frame(
 
 def operations_of(form: Form, frames: Tensor, args: argparse.Namespace) -> Seconds:
     """Additions and multiplications of the matrix products and convolutions of each stage."""
-    with FlopCounterMode(display=False) as counter:
-        return run_frame(form, frames, args, counter.get_total_flops)[0]
+    with OperationCounter() as counter:
+        return run_frame(form, frames, args, lambda: counter.total)[0]
+
+
+class OperationCounter(TorchDispatchMode):
+    """Counts what `flop_registry` knows of; `FlopCounterMode` also follows modules, which fails without gradients."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.total = 0
+
+    def __torch_dispatch__(self, func: object, types: tuple, args: tuple = (), kwargs: dict | None = None) -> object:
+        result = func(*args, **(kwargs or {}))
+        if func._overloadpacket in flop_registry:
+            self.total += flop_registry[func._overloadpacket](*args, **(kwargs or {}), out_val=result)
+        return result
 
 
 def shares_of_peak(operations: Seconds, seconds: dict[str, Seconds], dtype: str, args: argparse.Namespace) -> dict:
