@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from clipvis_core.tracking.frame_features import FrameFeatures
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,8 @@ class FrameOutputs:
         mask_logits: `(n, Q, h, w)` at stride 4, padding included.
         embeddings: `(n, Q, C)`.
         contrast_probs: `(n, Q, K + M)`, softmax over the K categories and M contrast words; None without such words.
+        regions: `(n, Q, D)`, the encoder's vectors of the masks, which words are compared with; None where there is no
+            encoder.
     """
 
     class_probs: Tensor
@@ -29,6 +34,7 @@ class FrameOutputs:
     mask_logits: Tensor
     embeddings: Tensor
     contrast_probs: Tensor | None = None
+    regions: Tensor | None = None
 
     @cached_property
     def mask_statistics(self) -> tuple[Tensor, Tensor]:
@@ -56,6 +62,12 @@ class FrameOutputs:
         """
         return OutputsOnTheWay(self, others, copied=self.ious.device.type != "cpu")
 
+    def features(self, t: int, order: Tensor) -> FrameFeatures:
+        """What asking for other words needs of frame `t`, its queries in another order, on the host."""
+        values = (self.regions, self.ious, self.object_logits, *self.mask_statistics)
+        on_host = (value[t][order].float().cpu().numpy() for value in values)
+        return FrameFeatures(*on_host, permutation=order.cpu().numpy().astype(np.int16))
+
 
 class OutputsOnTheWay:
     """Outputs of a window that go to the CPU by one copy, while a GPU goes on with other work; see `to_host`."""
@@ -63,9 +75,8 @@ class OutputsOnTheWay:
     def __init__(self, outputs: FrameOutputs, others: Sequence[Tensor], *, copied: bool) -> None:
         self._outputs = outputs
         self._others = others
-        self._names = ["class_probs", "ious", "object_logits"]
-        if outputs.contrast_probs is not None:
-            self._names.append("contrast_probs")
+        names = ("class_probs", "ious", "object_logits", "contrast_probs", "regions")
+        self._names = [name for name in names if getattr(outputs, name) is not None]
         self._copy = None
         if copied:
             fields = [getattr(outputs, name) for name in self._names]
@@ -83,7 +94,7 @@ class OutputsOnTheWay:
 
 
 class HostCopy:
-    """Tensors of one dtype that go to the CPU by one copy from their device."""
+    """Tensors that go to the CPU by one copy from their device, in the widest of their precisions."""
 
     def __init__(self, tensors: Sequence[Tensor]) -> None:
         self._shapes = [tensor.shape for tensor in tensors]
