@@ -174,7 +174,7 @@ def full_disk_in_a_line() -> Iterator[None]:
 def build_inferencer(args: argparse.Namespace, vocabulary: Vocabulary, *, is_image: bool) -> CLIPVISInferencer:
     """The model that the command line asks for."""
     config, checkpoint = choose_model(args.model, args.config, args.checkpoint, is_image=is_image)
-    names = ("device", "dtype", "compile", "short_side", "topk", "num_memory", "num_match")
+    names = ("device", "dtype", "compile", "short_side", "topk", "num_memory", "num_match", "window")
     options = {name: getattr(args, name) for name in names} | {"contrast": contrast_choice(args)}
     return CLIPVISInferencer(config, checkpoint, vocabulary=vocabulary, **options)
 

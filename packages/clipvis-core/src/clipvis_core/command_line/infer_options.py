@@ -48,6 +48,9 @@ def parse_args(
         "--num-memory", type=int, help="frames the matching remembers, 0 for none (default: the config's)"
     )
     parser.add_argument("--num-match", type=int, help="memories the matching combines (default: the config's)")
+    parser.add_argument(
+        "--window", type=int, help="frames the network sees at once; fewer take less memory (default: GPU 10, CPU 1)"
+    )
     parser.add_argument("--device", help="cpu or cuda (default: a GPU if there is one)")
     parser.add_argument("--dtype", default="float32", choices=DTYPES, help="of the heavy parts (default: float32)")
     parser.add_argument("--compile", action="store_true", help="compile the network first; pays off on long videos")

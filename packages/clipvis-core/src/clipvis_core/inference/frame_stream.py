@@ -111,7 +111,7 @@ class FrameStream:
         frames = ((frame, self.source.time) for frame in self.source)
         size = 1 if self.source.live else self._model.window
         while window := list(islice(frames, size)):
-            yield window, to_input([frame for frame, _ in window], self._tracker.sizes.image)
+            yield window, self._model.staged(to_input([frame for frame, _ in window], self._tracker.sizes.image))
 
     def _inputs(
         self, windows: Iterator[tuple[list[tuple[np.ndarray, float]], Tensor]], images: deque
