@@ -24,6 +24,7 @@ KINDS = {
     "infer": "the model on a video: time a stage, frames a second, peak memory",
     "stages": "one frame through the network: time a stage, beside the published order",
     "eval": "the track-AP evaluator on a generated set: time a phase, peak memory",
+    "contrast": "contrast words: seconds to encode them, milliseconds a frame with and without",
     "data": "the training pipelines: images a second on one core",
     "train": "one training iteration: time a stage, memory, ratio to the published order",
 }
