@@ -131,19 +131,19 @@ class CLIPVISModel(BaseDetector):
             prediction, dense = self.segment(images)
             regions = self.region_embeddings(prediction.mask_logits, dense)
             class_logits = self.vocabulary_embedding().logits(regions, self.backbone.logit_scale)
-            contrast_probs = None
+            contrast_logits = None
             if self.contrast_embedding() is not None:
-                contrast_logits = self.contrast_embedding().logits(regions, self.backbone.logit_scale)
+                other_logits = self.contrast_embedding().logits(regions, self.backbone.logit_scale)
                 unnamed = (regions == 0).all(dim=-1, keepdim=True)  # which no word fits
                 asked_logits = class_logits.masked_fill(unnamed, float("-inf"))
-                contrast_probs = torch.cat([asked_logits, contrast_logits], dim=-1).float().softmax(dim=-1)
+                contrast_logits = torch.cat([asked_logits, other_logits], dim=-1).float()
         return FrameOutputs(
             class_probs=class_logits.float().softmax(dim=-1),
             ious=prediction.ious.float(),
             object_logits=prediction.object_logits.float(),
             mask_logits=prediction.mask_logits.float(),
             embeddings=prediction.embeddings.float(),
-            contrast_probs=contrast_probs,
+            contrast_logits=contrast_logits,
         )
 
     def segment(self, images: Tensor) -> tuple[QueryPrediction, Tensor]:
