@@ -48,7 +48,7 @@ LEADS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0)
 THRESHOLDS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
 LEAST = 0.02  # score of tracks that are looked at
 SHRINKAGE = 0.5
-DRAWN = 2.5  # most tracks a photo that the default threshold draws for a list
+SLACK = 0.02  # share of kept objects that a higher threshold may cost; the error of the share on 400 objects
 #: Fits start here and are drawn to it a little.
 START = Calibration(contrast=0.5, objectness=0.5, iou=0.5, quality=0.5, offset=-3.0, fit=0.0)
 
@@ -147,9 +147,10 @@ def asks_of(photo: Photo, names: list[str], chance: random.Random) -> Iterator[l
     absent = [name for name in names if name not in photo.present]
     if photo.present:
         yield [chance.choice(photo.present)]
-    yield [chance.choice(absent)]
+    if absent:
+        yield [chance.choice(absent)]
     some = chance.sample(photo.present, min(3, len(photo.present)))
-    yield list(dict.fromkeys(some + chance.sample(names, LIST)))
+    yield list(dict.fromkeys(some + chance.sample(names, min(LIST, len(names)))))
 
 
 def collect(asker: Asker, photos: list[Photo], names: list[str], *, least: float) -> Answers:
@@ -225,14 +226,19 @@ def logistic(answers: Answers) -> Calibration:
 
 
 def choose_limits(tried: Sequence[Single]) -> tuple[float, float]:
-    """Lead and threshold that refuse `REFUSED` of the absent words and keep most objects; of several, the highest."""
-    allowed = [(0.0, THRESHOLDS[-1], -LEADS[0])]
+    """Lead and threshold: the highest threshold of those that keep nearly the most objects.
+
+    Looked at are limits that refuse `REFUSED` of the absent words; nearly is within `SLACK` of the best of these.
+    """
+    allowed = []
     for lead, threshold in itertools.product(LEADS, THRESHOLDS):
         kept, refused = kept_and_refused(tried, lead, threshold)
         print(f"lead {lead}, threshold {threshold}: {kept:.3f} kept, {refused:.3f} refused")
         if refused >= REFUSED:
-            allowed.append((kept, threshold, -lead))
-    _, threshold, lead = max(allowed)
+            allowed.append((kept, threshold, lead))
+    most = max((kept for kept, _, _ in allowed), default=0.0)
+    near = [(threshold, kept, -lead) for kept, threshold, lead in allowed if kept >= most - SLACK]
+    threshold, _, lead = max(near, default=(THRESHOLDS[-1], 0.0, -LEADS[0]))
     return -lead, threshold
 
 

@@ -66,6 +66,17 @@ def test_limits_refuse_and_keep(calibrate):
     assert calibrate.kept_and_refused(tried, 0.0, 0.7) == (0.0, 1.0)
 
 
+def test_the_highest_threshold_that_costs_nearly_nothing_is_chosen(calibrate):
+    def single(lead, score, found):
+        return calibrate.Single(np.array([lead]), np.array([score]), np.array([found is not None]), found)
+
+    present = [single(1.0, 0.31, True)] * 99 + [single(1.0, 0.12, True)]
+    absent = [single(-3.0, 0.4, None)] * 10
+    assert calibrate.choose_limits(present + absent) == (0.0, 0.3)
+    hopeless = [single(5.0, 0.9, None)] * 10
+    assert calibrate.choose_limits(present + hopeless) == (0.0, 0.5)
+
+
 @pytest.fixture
 def photos(repo_root, tmp_path):
     """Two frames of the demo clip with a box for the car."""
