@@ -90,9 +90,13 @@ def test_missing_file_and_folder(tmp_path):
             Vocabulary.from_file(path)
 
 
-def test_json_counts_from_one():
-    categories = json.loads(Vocabulary.from_text("dog, puppy; é").to_json())["categories"]
+def test_json_counts_from_one_and_is_read_back(tmp_path):
+    vocabulary = Vocabulary((("dog", "puppy"), ("é",), ("chair, swivel",)))
+    categories = json.loads(vocabulary.to_json())["categories"]
     assert categories == [
-        {"id": 1, "name": "dog", "synonyms": ["dog", "puppy"]},
-        {"id": 2, "name": "é", "synonyms": ["é"]},
+        {"id": 1, "name": "dog", "prompt_name": "dog,puppy", "synonyms": ["dog", "puppy"]},
+        {"id": 2, "name": "é", "prompt_name": "é", "synonyms": ["é"]},
+        {"id": 3, "name": "chair, swivel", "prompt_name": "chair\\, swivel", "synonyms": ["chair, swivel"]},
     ]
+    (tmp_path / "words.json").write_text(vocabulary.to_json(), encoding="utf-8")
+    assert Vocabulary.from_file(tmp_path / "words.json") == vocabulary

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from clipvis_core.command_line.export import planned_exports, write_exports
 from clipvis_core.command_line.table import print_table
 from clipvis_core.command_line.words import read_words, separator_hint
 from clipvis_core.foundation.errors import InputError
@@ -19,14 +20,14 @@ from clipvis_core.foundation.vocabulary import Vocabulary
 from clipvis_core.inference.index_masks import check_replaceable, write_index_masks
 from clipvis_core.inference.inferencer import CLIPVISInferencer
 from clipvis_core.inference.model_choice import choose_model
-from clipvis_core.inference.output_folder import OutputFolder, default_folder
+from clipvis_core.inference.output_folder import RESULTS, WORDS, OutputFolder, default_folder
 from clipvis_core.inference.overlay import overlay_frames, write_overlay
 from clipvis_core.inference.result import DrawnTracks, SegmentationResult
 from clipvis_core.inference.stream_writer import LINES, OVERLAY, SHEET, first_interrupt, write_picture, write_stream
 from clipvis_core.media import ContactSheet, FrameSource, open_frames
 from clipvis_core.tracking import LiveRule
 
-MASKS, PICTURE, RESULTS, WORDS = "masks", "overlay.png", "results.json", "vocabulary.json"
+MASKS, PICTURE = "masks", "overlay.png"
 
 
 def infer(args: argparse.Namespace) -> int:
@@ -54,6 +55,7 @@ def infer(args: argparse.Namespace) -> int:
     streaming = args.stream or live is not None or source.live
     is_image = source.num_frames == 1 and not streaming
     check_masks(args, out_dir)
+    exports = planned_exports(args.export, out_dir, kept=not args.live_only, live=source.live)
     reads = [path for path in (args.input, args.checkpoint, args.config, args.classes_file, args.vocabulary) if path]
     stopped = threading.Event()
     folder = OutputFolder(out_dir, planned(args, is_image, streaming), reads=reads, video=video)
@@ -71,13 +73,14 @@ def infer(args: argparse.Namespace) -> int:
             file.write(vocabulary.to_json().encode("utf-8"))
         if result is not None:
             drawn = result.drawn(**shown)
-            folder.describe(result, complete=not stopped.is_set())
+            folder.describe(result, score_thr=score_thr, complete=not stopped.is_set())
             write_result(drawn, folder, masks=args.masks)
             if not streaming and not args.no_video:
                 draw_result(drawn, source, folder, is_image=is_image)
     if result is not None:
         print_table(drawn, score_thr)
     print(f"wrote {', '.join(sorted(folder.written))} to {out_dir}")
+    write_exports(exports, out_dir, all_tracks=args.all_tracks)
     if stopped.is_set():
         frames = "so far" if result is None else f"before: {result.num_frames}"
         print(f"interrupted: this is the result of the frames {frames}", file=sys.stderr)

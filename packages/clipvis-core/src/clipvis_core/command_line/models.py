@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
+from collections.abc import Sequence
+
 from clipvis_core.model_zoo import DEFAULT_MODEL, ZooModel, place_for, zoo
 
 
-def list_models() -> None:
+def main(arguments: Sequence[str]) -> int:
     """Prints the zoo."""
+    argparse.ArgumentParser("clipvis models", description=__doc__).parse_args(arguments)
     for model in zoo().values():
         default = ", the default" if model.name == DEFAULT_MODEL else ""
         print(f"{model.name}{default}\n  knows    {model.knows}\n  data     {', '.join(model.training_data)}")
@@ -15,6 +19,7 @@ def list_models() -> None:
             print("  AP       " + ", ".join(f"{dataset} {value:g}" for dataset, value in model.results.items()))
         print(f"  weights  {whereabouts(model)}\n")
     print('Any of them: clipvis VIDEO --model NAME --classes "dog; frisbee"')
+    return 0
 
 
 def whereabouts(model: ZooModel) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from clipvis_core.foundation.categories import clean_words, read_categories, split_words
+from clipvis_core.foundation.categories import clean_words, joined_words, read_categories, split_words
 from clipvis_core.foundation.errors import InputError
 
 
@@ -87,9 +87,9 @@ class Vocabulary:
         return len(self.categories)
 
     def to_json(self) -> str:
-        """The list as JSON, with `id` = label + 1 as in result files."""
+        """The list as JSON that `from_file` reads back, with `id` = label + 1 as in result files."""
         records = [
-            {"id": label, "name": synonyms[0], "synonyms": list(synonyms)}
+            {"id": label, "name": synonyms[0], "prompt_name": joined_words(synonyms), "synonyms": list(synonyms)}
             for label, synonyms in enumerate(self.categories, start=1)
         ]
         return json.dumps({"categories": records}, ensure_ascii=False, indent=1)

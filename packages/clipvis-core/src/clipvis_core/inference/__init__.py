@@ -1,6 +1,7 @@
 """Running a model on one's own videos."""
 
 from clipvis_core.foundation.images import resized_size
+from clipvis_core.inference.answer import Answer
 from clipvis_core.inference.building import build_model
 from clipvis_core.inference.frame_stream import FrameStream
 from clipvis_core.inference.index_masks import check_replaceable, index_mask, write_index_masks
@@ -9,6 +10,7 @@ from clipvis_core.inference.overlay import draw_records, overlay_frames, write_o
 from clipvis_core.inference.result import DrawnTracks, SegmentationResult
 
 __all__ = [
+    "Answer",
     "CLIPVISInferencer",
     "DrawnTracks",
     "FrameStream",

@@ -15,7 +15,7 @@ from clipvis_core.foundation.folder_lock import FolderLock
 from clipvis_core.foundation.whole_file import remove_unfinished, whole_file
 from clipvis_core.inference.result import SegmentationResult
 
-RECORD = "video.json"
+RECORD, RESULTS, WORDS = "video.json", "results.json", "vocabulary.json"
 _MAKER = "clipvis"
 
 
@@ -87,8 +87,8 @@ class OutputFolder:
             self._remove_made()
         self._lock.close()
 
-    def describe(self, result: SegmentationResult, *, complete: bool) -> None:
-        """Writes what is known of the video to `video.json`."""
+    def describe(self, result: SegmentationResult, *, score_thr: float, complete: bool) -> None:
+        """Writes what is known of the video, and the least score that is drawn, to `video.json`."""
         self._record |= {
             "name": result.name,
             "height": result.height,
@@ -96,6 +96,7 @@ class OutputFolder:
             "frame_rate": str(result.frame_rate),
             "num_frames": result.num_frames,
             "complete": complete,
+            "score_thr": score_thr,
             "times": [round(time, 6) for time in result.times],
         }
         with self.file(RECORD) as file:

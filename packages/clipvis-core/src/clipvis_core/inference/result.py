@@ -82,7 +82,8 @@ class SegmentationResult:
         """The same one record at a time, so that no more than one track's masks are in memory."""
         tracks = self.tracks
         for index, (score, label) in enumerate(zip(tracks.scores.tolist(), tracks.labels.tolist(), strict=True)):
-            record = {"video_id": video_id, "score": score, "category_id": label + 1}
+            query = int(tracks.queries[index])
+            record = {"video_id": video_id, "score": score, "category_id": label + 1, "query": query}
             if tracks.calibrated is not None:
                 record["calibrated_score"] = float(tracks.calibrated[index])
             yield {**record, "segmentations": list(tracks.segmentations[index])}
