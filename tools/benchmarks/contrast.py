@@ -22,6 +22,7 @@ CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """`--checkpoint ""` stands for random weights, for configs without shipped ones."""
     add_model_arguments(parser, "configs/photo_mini/photo_mini_video.py", repeats=5)
     parser.set_defaults(checkpoint=str(ROOT / "weights/photo_mini.safetensors"), threads=1)
     parser.add_argument("--frames", type=int, default=10, help="length of the clip")
@@ -32,7 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> dict:
     """Seconds of the list and of a new question, least milliseconds a frame of all rounds."""
     set_num_threads(args.threads)
-    model = build_model(args.config, args.checkpoint or None, args.device)
+    args.checkpoint = args.checkpoint or None
+    model = build_model(args.config, args.checkpoint, args.device)
     Arithmetic().prepare(model)
     model.text_classifier = TextClassifier(model.backbone, cache_dir=False)
     contrast = read_contrast(AUTO)
