@@ -69,6 +69,7 @@ def main() -> None:
     parser.add_argument("annotations", type=Path, help="COCO json")
     parser.add_argument("folder", type=Path, help="where its file names start")
     parser.add_argument("--part", default="0/1", metavar="A/B", help="only photos whose id leaves A when divided by B")
+    parser.add_argument("--threshold", type=float, help="fit: least score that is drawn by default (default: chosen)")
     parser.add_argument("--leave-out", metavar="FIELD", help="skip photos with this field set")
     parser.add_argument("--absent", type=int, default=5, help="absent words that each photo is asked for")
     parser.add_argument(
@@ -80,7 +81,8 @@ def main() -> None:
     inferencer = CLIPVISInferencer(config, checkpoint, vocabulary=["thing"], device="cpu")
     asker = Asker(inferencer)
     if args.job == "fit":
-        write_calibration(fit(asker, [Part(photos)], names, args.absent), args.weights, args.out)
+        calibration = fit(asker, [Part(photos)], names, absent=args.absent, threshold=args.threshold)
+        write_calibration(calibration, args.weights, args.out)
     else:
         measure(asker, photos, names, args)
 
@@ -185,8 +187,18 @@ class Part:
     prepare: Callable[[], None] = lambda: None
 
 
-def fit(asker: Asker, parts: Sequence[Part], names: list[str], absent: int) -> Calibration:
-    """Fits the weights on the drawn tracks of all scores, then chooses lead and threshold."""
+def fit(
+    asker: Asker, parts: Sequence[Part], names: list[str], *, absent: int, threshold: float | None = None
+) -> Calibration:
+    """Fits the weights on the drawn tracks of all scores, then chooses the lead and, if it is not given, the threshold.
+
+    Args:
+        asker: Its model's calibration is replaced.
+        parts: The photos.
+        names: All their categories.
+        absent: How many words that it lacks each photo is asked for.
+        threshold: Least score that is drawn by default.
+    """
     asker.model.calibration = replace(START, lead=ANY_LEAD, threshold=0.0)
     found = []
     for part in parts:
@@ -198,7 +210,7 @@ def fit(asker: Asker, parts: Sequence[Part], names: list[str], absent: int) -> C
     for part in parts:
         part.prepare()
         tried += single_words(asker, part.photos, names, absent)
-    lead, threshold = choose_limits(tried)
+    lead, threshold = choose_limits(tried, THRESHOLDS if threshold is None else (threshold,))
     return replace(asker.model.calibration, lead=lead, threshold=threshold)
 
 
@@ -225,20 +237,20 @@ def logistic(answers: Answers) -> Calibration:
     return Calibration(**dict(zip((*WEIGHED, "offset"), weights.tolist(), strict=True)), lead=ANY_LEAD, threshold=0.0)
 
 
-def choose_limits(tried: Sequence[Single]) -> tuple[float, float]:
+def choose_limits(tried: Sequence[Single], thresholds: Sequence[float]) -> tuple[float, float]:
     """Lead and threshold: the highest threshold of those that keep nearly the most objects.
 
     Looked at are limits that refuse `REFUSED` of the absent words; nearly is within `SLACK` of the best of these.
     """
     allowed = []
-    for lead, threshold in itertools.product(LEADS, THRESHOLDS):
+    for lead, threshold in itertools.product(LEADS, thresholds):
         kept, refused = kept_and_refused(tried, lead, threshold)
         print(f"lead {lead}, threshold {threshold}: {kept:.3f} kept, {refused:.3f} refused")
         if refused >= REFUSED:
             allowed.append((kept, threshold, lead))
     most = max((kept for kept, _, _ in allowed), default=0.0)
     near = [(threshold, kept, -lead) for kept, threshold, lead in allowed if kept >= most - SLACK]
-    threshold, _, lead = max(near, default=(THRESHOLDS[-1], 0.0, -LEADS[0]))
+    threshold, _, lead = max(near, default=(thresholds[-1], 0.0, -LEADS[0]))
     return -lead, threshold
 
 

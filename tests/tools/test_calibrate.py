@@ -72,9 +72,10 @@ def test_the_highest_threshold_that_costs_nearly_nothing_is_chosen(calibrate):
 
     present = [single(1.0, 0.31, True)] * 99 + [single(1.0, 0.12, True)]
     absent = [single(-3.0, 0.4, None)] * 10
-    assert calibrate.choose_limits(present + absent) == (0.0, 0.3)
+    assert calibrate.choose_limits(present + absent, (0.1, 0.3, 0.5)) == (0.0, 0.3)
+    assert calibrate.choose_limits(present + absent, (0.1,)) == (0.0, 0.1)
     hopeless = [single(5.0, 0.9, None)] * 10
-    assert calibrate.choose_limits(present + hopeless) == (0.0, 0.5)
+    assert calibrate.choose_limits(present + hopeless, (0.1, 0.3, 0.5)) == (0.0, 0.5)
 
 
 @pytest.fixture

@@ -40,6 +40,7 @@ def main() -> None:
     parser.add_argument("--parts", type=int, default=4, help="as many as the labels are refitted for")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="ask only every Nth photo of a part")
     parser.add_argument("--absent", type=int, default=5, help="absent words that each photo is asked for")
+    parser.add_argument("--threshold", type=float, help="least score that is drawn by default (default: chosen)")
     parser.add_argument("--out", type=Path, help="write these weights (default: over the old ones)")
     args = parser.parse_args()
     photos, names = read_photos(args.annotations, args.folder, "0/1", left_out=args.leave_out)
@@ -49,7 +50,8 @@ def main() -> None:
     pixels = Pixels(**Config.fromfile(CONFIG).pixels)
     objects = see_objects(encoder, pixels, args.annotations, args.folder, left_out=args.leave_out)
     parts = divide(photos, objects, encoder, args.parts, args.every)
-    calibration = calibrate.fit(calibrate.Asker(inferencer), parts, names, args.absent)
+    asker = calibrate.Asker(inferencer)
+    calibration = calibrate.fit(asker, parts, names, absent=args.absent, threshold=args.threshold)
     calibrate.write_calibration(calibration, args.weights, args.out)
 
 
