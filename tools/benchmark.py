@@ -26,6 +26,7 @@ KINDS = {
     "ask": "features: bytes and milliseconds a frame to keep them, seconds to ask for many words",
     "stages": "one frame through the network: time a stage, beside the published order",
     "eval": "the track-AP evaluator on a generated set: time a phase, peak memory",
+    "contrast": "contrast words: seconds to encode them, milliseconds a frame with and without",
     "data": "the training pipelines: images a second on one core",
     "train": "one training iteration: time a stage, memory, ratio to the published order",
     "gpu": "all figures of a GPU: speed and memory by model, precision, form and window; training",

@@ -293,9 +293,9 @@ def test_a_region_that_cannot_be_named():
     rows = torch.eye(4)
     asked = VocabularyEmbedding(Vocabulary.from_text("a; b"), rows[:2], torch.tensor([0, 1]))
     contrast = VocabularyEmbedding(Vocabulary.from_text("c"), rows[2:3], torch.tensor([0]))
-    probs, beside = Words(10.0, asked, contrast).probabilities(np.zeros((1, 4), np.float32))
+    probs, beside = Words(10.0, asked, contrast).judge(np.zeros((1, 4), np.float32))
     assert probs.tolist() == [[0.5, 0.5]]
-    assert beside.tolist() == [[0.0, 0.0, 1.0]]
+    assert beside.softmax(dim=-1).tolist() == [[0.0, 0.0, 1.0]]
 
 
 def test_a_file_that_is_no_features(tmp_path):

@@ -22,6 +22,7 @@ class Calibration:
         iou: Weight of the log-odds of its predicted mask IoU.
         quality: Weight of the log-odds of its mask quality.
         offset: Added to the weighted sum.
+        fit: Weight of how well its word fits at all: the scaled cosine of the two, the category's logit.
         lead: By how much, in log-odds, the best contrast word may lead before a track is no answer.
         threshold: Least calibrated score that is drawn by default.
     """
@@ -31,6 +32,7 @@ class Calibration:
     iou: float
     quality: float
     offset: float
+    fit: float = 0.0
     lead: float = 0.0
     threshold: float = 0.5
 

@@ -88,8 +88,9 @@ def frame_scores(asker: Asker, drawn: DrawnTracks, words: Words) -> np.ndarray:
 
 def frame_score(frame: FrameFeatures, queries: Tensor, labels: Sequence[int], words: Words) -> Tensor:
     """Scores of N (query, category) pairs in a frame alone, `(N,)`."""
-    probs = words.probabilities(frame.regions[queries.numpy()])
-    probs = probs[0] if probs[1] is None else probs[1]
+    probs, beside = words.judge(frame.regions[queries.numpy()])
+    if beside is not None:
+        probs = beside.softmax(dim=-1)
     ious, object_logits, sums, cells = (value[queries] for value in measured(frame))
     joint = (probs[torch.arange(len(queries)), labels] * ious).sqrt()
     return ((joint * object_logits.softmax(dim=-1)[:, 0]).sqrt() * sums / (cells + 1e-6)).nan_to_num()

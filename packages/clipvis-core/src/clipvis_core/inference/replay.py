@@ -36,8 +36,8 @@ class Words:
         self.asked = asked
         self.contrast = contrast
 
-    def probabilities(self, regions: np.ndarray) -> tuple[Tensor, Tensor | None]:
-        """Of regions `(Q, D)`, `(Q, K)` and, beside contrast words, `(Q, K + M)`; see `name_regions`."""
+    def judge(self, regions: np.ndarray) -> tuple[Tensor, Tensor | None]:
+        """Of regions `(Q, D)`, probabilities `(Q, K)` and logits `(Q, K + M)`; see `name_regions`."""
         return name_regions(torch.from_numpy(regions), self.scale, self.asked, self.contrast)
 
 
@@ -55,7 +55,7 @@ class RecalledProbs:
 
     def read(self, frame: int, in_doubt: np.ndarray, queries: np.ndarray, labels: np.ndarray) -> np.ndarray:
         """See `DoubtfulProbs`."""
-        probs, _ = self._words.probabilities(self._features.frame(frame).regions[queries])
+        probs, _ = self._words.judge(self._features.frame(frame).regions[queries])
         return probs[torch.arange(len(labels)), torch.from_numpy(labels)].numpy()
 
 
@@ -67,15 +67,15 @@ def replay_image(features: FeatureFile, words: Words, topk: int) -> VideoTracks:
         InputError: The features are damaged, or the disk is full.
     """
     frame = features.frame(0)
-    class_probs, contrast_probs = words.probabilities(frame.regions)
+    class_probs, contrast_logits = words.judge(frame.regions)
     ious, object_logits, *statistics = measured(frame)
     pairs = top_image_pairs(class_probs, ious, object_logits, topk)
     scores, order = rank_image_pairs(pairs, torch.from_numpy(frame.quality.copy())[pairs.queries])
     hidden = torch.zeros((len(order), 1), dtype=torch.bool)
     values = (value[order] for value in (pairs.queries, pairs.labels, pairs.class_scores))
     contrast = ContrastScores(features.facts.calibration)
-    if contrast_probs is not None:
-        contrast.update(contrast_probs, class_probs, ious, object_logits, *statistics)
+    if contrast_logits is not None:
+        contrast.update(contrast_logits, class_probs, ious, object_logits, *statistics)
     size = features.facts.height, features.facts.width
     archive = masks_of(features, set(pairs.queries.tolist()))
     return VideoTracks.of(TopTracks(*values, scores, hidden), archive, size, contrast)
@@ -98,11 +98,11 @@ def replay(features: FeatureFile, words: Words, topk: int, *, progress: bool = F
     contrast = ContrastScores(features.facts.calibration)
     frames = tqdm(features, "asking", unit="frame", total=len(features), disable=not progress, delay=_SILENT_SECONDS)
     for frame in frames:
-        class_probs, contrast_probs = words.probabilities(frame.regions)
+        class_probs, contrast_logits = words.judge(frame.regions)
         rows = class_probs, *measured(frame)
         scores.update(*rows)
-        if contrast_probs is not None:
-            contrast.update(contrast_probs, *rows)
+        if contrast_logits is not None:
+            contrast.update(contrast_logits, *rows)
     top = scores.top(topk)
     size = features.facts.height, features.facts.width
     return VideoTracks.of(top, masks_of(features, set(top.queries.tolist())), size, contrast)

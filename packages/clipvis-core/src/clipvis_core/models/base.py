@@ -142,14 +142,14 @@ class CLIPVISModel(BaseDetector):
             prediction, dense = self.segment(images)
             regions = self.region_embeddings(prediction.mask_logits, dense)
             words = self.vocabulary_embedding(), self.contrast_embedding()
-            class_probs, contrast_probs = name_regions(regions, self.backbone.logit_scale, *words)
+            class_probs, contrast_logits = name_regions(regions, self.backbone.logit_scale, *words)
         return FrameOutputs(
             class_probs=class_probs,
             ious=prediction.ious.float(),
             object_logits=prediction.object_logits.float(),
             mask_logits=prediction.mask_logits.float(),
             embeddings=prediction.embeddings.float(),
-            contrast_probs=contrast_probs,
+            contrast_logits=contrast_logits,
             regions=regions,
         )
 

@@ -94,10 +94,10 @@ class CLIPVISImage(CLIPVISModel):
             bboxes=_boxes(masks)[slot[order]],
             queries=pairs.queries[order],
         )
-        if outputs.contrast_probs is not None:
+        if outputs.contrast_logits is not None:
             contrast = ContrastScores(self.calibration)
             own_order = torch.arange(outputs.ious.shape[1], device=scores.device)
-            contrast.update(outputs.contrast_probs[index], *outputs.rows(index, own_order))
+            contrast.update(outputs.contrast_logits[index], *outputs.rows(index, own_order))
             found.calibrated = contrast.scores(found.queries, found.labels)
         return found
 

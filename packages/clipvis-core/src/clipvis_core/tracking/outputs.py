@@ -23,7 +23,8 @@ class FrameOutputs:
         object_logits: `(n, Q, 2)`; 0 = object.
         mask_logits: `(n, Q, h, w)` at stride 4, padding included.
         embeddings: `(n, Q, C)`.
-        contrast_probs: `(n, Q, K + M)`, softmax over the K categories and M contrast words; None without such words.
+        contrast_logits: `(n, Q, K + M)`, scaled cosines of the K categories and M contrast words; -inf for the
+            categories of a mask that cannot be named. None without contrast words.
         regions: `(n, Q, D)`, the encoder's vectors of the masks, which words are compared with; None where there is no
             encoder.
     """
@@ -33,7 +34,7 @@ class FrameOutputs:
     object_logits: Tensor
     mask_logits: Tensor
     embeddings: Tensor
-    contrast_probs: Tensor | None = None
+    contrast_logits: Tensor | None = None
     regions: Tensor | None = None
 
     @cached_property

@@ -131,12 +131,12 @@ class Tracker:
             if self.keeps:
                 self._permutations.append(permutation.cpu().numpy())
                 self.scores.update(*rows)
-            contrast_probs = None
-            if outputs.contrast_probs is not None:
-                contrast_probs = outputs.contrast_probs[t][permutation]
+            contrast_logits = None
+            if outputs.contrast_logits is not None:
+                contrast_logits = outputs.contrast_logits[t][permutation]
                 if self.keeps:
-                    self._contrast.update(contrast_probs, *rows)
-            tracks = self._live.update(*rows, contrast_probs) if self._live is not None else self._leading(rows)
+                    self._contrast.update(contrast_logits, *rows)
+            tracks = self._live.update(*rows, contrast_logits) if self._live is not None else self._leading(rows)
             filled = (rows[-1] > 0).cpu().numpy()
             kept = outputs.features(t, permutation) if self._features is not None else None
             codes = self._recorder.add(outputs.mask_logits[t], permutation, filled, tracks.queries.tolist(), kept)
