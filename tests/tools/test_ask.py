@@ -100,7 +100,8 @@ def test_the_first_answer_is_never_replaced(out, place):
         ask(out, "--classes", WORDS, "--out-dir", out / place)
 
 
-def test_moments_of_several_folders(out, tmp_path, capsys):
+def test_moments_of_several_folders(out, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "400")  # no line is broken
     other = shutil.copytree(out, tmp_path / "other")
     assert ask(out, other, tmp_path, "--find", "red car; sky", "--top", "3", "--contrast", "none") == 0
     printed = capsys.readouterr()
