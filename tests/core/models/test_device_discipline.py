@@ -138,7 +138,7 @@ def test_a_window_goes_to_the_host_once(repo_root, fake_mode, name):
     assert watch.found.count("aten._to_copy.default") == 1
     assert {tensor.device.type for tensor in (outputs.mask_logits, outputs.class_probs, cosines)} == {"cuda"}
     assert host.mask_logits is outputs.mask_logits
-    for field in ("class_probs", "ious", "object_logits", "contrast_probs", "regions"):
+    for field in ("class_probs", "ious", "object_logits", "contrast_logits", "regions"):
         assert getattr(host, field).device.type == "cpu"
         assert getattr(host, field).shape == getattr(outputs, field).shape
     assert [tensor.device.type for tensor in host.mask_statistics] == ["cpu", "cpu"]

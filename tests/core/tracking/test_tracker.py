@@ -250,7 +250,7 @@ def test_a_clip_without_masks_or_numbers():
 
 def test_what_is_copied_to_the_host_is_what_was_sent():
     """In one copy: each tensor finds back to its place and shape."""
-    outputs = replace(clip(3), contrast_probs=torch.rand((3, 6, 9)), regions=torch.randn(3, 6, 4).half())
+    outputs = replace(clip(3), contrast_logits=torch.randn((3, 6, 9)), regions=torch.randn(3, 6, 4).half())
     other = torch.randn(3, 6, 6)
     host, found = OutputsOnTheWay(outputs, [other], copied=True).arrived()
     assert torch.equal(found, other)

@@ -29,7 +29,6 @@ from clipvis_core.inference.overlay import overlay_frames, write_overlay
 from clipvis_core.inference.result import DrawnTracks, SegmentationResult
 from clipvis_core.inference.stream_writer import LINES, OVERLAY, SHEET, first_interrupt, write_picture, write_stream
 from clipvis_core.media import ContactSheet, FrameSource, open_frames
-from clipvis_core.text.contrast import AUTO, NONE
 from clipvis_core.tracking import LiveRule
 
 MASKS, PICTURE = "masks", "overlay.png"
@@ -183,7 +182,7 @@ def contrast_choice(args: argparse.Namespace) -> str:
     """The contrast words that are asked for; by default, the benchmarks' lists are compared as published."""
     if args.contrast is not None:
         return args.contrast
-    return NONE if args.vocabulary is not None else AUTO
+    return "none" if args.vocabulary is not None else "auto"
 
 
 def draw_result(

@@ -76,7 +76,7 @@ class OutputsOnTheWay:
     def __init__(self, outputs: FrameOutputs, others: Sequence[Tensor], *, copied: bool) -> None:
         self._outputs = outputs
         self._others = others
-        names = ("class_probs", "ious", "object_logits", "contrast_probs", "regions")
+        names = ("class_probs", "ious", "object_logits", "contrast_logits", "regions")
         self._names = [name for name in names if getattr(outputs, name) is not None]
         self._copy = None
         if copied:

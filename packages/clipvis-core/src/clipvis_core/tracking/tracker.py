@@ -171,4 +171,5 @@ class Tracker:
             raise ValueError("nothing was kept of past frames: there is no result of the whole")
         top = self.scores.top(self.topk)
         archive = self._recorder.finish(top.queries.tolist())
-        return VideoTracks.of(top, archive, self.sizes.output, self._contrast)
+        calibrated = self._contrast.scores(top.queries, top.labels).cpu() if self._contrast else None
+        return VideoTracks.of(top, archive, self.sizes.output, calibrated)
