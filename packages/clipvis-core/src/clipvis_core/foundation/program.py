@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from typing import NoReturn
+
+
+def plain_messages() -> None:
+    """Warnings are lines on stderr without torch's own; a word that the terminal cannot show does not end the run."""
+    warnings.filterwarnings("ignore", category=UserWarning, module="torch")
+    warnings.showwarning = lambda message, *_: print(f"warning: {message}", file=sys.stderr)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
 
 
 def run(main: Callable[[], int | None], *user_errors: type[Exception]) -> NoReturn:

@@ -27,8 +27,8 @@ class TrackSummary:
         track: 1-based position in the result list.
         label: Name of the category.
         score: Shown score.
-        first: First frame with a mask, from 0.
-        last: Last frame with a mask.
+        first: Number of the first frame with a mask, in the source from 0.
+        last: Number of the last frame with a mask.
     """
 
     track: int
@@ -50,7 +50,8 @@ class SegmentationResult:
         num_frames: T, frames that were decoded.
         vocabulary: The categories that labels count in.
         tracks: Scores, labels and masks, best first.
-        times: When each frame is shown, in seconds from the first; empty where nobody knows.
+        times: When each frame is shown, in seconds from the source's first; empty where nobody knows.
+        frames: Place of each frame in the source, from 0; empty where all of them were taken.
     """
 
     name: str
@@ -61,6 +62,7 @@ class SegmentationResult:
     vocabulary: Vocabulary
     tracks: VideoTracks
     times: Sequence[float] = ()
+    frames: Sequence[int] = ()
 
     @classmethod
     def of(
@@ -70,9 +72,18 @@ class SegmentationResult:
         tracks: VideoTracks,
         num_frames: int,
         times: Sequence[float] = (0.0,),
+        frames: Sequence[int] = (),
     ) -> SegmentationResult:
-        """The result of a source, of which `num_frames` were decoded."""
-        return cls(source.name, source.height, source.width, source.frame_rate, num_frames, vocabulary, tracks, times)
+        """The result of a source, of which `num_frames` were taken, by default all from the first on."""
+        if all(number == place for place, number in enumerate(frames)):
+            frames = ()
+        size = source.height, source.width
+        return cls(source.name, *size, source.frame_rate, num_frames, vocabulary, tracks, times, frames)
+
+    @property
+    def numbers(self) -> Sequence[int]:
+        """Place of each frame in the source, from 0."""
+        return self.frames or range(self.num_frames)
 
     def records(self, video_id: int = 1) -> list[dict]:
         """The YouTube-VIS result list, ready for JSON: all tracks, whatever their score."""
@@ -175,10 +186,10 @@ class DrawnTracks:
 
     def summary(self) -> list[TrackSummary]:
         """A line for each track."""
-        lines = []
+        lines, numbers = [], self.result.numbers
         for index, number, label, score in zip(self.indices, self.numbers, self.labels, self.scores, strict=True):
             frames = [t for t, mask in enumerate(self.result.tracks.segmentations[index]) if mask is not None]
-            lines.append(TrackSummary(number, label, score, first=frames[0], last=frames[-1]))
+            lines.append(TrackSummary(number, label, score, first=numbers[frames[0]], last=numbers[frames[-1]]))
         return lines
 
 

@@ -1,0 +1,200 @@
+"""One input on its way to its output folder: opened, segmented, written. A single run and a batch both do this."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.vocabulary import Vocabulary
+from clipvis_core.inference.index_masks import check_replaceable, write_index_masks
+from clipvis_core.inference.inferencer import CLIPVISInferencer
+from clipvis_core.inference.output_folder import RESULTS, WORDS, OutputFolder
+from clipvis_core.inference.overlay import overlay_frames, write_overlay
+from clipvis_core.inference.result import DrawnTracks, SegmentationResult
+from clipvis_core.inference.stream_writer import LINES, OVERLAY, SHEET, write_picture, write_stream
+from clipvis_core.media import WHOLE, ContactSheet, Cut, open_frames
+from clipvis_core.tracking import LiveRule
+
+MASKS, PICTURE = "masks", "overlay.png"
+
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """What is taken of an input and what is written of it.
+
+    Attributes:
+        cut: The part of it.
+        allow_truncated: Take a broken video for what could be decoded.
+        score_thr: Least score that is drawn; None for the model's.
+        all_tracks: Draw also duplicates, parts of a thing and tracks that flicker.
+        draw: Write an overlay.
+        masks: Write pictures of track numbers.
+        stream: Write each frame's tracks as they come.
+        live: When tracks start and end in these.
+        live_only: Keep nothing of past frames, and write no results.
+
+    Raises:
+        InputError: A score is none, or two of them exclude each other.
+    """
+
+    cut: Cut = WHOLE
+    allow_truncated: bool = False
+    score_thr: float | None = None
+    all_tracks: bool = False
+    draw: bool = True
+    masks: bool = False
+    stream: bool = False
+    live: LiveRule | None = None
+    live_only: bool = False
+
+    def __post_init__(self) -> None:
+        if self.score_thr is not None and not 0 <= self.score_thr <= 1:
+            raise InputError(f"--score-thr {self.score_thr:g}: scores go from 0 to 1, so give a number in between")
+        if self.masks and self.live_only:
+            raise InputError("--masks draws what is in results.json, which --live-only does not write")
+
+
+class VideoTask:
+    """An opened input.
+
+    Args:
+        video: What `open_frames` takes.
+        options: What is taken and written of it.
+
+    Attributes:
+        source: Its frames, or the part of them that is taken.
+        path: What identifies the input; None for one that comes once.
+        streaming: Whether each frame's tracks are written as they come.
+        is_image: Whether it is a single image.
+
+    Raises:
+        InputError: It cannot be read.
+    """
+
+    def __init__(self, video: str, options: OutputOptions) -> None:
+        source = open_frames(video, allow_truncated=options.allow_truncated)
+        self.options = options
+        self.path = None if source.live else str(Path(video).resolve())
+        self.streaming = options.stream or options.live is not None or source.live
+        self.is_image = source.num_frames == 1 and not self.streaming
+        self.source = options.cut.of(source)
+        self._video = video
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the files that are going to be written."""
+        options = self.options
+        wanted = {
+            WORDS: True,
+            RESULTS: not options.live_only,
+            MASKS: options.masks,
+            LINES: self.streaming,
+            OVERLAY: not self.is_image and options.draw,
+            SHEET: not self.is_image and options.draw,
+            PICTURE: self.is_image and options.draw,
+        }
+        return [name for name, is_wanted in wanted.items() if is_wanted]
+
+    def folder(
+        self,
+        path: Path,
+        *,
+        reads: Iterable[str] = (),
+        extra: Iterable[str] = (),
+        ready: Callable[[], None] | None = None,
+    ) -> OutputFolder:
+        """The folder for the answer, to be entered.
+
+        Args:
+            path: The folder.
+            reads: Files that are read besides the input.
+            extra: Files that the caller is going to write.
+            ready: See `OutputFolder`.
+
+        Raises:
+            InputError: There is something else in the place of the masks.
+        """
+        if self.options.masks:
+            check_replaceable(path / MASKS)
+        names = [*self.names, *extra]
+        return OutputFolder(path, names, reads=[self._video, *reads], video=self.path, ready=ready)
+
+    def score_thr(self, inferencer: CLIPVISInferencer) -> float:
+        """Least score that is drawn."""
+        return inferencer.score_thr if self.options.score_thr is None else self.options.score_thr
+
+    def segment(
+        self, inferencer: CLIPVISInferencer, stopped: threading.Event, *, progress: bool = True
+    ) -> SegmentationResult:
+        """The result of the whole input, or of the frames before `stopped` was set.
+
+        Raises:
+            InputError: It breaks off.
+        """
+        if not inferencer.takes_videos:
+            return inferencer(self.source)
+        stream = inferencer.stream(self.source, progress=progress)
+        for _ in stream:
+            if stopped.is_set():
+                break
+        stream.close()
+        return stream.result()
+
+    def segment_live(
+        self, inferencer: CLIPVISInferencer, folder: OutputFolder, stopped: threading.Event
+    ) -> SegmentationResult | None:
+        """Writes each frame's tracks as they come; the result of them, unless nothing is kept."""
+        options = self.options
+        stream = inferencer.stream(self.source, live=options.live, keep=not options.live_only, progress=True)
+        shown = {"score_thr": self.score_thr(inferencer), "all_tracks": options.all_tracks}
+        folder.written += write_stream(stream, folder.path, draw=options.draw, stopped=stopped, **shown)
+        return None if options.live_only else stream.result()
+
+    def write(
+        self,
+        result: SegmentationResult,
+        folder: OutputFolder,
+        *,
+        score_thr: float,
+        complete: bool = True,
+        progress: bool = True,
+    ) -> DrawnTracks:
+        """Writes a result: its words, all tracks, and pictures of those that are drawn.
+
+        Returns:
+            The tracks that are drawn.
+
+        Raises:
+            InputError: A file cannot be written.
+        """
+        write_words(result.vocabulary, folder)
+        drawn = result.drawn(score_thr, all_tracks=self.options.all_tracks)
+        folder.describe(result, score_thr=score_thr, complete=complete)
+        with folder.file(RESULTS) as file:
+            result.write_json(file)
+        if self.options.masks:
+            write_index_masks(drawn, folder.path / MASKS, progress=progress)
+            folder.written.append(MASKS)
+        if self.options.draw and not self.streaming:
+            self._draw(drawn, folder, progress=progress)
+        return drawn
+
+    def _draw(self, drawn: DrawnTracks, folder: OutputFolder, *, progress: bool) -> None:
+        """Writes the overlay and its contact sheet or, for an image, a picture."""
+        if self.is_image:
+            write_picture(next(overlay_frames(drawn, self.source)), folder.path / PICTURE)
+            folder.written.append(PICTURE)
+            return
+        sheet = ContactSheet()
+        write_overlay(drawn, self.source, folder.path / OVERLAY, sheet=sheet, progress=progress)
+        write_picture(sheet.image(), folder.path / SHEET)
+        folder.written += [OVERLAY, SHEET]
+
+
+def write_words(vocabulary: Vocabulary, folder: OutputFolder) -> None:
+    """Writes the categories."""
+    with folder.file(WORDS) as file:
+        file.write(vocabulary.to_json().encode("utf-8"))
