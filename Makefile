@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-emoji test fuzz lint bench docs
+.PHONY: help setup demo demo-emoji test test-scale fuzz lint bench docs
 
 # `make demo VIDEO=my.mp4 CLASSES="cat; sofa"`: your own video (or folder of frames, or image), your own words.
 VIDEO := assets/street.mp4
@@ -39,6 +39,13 @@ SEED := 1
 CASES := 5000
 fuzz: setup ## readers of results, ground truths, datasets and vocabularies on CASES damaged inputs each (SEED=)
 	$(BIN)/python tests/fuzz/runner.py --seed $(SEED) --cases $(CASES)
+
+# `make test-scale SEED=7 CLIPS=50 KILLS=5`: other kills, fewer clips. Installs Ray into .venv.
+CLIPS := 200
+KILLS := 20
+test-scale: setup ## many videos by each engine: equal bytes, random kills (SEED=, CLIPS=, KILLS=); some 30 minutes
+	$(BIN)/python -m pip install -q -c constraints.txt -e "packages/clipvis-core[ray]"
+	$(BIN)/python tests/scale/runner.py --seed $(SEED) --clips $(CLIPS) --kills $(KILLS)
 
 lint: setup ## linter and formatting
 	$(BIN)/ruff check .
