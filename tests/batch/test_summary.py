@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 
 import pytest
 
@@ -13,12 +14,12 @@ from clipvis_core.batch.summary import TABLE_ROWS, Summary
 OUTCOMES = [
     Outcome(2, "in/c.mp4", "out/c", State.FAILED, message="c.mp4, line\tbroken"),
     Outcome(0, "in/a, b.mp4", "out/a", State.DONE, 7, ["dog", "cat", "dog"], 1.25),
-    Outcome(1, "in/[bold]é\udcff.mp4", "out/b", State.SKIPPED, 3, []),
+    Outcome(1, "in/[bold]é.mp4", "out/b", State.SKIPPED, 3, []),
 ]
 
 
 def rows(path) -> list[dict]:
-    with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+    with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
@@ -33,12 +34,18 @@ def summed(tmp_path, outcomes, share="") -> Summary:
 def test_csv_files_are_in_the_order_of_the_inputs(tmp_path):
     summed(tmp_path, OUTCOMES)
     table = rows(tmp_path / "summary.csv")
-    assert [row["input"] for row in table] == ["in/a, b.mp4", "in/[bold]é\udcff.mp4", "in/c.mp4"]
+    assert [row["input"] for row in table] == ["in/a, b.mp4", "in/[bold]é.mp4", "in/c.mp4"]
     assert [row["state"] for row in table] == ["done", "skipped", "failed"]
     assert (table[0]["frames"], table[0]["tracks"], table[0]["labels"]) == ("7", "3", "dog 2; cat 1")
     assert rows(tmp_path / "failures.csv") == [
         {"input": "in/c.mp4", "folder": "out/c", "message": "c.mp4, line\tbroken"}
     ]
+
+
+def test_a_name_that_is_no_text(tmp_path):
+    name = b"in/\xff.mp4"
+    summed(tmp_path, [Outcome(0, os.fsdecode(name), "out/x", State.DONE)])
+    assert name in (tmp_path / "summary.csv").read_bytes()
 
 
 def test_failures_of_an_earlier_run_go_and_shares_have_files_of_their_own(tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import threading
 from dataclasses import replace
 
@@ -9,12 +11,12 @@ import pytest
 from fake_models import FakeSpec
 
 from clipvis_core import InputError
-from clipvis_core.batch.attempts import AttemptsFolder
+from clipvis_core.batch.attempts import MOST, Attempts, AttemptsFolder
 from clipvis_core.batch.inputs import find_inputs
 from clipvis_core.batch.jobs import jobs_of
 from clipvis_core.batch.outcomes import State
 from clipvis_core.batch.runner import VideoRunner
-from clipvis_core.batch.workers import WorkerPool, _environment
+from clipvis_core.batch.workers import WorkerPool, _environment, _work, _Worker
 
 
 def run(engine, videos, out) -> dict[str, State]:
@@ -29,6 +31,8 @@ def test_two_processes_write_what_one_writes_and_a_deadly_input_has_failed(plan,
     two.mkdir()
     run(VideoRunner(plan), [video for video in videos if "poison" not in video], one)
     with AttemptsFolder(two) as attempts:
+        for _ in range(MOST - 1):
+            Attempts(attempts).begin(videos.index(next(video for video in videos if "poison" in video)))
         states = run(WorkerPool(replace(plan, attempts=attempts), 2, gpus=0), videos, two)
     assert {name for name, state in states.items() if state is State.FAILED} == {"poison", "fault"}
     assert {name for name, state in states.items() if state is State.DONE} == {"a", "b", "c", "d"}
@@ -39,9 +43,15 @@ def test_two_processes_write_what_one_writes_and_a_deadly_input_has_failed(plan,
 
 
 def test_a_model_that_cannot_be_built_is_the_end(plan, pictures, tmp_path):
-    broken = replace(plan, spec=FakeSpec(InputError("no such model")))
+    """A process says so in the place of an outcome, and ends."""
+    ours, theirs = multiprocessing.Pipe()
+    (job,) = jobs_of(find_inputs(pictures("a"), tmp_path / "out"), tmp_path / "out")
+    ours.send(job)
+    _work(theirs, replace(plan, spec=FakeSpec(InputError("no such model"))))
+    worker = object.__new__(_Worker)
+    worker.connection = ours
     with pytest.raises(InputError, match="no such model"):
-        run(WorkerPool(broken, 1, gpus=0), pictures("a", "b"), tmp_path / "out")
+        worker.receive()
 
 
 @pytest.mark.parametrize(
@@ -58,7 +68,5 @@ def test_each_process_has_a_part_of_the_machine(plan, monkeypatch, visible, gpus
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     with _environment({"OMP_NUM_THREADS": "5", "CLIPVIS_NEW": "1"}):
         pass
-    import os
-
     assert os.environ["OMP_NUM_THREADS"] == "3"
     assert "CLIPVIS_NEW" not in os.environ

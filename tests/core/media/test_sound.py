@@ -75,7 +75,7 @@ def test_packets_and_their_times_are_the_source_s(tmp_path, name, codec, delay, 
     times = copied(open_frames(source), tmp_path / "overlay.mp4", **cut)
     with av.open(str(source)) as file:
         first = next(file.decode(video=0)).time
-    start, end = first + times[0], first + times[-1] + 1 / RATE
+    start, end = first + times[0], first + times[-1] + cut.get("stride", 1) / RATE
     expected = [(time - start, data) for time, data in packets(source) if start - 1e-3 <= time < end]
     found = packets(tmp_path / "overlay.mp4")
     assert len(found) > 10
@@ -89,8 +89,8 @@ def test_packets_and_their_times_are_the_source_s(tmp_path, name, codec, delay, 
 
 
 def test_a_codec_that_mp4_cannot_hold_is_left_out(tmp_path):
-    source = film(tmp_path / "film.mkv", "wmav2")
-    with pytest.warns(UserWarning, match=r"overlay.mp4 has no sound: mp4 cannot hold wmav2"):
+    source = film(tmp_path / "film.mkv", "tta")
+    with pytest.warns(UserWarning, match=r"overlay.mp4 has no sound: mp4 cannot hold tta"):
         copied(open_frames(source), tmp_path / "overlay.mp4")
     with av.open(str(tmp_path / "overlay.mp4")) as file:
         assert (len(file.streams.audio), file.streams.video[0].frames) == (0, 50)

@@ -6,7 +6,7 @@ import math
 import os
 import threading
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ class RayEngine:
     """Gives jobs to actors. Ray starts anew what dies; `done.json` keeps what was done.
 
     Args:
-        plan: What the jobs have in common; its paths mean the same on all machines.
+        plan: What the jobs have in common; its paths and theirs mean the same on all machines.
         address: `local` for a Ray of this machine and this run, or what `ray.init` takes.
         count: Number of actors; by default one a GPU, or one that has all cores of this machine.
 
@@ -36,7 +36,7 @@ class RayEngine:
     """
 
     def __init__(self, plan: Plan, address: str = LOCAL, count: int | None = None) -> None:
-        self._plan = plan
+        self._plan = _absolute(plan)
         ray = _connected(address)
         resources = ray.cluster_resources()
         gpus, cpus = int(resources.get("GPU", 0)), int(resources.get("CPU", 1))
@@ -58,7 +58,7 @@ class RayEngine:
         """
         import ray
 
-        rows = [asdict(job) for job in jobs]
+        rows = [_absolute_row(job) for job in jobs]
         size = min(_MOST_ROWS, math.ceil(len(rows) / (4 * self._count)))
         blocks = min(_MOST_BLOCKS, math.ceil(len(rows) / size))
         outcomes = ray.data.from_items(rows, override_num_blocks=blocks).map_batches(
@@ -97,6 +97,23 @@ class _Actor:
                 {**_row(Outcome(first.index, first.video, "", State.FAILED, message=str(error))), "state": _FATAL}
             )
         return {name: [outcome[name] for outcome in outcomes] for name in outcomes[0]}
+
+
+def _absolute(plan: Plan) -> Plan:
+    """The plan with whole paths: actors may run in another folder."""
+    spec, options = plan.spec, dict(plan.spec.options)
+    options["contrast"] = _whole(options.get("contrast"))
+    spec = replace(spec, config=_whole(spec.config), checkpoint=_whole(spec.checkpoint), options=options)
+    return replace(plan, spec=spec, reads=tuple(map(_whole, plan.reads)))
+
+
+def _whole(path: Any) -> Any:
+    """The whole path of a file; what is a name, or nothing, stays."""
+    return os.path.abspath(path) if isinstance(path, str) and os.path.isfile(path) else path
+
+
+def _absolute_row(job: Job) -> dict[str, Any]:
+    return {"index": job.index, **{name: os.path.abspath(getattr(job, name)) for name in ("video", "folder", "spare")}}
 
 
 def _row(outcome: Outcome) -> dict[str, Any]:

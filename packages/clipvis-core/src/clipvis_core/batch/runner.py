@@ -110,6 +110,8 @@ class VideoRunner:
                     under_way.wait()
                 under_way.add(video, self._attempts)
                 self._open(video)
+                if under_way.is_over(video):
+                    return
                 yield video
                 if alone:
                     under_way.wait()
@@ -195,12 +197,20 @@ class _UnderWay:
         self.stopped = stopped
         self._report = report
         self._videos: dict[_Video, Attempts | None] = {}
+        self._over = False
         self._changed = threading.Condition(threading.RLock())
 
     def add(self, video: _Video, attempts: Attempts | None) -> None:
         """The job was begun."""
         with self._changed:
             self._videos[video] = attempts
+
+    def is_over(self, video: _Video) -> bool:
+        """Whether the run has ended while the job was being opened; it is closed then."""
+        with self._changed:
+            if self._over:
+                _close(video, _DroppedError())
+            return self._over
 
     def wait(self) -> None:
         """Until no job is under way, or the run is stopped."""
@@ -241,6 +251,7 @@ class _UnderWay:
     def drop(self) -> None:
         """Closes what is left open; its folders are as if they had not been begun, as far as nothing is in them."""
         with self._changed:
+            self._over = True
             for video, attempts in self._videos.items():
                 _close(video, _DroppedError())
                 if attempts is not None:
