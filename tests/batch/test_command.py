@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import os
 import shutil
+import threading
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -90,7 +92,13 @@ def test_two_batches_share_an_output_folder(infer, clips, tmp_path, monkeypatch)
     out = tmp_path / "out"
     (out / "a").mkdir(parents=True)
     lock = FolderLock(out / "a", "")
-    monkeypatch.setattr("threading.Event.wait", lambda *_: lock.close())
+
+    class OtherRunEnds(threading.Event):
+        def wait(self, timeout: float) -> bool:
+            lock.close()
+            return False
+
+    monkeypatch.setattr("clipvis_core.command_line.batch.threading", SimpleNamespace(Event=OtherRunEnds))
     code, stdout, stderr = infer(clips / "a.mp4", clips / "b.mp4", "--out-dir", out, "--no-video")
     assert (code, "2 done" in stdout) == (0, True)
     assert "another run is at 1 of the inputs; waiting for it" in stderr

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from clipvis_core.inference import Answer
 from clipvis_core.media import open_frames
 
 SHORT = ["--classes", "dog", "--short-side", "64", "--topk", "5"]
@@ -69,6 +70,31 @@ def test_times_and_same_stems_and_odd_names(infer, clip, tmp_path, monkeypatch):
         assert (record["times"], record["complete"], record["num_frames"]) == (TIMES, True, 4)
     assert infer("clip.mp4", *SHORT, "--out-dir", "run-12:30")[0] == 0
     assert (tmp_path / "run-12:30/overlay.mp4").exists()
+
+
+def test_a_part_keeps_the_frames_numbers_and_times(infer, clip, tmp_path):
+    """In each mode; the overlay begins with the part."""
+    asked = [*SHORT, "--start", "0.05", "--end", "00:00:01.76", "--masks", "--score-thr", "0", "--all-tracks"]
+    for mode in ([], ["--stream"]):
+        out = tmp_path / f"out{len(mode)}"
+        code, _, _ = infer(clip, *asked, *mode, "--out-dir", out)
+        assert code == 0
+        record = json.loads((out / "video.json").read_text())
+        assert (record["frames"], record["times"], record["num_frames"]) == ([1, 2, 3], TIMES[1:], 3)
+        assert times_of(out / "overlay.mp4") == pytest.approx([0.0, 0.4, 1.65], abs=2e-3)
+        assert sorted(path.name for path in (out / "masks").iterdir()) == ["00001.png", "00002.png", "00003.png"]
+        answer = Answer.read(out)
+        assert list(answer.result.numbers) == [1, 2, 3]
+        assert all(1 <= line.first <= line.last <= 3 for line in answer.drawn(all_tracks=True).summary())
+    lines = [json.loads(line) for line in (out / "frames.jsonl").read_text().splitlines()]
+    assert [(line["frame"], line["time"]) for line in lines] == list(zip([1, 2, 3], TIMES[1:], strict=True))
+
+
+def test_a_part_after_the_end_is_one_line(infer, clip, tmp_path):
+    code, _, stderr = infer(clip, *SHORT, "--start", "2", "--out-dir", tmp_path / "out")
+    assert code == 2
+    assert "clip: no frame is shown from 2 s on: its last one is at 1.75 s" in stderr.splitlines()[-1]
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_input_is_never_written_over(infer, clip, tmp_path):

@@ -13,7 +13,8 @@ from multiprocessing.process import BaseProcess
 
 from clipvis_core.batch.jobs import Job
 from clipvis_core.batch.outcomes import Outcome, State
-from clipvis_core.batch.runner import Plan, Report, VideoRunner
+from clipvis_core.batch.runner import Plan, VideoRunner
+from clipvis_core.batch.under_way import Report
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.foundation.program import plain_messages
 from clipvis_core.inference.stream_writer import first_interrupt

@@ -17,8 +17,9 @@ from clipvis_core.batch.done import request_of
 from clipvis_core.batch.inputs import find_inputs, holds_videos, is_glob, read_list
 from clipvis_core.batch.jobs import Job, jobs_of, parse_shard
 from clipvis_core.batch.outcomes import Outcome, State
-from clipvis_core.batch.runner import Plan, Report, VideoRunner
+from clipvis_core.batch.runner import Plan, VideoRunner
 from clipvis_core.batch.summary import Summary
+from clipvis_core.batch.under_way import Report
 from clipvis_core.batch.workers import WorkerPool
 from clipvis_core.command_line.choices import read_files
 from clipvis_core.foundation.errors import InputError
