@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import threading
+from contextlib import nullcontext
 from pathlib import Path
 
 from clipvis_core.command_line.batch import is_batch, run_batch
@@ -55,7 +56,7 @@ def infer_one(args: argparse.Namespace, spec: ModelSpec, options: OutputOptions)
         if task.streaming:
             result = task.segment_live(inferencer, folder, stopped)
         else:
-            with first_interrupt(stopped):
+            with nullcontext() if task.is_image else first_interrupt(stopped):
                 result = task.segment(inferencer, stopped)
         if result is None:
             write_words(spec.vocabulary, folder)
