@@ -32,7 +32,7 @@ def pictures(tmp_path):
             folder = tmp_path / "in" / name
             folder.mkdir(parents=True)
             for index in range(frames):
-                Image.fromarray(np.full((8, 12, 3), 10 * place + index, np.uint8)).save(folder / f"{index}.png")
+                Image.fromarray(np.full((8, 12, 3), 10 * (place % 25) + index, np.uint8)).save(folder / f"{index}.png")
         return [str(tmp_path / "in" / name) for name in names]
 
     return make

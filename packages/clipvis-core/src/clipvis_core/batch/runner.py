@@ -102,7 +102,7 @@ class VideoRunner:
                     under_way.wait()
                 under_way.add(video, self._attempts)
                 self._open(video)
-                if under_way.is_over(video):
+                if not under_way.opened(video):
                     return
                 yield video
                 if alone:

@@ -39,6 +39,7 @@ class OpenVideo:
         folder: The entered folder.
         input_print: See `print_of`.
         open: What has to be closed at the end.
+        is_opening: Whether another thread still fills in the fields above.
     """
 
     job: Job
@@ -48,6 +49,7 @@ class OpenVideo:
     folder: OutputFolder | None = None
     input_print: Mapping[str, Any] | None = None
     open: ExitStack = field(default_factory=ExitStack)
+    is_opening: bool = True
 
 
 class DoneBeforeError(Exception):
@@ -77,12 +79,12 @@ class UnderWay:
         with self._changed:
             self._videos[video] = attempts
 
-    def is_over(self, video: OpenVideo) -> bool:
-        """Whether the run has ended while the job was being opened; it is closed then."""
+    def opened(self, video: OpenVideo) -> bool:
+        """The job is open; False if the run has ended in the meantime."""
         with self._changed:
-            if self._over:
-                _close(video, DroppedError())
-            return self._over
+            video.is_opening = False
+            self._changed.notify_all()
+            return not self._over
 
     def wait(self) -> None:
         """Until no job is under way, or the run is stopped."""
@@ -124,6 +126,8 @@ class UnderWay:
         """Closes what is left open; its folders are as if they had not been begun, as far as nothing is in them."""
         with self._changed:
             self._over = True
+            while any(video.is_opening for video in self._videos):
+                self._changed.wait(_POLL)
             for video, attempts in self._videos.items():
                 _close(video, DroppedError())
                 if attempts is not None:
