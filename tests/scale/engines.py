@@ -55,6 +55,10 @@ class Batch:
         """Exit codes."""
         return [process.wait(LIMIT) for process in self.processes]
 
+    def is_running(self) -> bool:
+        """Whether one of its processes is left."""
+        return any(process.poll() is None for process in self.processes)
+
     def kill_something(self, rng: random.Random) -> str:
         """Kills one of its processes, or one of those that work for it; returns which, or "" if none is left."""
         left = [process.pid for process in self.processes if process.poll() is None]
