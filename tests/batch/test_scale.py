@@ -5,7 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
 
+
+@pytest.mark.slow
 def test_two_kills_lose_nothing(repo_root):
     command = [
         sys.executable,

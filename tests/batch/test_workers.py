@@ -25,6 +25,7 @@ def run(engine, videos, out) -> dict[str, State]:
     return {videos[index].rpartition("/")[2]: outcome.state for index, outcome in outcomes.items()}
 
 
+@pytest.mark.slow
 def test_two_processes_write_what_one_writes_and_a_deadly_input_has_failed(plan, pictures, tmp_path):
     videos = pictures("a", "b", "poison", "c", "d", "fault")
     one, two = tmp_path / "one", tmp_path / "two"
