@@ -60,6 +60,7 @@ bench: setup ## speed and memory, as JSON under outputs/bench
 	$(BIN)/python tools/benchmark.py data --out outputs/bench/data.json
 	$(BIN)/python tools/benchmark.py train --out outputs/bench/train.json
 	$(BIN)/python tools/benchmark.py infer --out outputs/bench/infer.json
+	$(BIN)/python tools/benchmark.py batch --out outputs/bench/batch.json
 
 docs: setup ## examples in docstrings, links and commands in the documents
 	$(BIN)/python -m pytest tests/docs

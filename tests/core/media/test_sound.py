@@ -68,10 +68,13 @@ def copied(source, path, **cut) -> list[float]:
         ("film.mkv", "libopus", 0.3, dict(start=0.5)),
         ("film.ts", "aac", 0.3, {}),
         ("film.mov", "pcm_s16le", 0.0, dict(end=1.0)),
+        ("film.mp4", "aac", 0.0, dict(start=4.5)),
+        ("film.ts", "aac", 0.3, dict(start=4.5, end=5.5)),
+        ("film.mkv", "libopus", 0.0, dict(start=4.0)),
     ],
 )
 def test_packets_and_their_times_are_the_source_s(tmp_path, name, codec, delay, cut):
-    source = film(tmp_path / name, codec, delay=delay)
+    source = film(tmp_path / name, codec, frames=150 if cut.get("start", 0) > 3 else 50, delay=delay)
     times = copied(open_frames(source), tmp_path / "overlay.mp4", **cut)
     with av.open(str(source)) as file:
         first = next(file.decode(video=0)).time

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import av
 
+_MARGIN = 3  # seconds by which the pieces of a file may be out of order, or a jump into it too late
+
 
 class Sound:
     """The first sound stream of a file, read once from front to back.
@@ -46,9 +48,9 @@ class Sound:
         """
         base = self.stream.time_base
         offset = round((self._zero + start) / base)
-        if start > 1:  # a key frame before it, of whatever stream; what is too early is passed over below
-            self._container.seek(int((self._zero + start) * av.time_base), backward=True)
         try:
+            if start > _MARGIN:  # what comes too early is passed over below
+                self._container.seek(int((self._zero + start - _MARGIN) * av.time_base), backward=True)
             for packet in self._container.demux(self.stream):
                 if packet.pts is None or packet.dts is None or packet.pts < offset:
                     continue
