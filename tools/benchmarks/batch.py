@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--video", default=str(ROOT / "assets/demo.mp4"), help="what the clips are cut from")
     parser.add_argument("--seconds", type=float, default=2.0, help="length of a clip")
-    parser.add_argument("--clips", type=int, default=12, help="clips of the batches")
+    parser.add_argument("--clips", type=int, default=30, help="clips of the batches")
     parser.add_argument("--single", type=int, default=3, help="clips that are done one a command")
     parser.add_argument("--workers", type=int, default=2, help="processes of the second batch")
     parser.add_argument("--options", nargs=argparse.REMAINDER, default=[], help="the rest: options of tools/infer.py")

@@ -43,7 +43,7 @@ class Plan:
 
 
 class VideoRunner:
-    """Runs jobs: while one is in the network, the next is opened and decoded, and the one before is drawn and written.
+    """Runs jobs: while one is in the network, the next is opened, and the one before is drawn and written.
 
     The model is built for the first video that is not done yet, and another one for the first image.
 
