@@ -11,6 +11,7 @@ import importlib.util
 import json
 import os
 import random
+import shutil
 import sys
 import tempfile
 import time
@@ -123,31 +124,36 @@ def main() -> int:
     if "ray" in args.engines and importlib.util.find_spec("ray") is None:
         print('ray: not installed (pip install "clipvis-core[ray]"): left out', flush=True)
         args.engines.remove("ray")
-    with tempfile.TemporaryDirectory(prefix="clipvis-scale-") as name:
-        folder = Path(name)
-        inputs = folder / "in"
-        make_clips(ROOT / "assets/demo.mp4", inputs, args.clips)
-        reference: dict[str, bytes] = {}
-        for engine in ["plain", *(engine for engine in args.engines if engine != "plain")]:
-            start, out = time.monotonic(), folder / engine
-            codes = Batch.start(engine, inputs, out, out.with_suffix(".log")).wait()
-            if any(codes):
-                print(out.with_suffix(".log").read_text()[-3000:])
-                return 1
-            reference = reference or answers(out)
-            check_equal(out, reference, engine)
-            seconds = time.monotonic() - start
-            print(
-                f"{engine}: {len(done(out))} videos, {len(reference)} files, equal bytes, {seconds:.0f} s", flush=True
-            )
-        for engine in args.engines:
-            start, out = time.monotonic(), folder / f"kills-{engine}"
-            line = check_kills(engine, inputs, out, reference, args.kills, args.seed)
-            print(f"{engine}: {line}, {time.monotonic() - start:.0f} s", flush=True)
-            if engine in ("workers", "ray"):
-                print(f"{engine}: {check_poison(engine, inputs, folder)}", flush=True)
+    folder = Path(tempfile.mkdtemp(prefix="clipvis-scale-"))
+    try:
+        check(args, folder)
+    except AssertionError as fault:
+        print(f"{fault}\nall files are in {folder}", flush=True)
+        return 1
+    shutil.rmtree(folder)
     print(json.dumps({"seed": args.seed, "clips": args.clips, "kills": args.kills, "engines": args.engines}))
     return 0
+
+
+def check(args: argparse.Namespace, folder: Path) -> None:
+    """Runs each engine to its end, then with kills, then with a video that brings processes down."""
+    inputs = folder / "in"
+    make_clips(ROOT / "assets/demo.mp4", inputs, args.clips)
+    reference: dict[str, bytes] = {}
+    for engine in ["plain", *(engine for engine in args.engines if engine != "plain")]:
+        start, out = time.monotonic(), folder / engine
+        codes = Batch.start(engine, inputs, out, out.with_suffix(".log")).wait()
+        assert not any(codes), f"{engine}: exit codes {codes}: {out.with_suffix('.log').read_text()[-2000:]}"
+        reference = reference or answers(out)
+        check_equal(out, reference, engine)
+        seconds = time.monotonic() - start
+        print(f"{engine}: {len(done(out))} videos, {len(reference)} files, equal bytes, {seconds:.0f} s", flush=True)
+    for engine in args.engines if args.kills else ():
+        start, out = time.monotonic(), folder / f"kills-{engine}"
+        line = check_kills(engine, inputs, out, reference, args.kills, args.seed)
+        print(f"{engine}: {line}, {time.monotonic() - start:.0f} s", flush=True)
+        if engine in ("workers", "ray"):
+            print(f"{engine}: {check_poison(engine, inputs, folder)}", flush=True)
 
 
 if __name__ == "__main__":
