@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ class Done:
     Attributes:
         request: See `request_of`.
         input: See `print_of`.
-        files: Size in bytes and SHA-256 of each file of the folder; for the folder of masks, of all of its files.
+        files: Size in bytes and SHA-256 of each file of the folder; for a folder in it, of all of its files.
         num_frames: Frames that were segmented.
         labels: Label of each drawn track, best first.
     """
@@ -55,8 +55,8 @@ def read_done(folder: Path, request: Mapping[str, Any], video: str) -> Done | No
     return done if unharmed else None
 
 
-def request_of(spec: ModelSpec, options: OutputOptions) -> dict[str, Any]:
-    """What decides the answer besides the input, ready for JSON: version, words, weights, config and options.
+def request_of(spec: ModelSpec, options: OutputOptions, exports: Sequence[str] = ()) -> dict[str, Any]:
+    """What decides the answer besides the input, ready for JSON: version, words, weights, config, options and exports.
 
     The device is none of it: a batch goes on where there is another.
 
@@ -76,6 +76,7 @@ def request_of(spec: ModelSpec, options: OutputOptions) -> dict[str, Any]:
         "weights": None if checkpoint is None else _weights_print(checkpoint),
         "model": asked,
         "output": asdict(options),
+        "exports": list(exports),
     }
     return json.loads(json.dumps(request))
 
@@ -91,7 +92,7 @@ def print_of(video: str) -> dict[str, Any]:
 
 def file_print(path: Path) -> list:
     """Size in bytes and SHA-256 of a file, or of the files of a folder."""
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
     return [sum(file.stat().st_size for file in files), _hash(files)]
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from clipvis_core.batch.attempts import MOST, Attempts
 from clipvis_core.batch.done import DONE, Done, file_print, print_of, read_done
+from clipvis_core.batch.exporting import check_exports, write_exports
 from clipvis_core.batch.jobs import Job
 from clipvis_core.batch.outcomes import State
 from clipvis_core.batch.under_way import DoneBeforeError, OpenVideo, Report, UnderWay
@@ -32,6 +33,7 @@ class Plan:
         options: What is taken of each input, and written.
         request: See `request_of`.
         reads: Files that are read besides the inputs.
+        exports: Kinds of exports of each input.
         attempts: Folder of `Attempts`, where a process that ends is replaced by another.
     """
 
@@ -39,6 +41,7 @@ class Plan:
     options: OutputOptions
     request: Mapping[str, Any]
     reads: tuple[str, ...] = ()
+    exports: tuple[str, ...] = ()
     attempts: Path | None = None
 
 
@@ -129,6 +132,7 @@ class VideoRunner:
                 raise DoneBeforeError(done)
             (video.folder_path / DONE).unlink(missing_ok=True)
 
+        check_exports(self._plan.exports, video.folder_path)
         video.task = VideoTask(video.job.video, self._plan.options)
         folder = video.task.folder(video.folder_path, reads=self._plan.reads, extra=[DONE], ready=ready)
         video.folder = video.open.enter_context(folder)
@@ -149,7 +153,8 @@ class VideoRunner:
         with under_way.failures(video):
             score_thr = video.task.score_thr(inferencer)
             drawn = video.task.write(result, video.folder, score_thr=score_thr, progress=False)
-            files = {name: file_print(video.folder_path / name) for name in sorted(video.folder.written)}
+            exports = write_exports(self._plan.exports, video.folder_path, all_tracks=self._plan.options.all_tracks)
+            files = {name: file_print(video.folder_path / name) for name in sorted([*video.folder.written, *exports])}
             done = Done(self._plan.request, video.input_print, files, result.num_frames, drawn.labels)
             with video.folder.file(DONE) as file:
                 done.write(file)

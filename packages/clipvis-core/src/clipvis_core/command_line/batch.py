@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -22,6 +23,7 @@ from clipvis_core.batch.summary import Summary
 from clipvis_core.batch.under_way import Report
 from clipvis_core.batch.workers import WorkerPool
 from clipvis_core.command_line.choices import read_files
+from clipvis_core.exports import kinds_of
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.inference.model_spec import ModelSpec
 from clipvis_core.inference.stream_writer import first_interrupt
@@ -63,7 +65,8 @@ def run_batch(args: argparse.Namespace, spec: ModelSpec, options: OutputOptions)
     jobs = jobs_of(found, out_dir)[shard - 1 :: of]
     _make(out_dir)
     summary = Summary(out_dir, f"-{shard}-of-{of}" if of > 1 else "")
-    plan = Plan(spec, options, request_of(spec, options), tuple(read_files(args)))
+    exports = () if args.export is None else tuple(kind.name for kind in kinds_of(args.export))
+    plan = Plan(spec, options, request_of(spec, options, exports), tuple(read_files(args)), exports)
     stopped = threading.Event()
     with first_interrupt(stopped), _progress(summary, len(jobs)) as report, _engine(args, plan, out_dir) as engine:
         _run(engine, jobs, report, stopped)
@@ -102,7 +105,7 @@ def _engine(args: argparse.Namespace, plan: Plan, out_dir: Path) -> Iterator[Eng
             yield VideoRunner(plan)
             return
         attempts = stack.enter_context(AttemptsFolder(out_dir))
-        plan = Plan(plan.spec, plan.options, plan.request, plan.reads, attempts.resolve())
+        plan = replace(plan, attempts=attempts.resolve())
         if args.ray is None:
             yield WorkerPool(plan, args.workers, _num_gpus(plan.spec.options.get("device")))
             return

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from clipvis_core.command_line.batch import is_batch, run_batch
 from clipvis_core.command_line.choices import model_spec, output_options, read_files
+from clipvis_core.command_line.export import planned_exports, write_exports
 from clipvis_core.command_line.table import print_table
 from clipvis_core.command_line.words import read_words, separator_hint
 from clipvis_core.foundation.errors import InputError
@@ -49,6 +50,7 @@ def infer_one(args: argparse.Namespace, spec: ModelSpec, options: OutputOptions)
     """Segments one input; see `infer`."""
     task = VideoTask(args.inputs[0], options)
     out_dir = Path(args.out_dir) if args.out_dir else default_folder(task.source.name, task.path)
+    exports = planned_exports(args.export, out_dir, kept=not args.live_only, live=task.source.live)
     stopped = threading.Event()
     with task.folder(out_dir, reads=read_files(args)) as folder, full_disk_in_a_line():
         inferencer = spec.build(is_image=task.is_image)
@@ -65,6 +67,7 @@ def infer_one(args: argparse.Namespace, spec: ModelSpec, options: OutputOptions)
     if result is not None:
         print_table(drawn, score_thr)
     print(f"wrote {', '.join(sorted(folder.written))} to {out_dir}")
+    write_exports(exports, out_dir, all_tracks=args.all_tracks)
     if stopped.is_set():
         frames = "so far" if result is None else f"before: {result.num_frames}"
         print(f"interrupted: this is the result of the frames {frames}", file=sys.stderr)

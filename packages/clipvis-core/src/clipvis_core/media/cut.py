@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
@@ -121,6 +121,23 @@ class CutSource(FrameSource):
                 f"{self.name}: no frame is shown from {cut.start:g} s on: its last one is at {source.time:g} s; "
                 "give an earlier --start, or a later --end"
             )
+
+
+def frames_at(source: FrameSource, numbers: Iterable[int]) -> Iterator[np.ndarray]:
+    """The frames of a source at some places, which grow; after the last nothing is read.
+
+    >>> from clipvis_core.media import open_frames
+    >>> source = open_frames(np.arange(5, dtype=np.uint8).repeat(3).reshape(5, 1, 1, 3))
+    >>> [int(frame.max()) for frame in frames_at(source, [1, 4])]
+    [1, 4]
+    """
+    wanted = iter(numbers)
+    number = next(wanted, None)
+    with closing(iter(source)) as frames:
+        while number is not None and (frame := next(frames, None)) is not None:
+            if source.number == number:
+                yield frame
+                number = next(wanted, None)
 
 
 def parse_time(text: str) -> float:
