@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import shutil
 import threading
@@ -78,11 +79,16 @@ def test_shares_and_lists_and_options(infer, clips, tmp_path, monkeypatch):
         Image.fromarray(frame).save(f"frames/{index}.png")
     Path("list.txt").write_text(f"# inputs\n\n{clips}/a.mp4\nframes\nframes/1.png\n")
     for share in ("1/2", "2/2"):
-        code, _, _ = infer("--list", "list.txt", "--shard", share, "--stride", "2", "--masks", "--no-video")
-        assert code == 0
+        asked = ["--stride", "2", "--masks", "--no-video", "--score-thr", "0", "--all-tracks", "--export", "csv"]
+        code, _, stderr = infer("--list", "list.txt", "--shard", share, *asked)
+        assert code == 0, stderr
     out = tmp_path / "outputs"
     assert list(summary(out, "summary-1-of-2.csv")) == ["a.mp4", "1.png"]
     assert list(summary(out, "summary-2-of-2.csv")) == ["frames"]
+    for name in ("a", "1", "frames"):
+        (table,) = (out / name / "exports").iterdir()
+        done = json.loads((out / name / "done.json").read_text())
+        assert f"exports/{table.name}" in done["files"]
     assert sorted(path.name for path in (out / "a/masks").iterdir()) == ["00000.png", "00002.png"]
     assert sorted(path.name for path in out.iterdir() if path.is_dir()) == ["1", "a", "frames"]
 
@@ -123,6 +129,7 @@ def test_two_batches_share_an_output_folder(infer, clips, tmp_path, monkeypatch)
         (["a.mp4", "--start", "nan"], "--start nan"),
         (["a.mp4", "--stride", "0"], "--stride 0"),
         (["a.mp4", "--fps", "-1"], "--fps -1"),
+        (["a.mp4", "b.mp4", "--export", "nothing"], "there is no export 'nothing'"),
         (["a.mp4", "b.mp4", "--out-dir", "a.mp4"], "a.mp4 cannot be written (it is a file, or below one)"),
         (["a.mp4", "b.mp4", "--checkpoint", "gone.pth"], "gone.pth"),
     ],

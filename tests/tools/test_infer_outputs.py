@@ -170,3 +170,18 @@ def test_accents_where_the_locale_is_ascii(repo_root, clip, tmp_path):
     words = json.loads((tmp_path / "out/vocabulary.json").read_text(encoding="utf-8"))["categories"]
     assert words[0]["synonyms"] == ["café", "éclair"]
     assert b"1 track " in done.stdout or b" tracks " in done.stdout
+
+
+def test_exports_of_a_part_are_of_its_frames(infer, clip, tmp_path):
+    """Pictures are those of the part, by the source's numbers."""
+    asked = [*SHORT, "--start", "0.4", "--score-thr", "0", "--all-tracks", "--export", "csv,gif,coco", "--no-video"]
+    out = tmp_path / "out"
+    code, _, stderr = infer(clip, *asked, "--out-dir", out)
+    assert code == 0, stderr
+    every = list(open_frames(clip))
+    pictures = sorted((out / "exports/coco").rglob("*.png")) or sorted((out / "exports/coco").rglob("*.jpg"))
+    assert len(pictures) == 2
+    for picture, number in zip(pictures, (2, 3), strict=True):
+        assert np.abs(np.asarray(Image.open(picture)).astype(int) - every[number]).mean() < 8
+    rows = next((out / "exports").glob("*.csv")).read_text().splitlines()
+    assert {row.split(",")[2] for row in rows[1:]} <= {"0.5", "1.75"}
