@@ -145,3 +145,4 @@ def test_what_makes_no_batch_is_one_line(infer, clips, tmp_path, monkeypatch, ar
     assert message in last
     assert len(last) < 300
     assert bytes_of(tmp_path / "clips") == before
+    assert not Path("outputs").exists()

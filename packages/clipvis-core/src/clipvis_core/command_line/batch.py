@@ -63,10 +63,10 @@ def run_batch(args: argparse.Namespace, spec: ModelSpec, options: OutputOptions)
     listed = read_list(args.list) if args.list is not None else []
     found = find_inputs(args.inputs, out_dir, listed=listed, recursive=args.recursive)
     jobs = jobs_of(found, out_dir)[shard - 1 :: of]
-    _make(out_dir)
-    summary = Summary(out_dir, f"-{shard}-of-{of}" if of > 1 else "")
     exports = () if args.export is None else tuple(kind.name for kind in kinds_of(args.export))
     plan = Plan(spec, options, request_of(spec, options, exports), tuple(read_files(args)), exports)
+    _make(out_dir)
+    summary = Summary(out_dir, f"-{shard}-of-{of}" if of > 1 else "")
     stopped = threading.Event()
     with first_interrupt(stopped), _progress(summary, len(jobs)) as report, _engine(args, plan, out_dir) as engine:
         _run(engine, jobs, report, stopped)
