@@ -9,12 +9,11 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from clipvis_core.command_line.batch import is_batch, run_batch
-from clipvis_core.command_line.choices import model_spec, output_options, read_files
+from clipvis_core.command_line.choices import model_spec, output_options, prepare, read_files
 from clipvis_core.command_line.export import planned_exports, write_exports
 from clipvis_core.command_line.table import print_table
-from clipvis_core.command_line.words import read_words, separator_hint
+from clipvis_core.command_line.words import read_words
 from clipvis_core.foundation.errors import InputError
-from clipvis_core.foundation.program import plain_messages
 from clipvis_core.foundation.whole_file import full_disk_in_a_line
 from clipvis_core.inference.model_spec import ModelSpec
 from clipvis_core.inference.output_folder import default_folder
@@ -34,11 +33,9 @@ def infer(args: argparse.Namespace) -> int:
     Raises:
         InputError: Something the user gave cannot be used.
     """
-    plain_messages()
+    prepare(args)
     options = output_options(args)
     spec = model_spec(args, read_words(args))
-    if args.classes is not None and (hint := separator_hint(args.classes)):
-        print(f"hint: {hint}", file=sys.stderr)
     if is_batch(args):
         return run_batch(args, spec, options)
     if not args.inputs:
@@ -59,7 +56,7 @@ def infer_one(args: argparse.Namespace, spec: ModelSpec, options: OutputOptions)
             result = task.segment_live(inferencer, folder, stopped)
         else:
             with nullcontext() if task.is_image else first_interrupt(stopped):
-                result = task.segment(inferencer, stopped)
+                result = task.segment(inferencer, folder, stopped)
         if result is None:
             write_words(spec.vocabulary, folder)
         else:
