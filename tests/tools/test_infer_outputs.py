@@ -89,6 +89,9 @@ def test_a_part_keeps_the_frames_numbers_and_times(infer, clip, tmp_path):
         answer = Answer.read(out)
         assert list(answer.result.numbers) == [1, 2, 3]
         assert all(1 <= line.first <= line.last <= 3 for line in answer.drawn(all_tracks=True).summary())
+    assert infer("ask", out, "--classes", "grass")[0] == 0
+    assert json.loads((out / "asked/video.json").read_text())["frames"] == [1, 2, 3]
+    assert times_of(out / "asked/overlay.mp4") == pytest.approx([0.0, 0.4, 1.65], abs=2e-3)
     lines = [json.loads(line) for line in (out / "frames.jsonl").read_text().splitlines()]
     assert [(line["frame"], line["time"]) for line in lines] == list(zip([1, 2, 3], TIMES[1:], strict=True))
 
