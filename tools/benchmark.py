@@ -23,6 +23,7 @@ from clipvis_core.foundation.whole_file import whole_file
 
 KINDS = {
     "infer": "the model on a video: time a stage, frames a second, peak memory",
+    "batch": "short clips in one batch, beside one command a clip",
     "ask": "features: bytes and milliseconds a frame to keep them, seconds to ask for many words",
     "stages": "one frame through the network: time a stage, beside the published order",
     "eval": "the track-AP evaluator on a generated set: time a phase, peak memory",

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from clipvis_core.inference import Answer
 from clipvis_core.inference.result import DrawnTracks
 from clipvis_core.media import open_frames
 
@@ -73,6 +74,34 @@ def test_times_and_same_stems_and_odd_names(infer, clip, tmp_path, monkeypatch):
         assert (record["times"], record["complete"], record["num_frames"]) == (TIMES, True, 4)
     assert infer("clip.mp4", *SHORT, "--out-dir", "run-12:30")[0] == 0
     assert (tmp_path / "run-12:30/overlay.mp4").exists()
+
+
+def test_a_part_keeps_the_frames_numbers_and_times(infer, clip, tmp_path):
+    """In each mode; the overlay begins with the part."""
+    asked = [*SHORT, "--start", "0.05", "--end", "00:00:01.76", "--masks", "--score-thr", "0", "--all-tracks"]
+    for mode in ([], ["--stream"]):
+        out = tmp_path / f"out{len(mode)}"
+        code, _, _ = infer(clip, *asked, *mode, "--out-dir", out)
+        assert code == 0
+        record = json.loads((out / "video.json").read_text())
+        assert (record["frames"], record["times"], record["num_frames"]) == ([1, 2, 3], TIMES[1:], 3)
+        assert times_of(out / "overlay.mp4") == pytest.approx([0.0, 0.4, 1.65], abs=2e-3)
+        assert sorted(path.name for path in (out / "masks").iterdir()) == ["00001.png", "00002.png", "00003.png"]
+        answer = Answer.read(out)
+        assert list(answer.result.numbers) == [1, 2, 3]
+        assert all(1 <= line.first <= line.last <= 3 for line in answer.drawn(all_tracks=True).summary())
+    assert infer("ask", out, "--classes", "grass")[0] == 0
+    assert json.loads((out / "asked/video.json").read_text())["frames"] == [1, 2, 3]
+    assert times_of(out / "asked/overlay.mp4") == pytest.approx([0.0, 0.4, 1.65], abs=2e-3)
+    lines = [json.loads(line) for line in (out / "frames.jsonl").read_text().splitlines()]
+    assert [(line["frame"], line["time"]) for line in lines] == list(zip([1, 2, 3], TIMES[1:], strict=True))
+
+
+def test_a_part_after_the_end_is_one_line(infer, clip, tmp_path):
+    code, _, stderr = infer(clip, *SHORT, "--start", "2", "--out-dir", tmp_path / "out")
+    assert code == 2
+    assert "clip: no frame is shown from 2 s on: its last one is at 1.75 s" in stderr.splitlines()[-1]
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_input_is_never_written_over(infer, clip, tmp_path):
@@ -185,3 +214,18 @@ def test_accents_where_the_locale_is_ascii(repo_root, clip, tmp_path):
     words = json.loads((tmp_path / "out/vocabulary.json").read_text(encoding="utf-8"))["categories"]
     assert words[0]["synonyms"] == ["café", "éclair"]
     assert b"1 track " in done.stdout or b" tracks " in done.stdout
+
+
+def test_exports_of_a_part_are_of_its_frames(infer, clip, tmp_path):
+    """Pictures are those of the part, by the source's numbers."""
+    asked = [*SHORT, "--start", "0.4", "--score-thr", "0", "--all-tracks", "--export", "csv,gif,coco", "--no-video"]
+    out = tmp_path / "out"
+    code, _, stderr = infer(clip, *asked, "--out-dir", out)
+    assert code == 0, stderr
+    every = list(open_frames(clip))
+    pictures = sorted((out / "exports/coco").rglob("*.png")) or sorted((out / "exports/coco").rglob("*.jpg"))
+    assert len(pictures) == 2
+    for picture, number in zip(pictures, (2, 3), strict=True):
+        assert np.abs(np.asarray(Image.open(picture)).astype(int) - every[number]).mean() < 8
+    rows = next((out / "exports").glob("*.csv")).read_text().splitlines()
+    assert {row.split(",")[2] for row in rows[1:]} <= {"0.5", "1.75"}

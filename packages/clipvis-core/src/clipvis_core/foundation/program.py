@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -14,6 +15,15 @@ from typing import NoReturn
 from clipvis_core.foundation.errors import shortened
 
 INTERRUPTED = 130  # 128 and the number of SIGINT, as a shell has it
+
+
+def plain_messages() -> None:
+    """Warnings are lines on stderr without torch's own; a word that the terminal cannot show does not end the run."""
+    warnings.filterwarnings("ignore", category=UserWarning, module="torch")
+    warnings.showwarning = lambda message, *_: print(f"warning: {message}", file=sys.stderr)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
 
 
 def run(main: Callable[[], int | None], *user_errors: type[Exception]) -> NoReturn:

@@ -23,7 +23,7 @@ _OWN_NAME = re.compile(r"\d{5,}\.png")
 def write_index_masks(
     drawn: DrawnTracks, folder: str | Path, *, progress: bool = True, stopped: threading.Event | None = None
 ) -> None:
-    """Writes one PNG a frame, `00000.png` onwards, at the source's resolution.
+    """Writes one PNG a frame, `00000.png` onwards by the frames' numbers in the source, at the source's resolution.
 
     A pixel is the track's number in the result list (from 1), in the colour of the overlay, and 0 where there is none.
     Where tracks overlap, the better score is seen. The folder is there whole or not at all, in place of
@@ -43,14 +43,14 @@ def write_index_masks(
     last = max(drawn.numbers, default=0)
     if last > MOST:
         raise InputError(f"{folder}: track {last} does not fit into 8 bits; raise --score-thr or lower --topk")
-    frames = tqdm(range(drawn.result.num_frames), "writing masks", unit="frame", disable=not progress)
+    frames = tqdm(drawn.result.numbers, "writing masks", unit="frame", disable=not progress)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as parts:
         new, old = Path(parts, "new"), Path(parts, "old")
         new.mkdir()
-        for frame in frames:
+        for frame, number in enumerate(frames):
             picture = Image.fromarray(index_mask(drawn, frame))
             picture.putpalette(_PALETTE)
-            picture.save(new / f"{frame:05}.png")
+            picture.save(new / f"{number:05}.png")
             if stopped is not None and stopped.is_set():
                 break
         if folder.exists():

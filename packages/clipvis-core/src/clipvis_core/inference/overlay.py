@@ -29,7 +29,7 @@ def write_overlay(
     progress: bool = True,
     stopped: threading.Event | None = None,
 ) -> None:
-    """Writes the video with masks, labels and scores drawn on it.
+    """Writes the video with masks, labels and scores drawn on it, and its sound.
 
     Args:
         drawn: Tracks to show.
@@ -44,7 +44,8 @@ def write_overlay(
     """
     result = drawn.result
     bar = tqdm(total=result.num_frames, desc="drawing", unit="frame", disable=not progress)
-    with bar, VideoWriter(path, result.frame_rate, result.height, result.width) as writer:
+    sound = source.sound() if len(result.times) else None
+    with bar, VideoWriter(path, result.frame_rate, result.height, result.width, sound=sound) as writer:
         for t, frame in enumerate(overlay_frames(drawn, source)):
             writer.write(frame, result.times[t] if len(result.times) else None)
             if sheet is not None:

@@ -10,6 +10,7 @@ from fractions import Fraction
 import numpy as np
 
 from clipvis_core.foundation.errors import InputError
+from clipvis_core.media.sound import Sound
 
 DEFAULT_FRAME_RATE = Fraction(10)
 """Frames a second of sources that do not say: folders, images, arrays."""
@@ -38,11 +39,13 @@ class FrameSource(ABC):
         num_read: Frames handed out by the latest iteration.
         time: When the latest of them is shown, in seconds from the first; always later than the one before.
         truncated: Whether the latest iteration ended before the source did, as `allow_truncated` allows.
+        number: Place of the latest of them in the file or folder, from 0.
         live: Whether the frames come as they are made, so that none should wait for the next.
     """
 
     live = False
     _timed = False  # whether `_decode` sets `time` itself
+    _numbered = False  # whether it sets `number`
 
     def __init__(
         self,
@@ -62,11 +65,16 @@ class FrameSource(ABC):
         self.num_read = 0
         self.time = 0.0
         self.truncated = False
+        self.number = 0
         self._allow_truncated = allow_truncated
 
     @abstractmethod
     def _decode(self) -> Iterator[np.ndarray]:
         """Frames in order; `TruncatedError` where they break off."""
+
+    def sound(self) -> Sound | None:
+        """What is heard with the frames, opened anew; None where there is nothing, or where it comes once."""
+        return None
 
     def __iter__(self) -> Iterator[np.ndarray]:
         """Yields frames.
@@ -86,6 +94,8 @@ class FrameSource(ABC):
                     )
                 if not self._timed:
                     self.time = float(self.num_read / self.frame_rate)
+                if not self._numbered:
+                    self.number = self.num_read
                 self.num_read += 1
                 yield frame
         except TruncatedError as error:
