@@ -300,6 +300,7 @@ def test_bad_input(infer, repo_root, tmp_path, kind):
         (["--classes", "dog", "--checkpoint", "none.pth"], "none.pth"),
         (["--classes", "dog", "--checkpoint", "."], "is a folder"),
         (["--classes", "dog", "--num-memory", "-1"], "num_memory"),
+        (["--classes", "dog", "--window", "0"], "window must be at least 1"),
         (["--classes", "dog", "--score-thr", "30"], "scores go from 0 to 1"),
         (["--classes", "dog", "--score-thr", "nan"], "scores go from 0 to 1"),
         (["--classes", "caf\udce9"], "--classes is not written in UTF-8"),

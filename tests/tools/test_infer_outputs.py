@@ -18,6 +18,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from clipvis_core.inference import Answer
+from clipvis_core.inference.result import DrawnTracks
 from clipvis_core.media import open_frames
 
 SHORT = ["--classes", "dog", "--short-side", "64", "--topk", "5"]
@@ -74,6 +76,34 @@ def test_times_and_same_stems_and_odd_names(infer, clip, tmp_path, monkeypatch):
     assert (tmp_path / "run-12:30/overlay.mp4").exists()
 
 
+def test_a_part_keeps_the_frames_numbers_and_times(infer, clip, tmp_path):
+    """In each mode; the overlay begins with the part."""
+    asked = [*SHORT, "--start", "0.05", "--end", "00:00:01.76", "--masks", "--score-thr", "0", "--all-tracks"]
+    for mode in ([], ["--stream"]):
+        out = tmp_path / f"out{len(mode)}"
+        code, _, _ = infer(clip, *asked, *mode, "--out-dir", out)
+        assert code == 0
+        record = json.loads((out / "video.json").read_text())
+        assert (record["frames"], record["times"], record["num_frames"]) == ([1, 2, 3], TIMES[1:], 3)
+        assert times_of(out / "overlay.mp4") == pytest.approx([0.0, 0.4, 1.65], abs=2e-3)
+        assert sorted(path.name for path in (out / "masks").iterdir()) == ["00001.png", "00002.png", "00003.png"]
+        answer = Answer.read(out)
+        assert list(answer.result.numbers) == [1, 2, 3]
+        assert all(1 <= line.first <= line.last <= 3 for line in answer.drawn(all_tracks=True).summary())
+    assert infer("ask", out, "--classes", "grass")[0] == 0
+    assert json.loads((out / "asked/video.json").read_text())["frames"] == [1, 2, 3]
+    assert times_of(out / "asked/overlay.mp4") == pytest.approx([0.0, 0.4, 1.65], abs=2e-3)
+    lines = [json.loads(line) for line in (out / "frames.jsonl").read_text().splitlines()]
+    assert [(line["frame"], line["time"]) for line in lines] == list(zip([1, 2, 3], TIMES[1:], strict=True))
+
+
+def test_a_part_after_the_end_is_one_line(infer, clip, tmp_path):
+    code, _, stderr = infer(clip, *SHORT, "--start", "2", "--out-dir", tmp_path / "out")
+    assert code == 2
+    assert "clip: no frame is shown from 2 s on: its last one is at 1.75 s" in stderr.splitlines()[-1]
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_input_is_never_written_over(infer, clip, tmp_path):
     mine = tmp_path / "mine"
     mine.mkdir()
@@ -101,6 +131,43 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(infer, clip, tmp_path, monke
     assert stderr.splitlines()[-1].startswith("error: ")
     assert "overlay.mp4 cannot be written (No space left on device)" in stderr
     assert not list((tmp_path / "out").glob(".*"))
+
+
+def test_an_interrupt_while_drawing_keeps_the_result_and_what_was_drawn(infer, clip, tmp_path, monkeypatch):
+    draw = DrawnTracks.draw
+
+    def interrupted(self, image, frame):
+        if frame == 1:
+            signal.raise_signal(signal.SIGINT)
+        return draw(self, image, frame)
+
+    monkeypatch.setattr(DrawnTracks, "draw", interrupted)
+    code, stdout, stderr = infer(clip, *SHORT, "--out-dir", tmp_path / "out")
+    assert code == 130
+    assert stderr.splitlines()[-1] == "interrupted: results.json is whole, what was drawn ends early"
+    assert "overlay.mp4" in stdout.splitlines()[-1]
+    assert times_of(tmp_path / "out/overlay.mp4") == pytest.approx(TIMES[:2], abs=2e-3)
+    record = json.loads((tmp_path / "out/video.json").read_text())
+    assert (record["complete"], record["num_frames"]) == (False, len(TIMES))
+    results = json.loads((tmp_path / "out/results.json").read_text())
+    assert {len(result["segmentations"]) for result in results} == {len(TIMES)}
+
+
+@pytest.mark.parametrize("options", [["--no-video"], ["--live-only", "--no-video"]])
+def test_what_a_break_leaves_is_not_complete(infer, tmp_path, options):
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    for index in range(4):
+        noise = np.random.default_rng(index).integers(0, 255, (64, 96, 3), np.uint8)
+        Image.fromarray(noise).save(frames / f"{index}.png")
+    given = [frames, *SHORT, *options, "--allow-truncated"]
+    assert infer(*given, "--out-dir", tmp_path / "whole")[0] == 0
+    whole = (frames / "3.png").read_bytes()
+    (frames / "3.png").write_bytes(whole[: len(whole) // 2])
+    code, _, stderr = infer(*given, "--out-dir", tmp_path / "cut")
+    assert code == 0, stderr
+    records = [json.loads((tmp_path / name / "video.json").read_text()) for name in ("whole", "cut")]
+    assert [(record["complete"], record["num_frames"]) for record in records] == [(True, 4), (False, 3)]
 
 
 def test_an_interrupt_keeps_what_is_done(repo_root, tmp_path):
@@ -147,3 +214,18 @@ def test_accents_where_the_locale_is_ascii(repo_root, clip, tmp_path):
     words = json.loads((tmp_path / "out/vocabulary.json").read_text(encoding="utf-8"))["categories"]
     assert words[0]["synonyms"] == ["café", "éclair"]
     assert b"1 track " in done.stdout or b" tracks " in done.stdout
+
+
+def test_exports_of_a_part_are_of_its_frames(infer, clip, tmp_path):
+    """Pictures are those of the part, by the source's numbers."""
+    asked = [*SHORT, "--start", "0.4", "--score-thr", "0", "--all-tracks", "--export", "csv,gif,coco", "--no-video"]
+    out = tmp_path / "out"
+    code, _, stderr = infer(clip, *asked, "--out-dir", out)
+    assert code == 0, stderr
+    every = list(open_frames(clip))
+    pictures = sorted((out / "exports/coco").rglob("*.png")) or sorted((out / "exports/coco").rglob("*.jpg"))
+    assert len(pictures) == 2
+    for picture, number in zip(pictures, (2, 3), strict=True):
+        assert np.abs(np.asarray(Image.open(picture)).astype(int) - every[number]).mean() < 8
+    rows = next((out / "exports").glob("*.csv")).read_text().splitlines()
+    assert {row.split(",")[2] for row in rows[1:]} <= {"0.5", "1.75"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from written_answers import random_result, write_answer
@@ -25,6 +26,17 @@ def test_an_answer_is_read_as_it_was_written(tmp_path, num_tracks, contrast):
     assert answer.drawn(0.0, all_tracks=True).summary() == result.drawn(0.0, all_tracks=True).summary()
 
 
+def test_places_of_frames_in_their_video(tmp_path):
+    result = random_result(4)
+    assert list(Answer.read(write_answer(result, tmp_path / "whole")).result.numbers) == [0, 1, 2, 3, 4]
+    part = replace(result, frames=[7, 9, 11, 13, 15])
+    answer = Answer.read(write_answer(part, tmp_path / "part"))
+    assert answer.result.numbers == [7, 9, 11, 13, 15]
+    lines = answer.drawn(0.0, all_tracks=True).summary()
+    assert lines == part.drawn(0.0, all_tracks=True).summary()
+    assert {line.first for line in lines} <= {7, 9, 11, 13, 15}
+
+
 @pytest.mark.parametrize(
     ("name", "field", "value", "message"),
     [
@@ -34,6 +46,10 @@ def test_an_answer_is_read_as_it_was_written(tmp_path, num_tracks, contrast):
         (RECORD, "width", None, "field 'width' is None"),
         (RECORD, "frame_rate", "25/0", "field 'frame_rate' is '25/0'"),
         (RECORD, "times", [0, "1"], "field 'times'"),
+        (RECORD, "frames", [0, 1, 2, 4, 3], "field 'frames'"),
+        (RECORD, "frames", [0, 1], "field 'frames'"),
+        (RECORD, "frames", [-1, 1, 2, 3, 4], "field 'frames'"),
+        (RECORD, "frames", "all", "field 'frames'"),
         (RECORD, "score_thr", float("nan"), "field 'score_thr' is nan"),
         (RECORD, "made_by", "somebody", "is no output folder of clipvis"),
         (RESULTS, "category_id", 4, "category_id is 4, and there are 3 categories"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import dataclasses
+import weakref
+from fractions import Fraction
 from io import BytesIO
 
 import numpy as np
@@ -11,6 +13,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mmengine.config import Config
+from pycocotools import mask as coco_mask
 
 from clipvis_core import InputError, Vocabulary
 from clipvis_core.checkpoints import read_checkpoint, write_weights
@@ -18,11 +21,14 @@ from clipvis_core.inference import Asker, CLIPVISInferencer, SegmentationResult,
 from clipvis_core.inference.asking import FEATURES
 from clipvis_core.inference.finding import find_moments, frame_scores
 from clipvis_core.inference.kept_encoder import KeptEncoder
-from clipvis_core.inference.replay import Words
+from clipvis_core.inference.replay import Words, collected, replay, tracks_in_question
 from clipvis_core.model_zoo import find_weights
 from clipvis_core.text import VocabularyEmbedding
 from clipvis_core.text.contrast import AUTO, NONE
-from clipvis_core.tracking.feature_file import FeatureFile
+from clipvis_core.tracking.feature_facts import FeatureFacts
+from clipvis_core.tracking.feature_file import FeatureFile, FeatureWriter
+from clipvis_core.tracking.frame_features import FrameFeatures
+from clipvis_core.tracking.mask_archive import FRAMES_IN_WAITING
 
 FIRST = ["grass, lawn"]
 WORDS = ("dog", "puppy", "red car", "person", "street", "sky", "a tall tree", "cat", "rocket")
@@ -107,11 +113,10 @@ def test_asking_is_running(inferencers, name, words, synonyms, seed, num_frames)
 
 
 def test_longer_than_masks_wait(inferencers):
-    frames = clip(0, 40)
+    frames = clip(0, FRAMES_IN_WAITING + 2)
     inferencer = inferencers["photo-mini"]
     first = run(inferencer, frames, FIRST, keep=True)
     assert_same(first.ask(WORDS), run(inferencer, frames, WORDS))
-    assert_same(first, run(inferencer, frames, FIRST))
 
 
 @pytest.fixture
@@ -202,19 +207,17 @@ def test_weights_that_moved_are_found_by_their_config(features):
     path = folder / FEATURES
     facts = FeatureFile.open(path).facts
     words = KeptEncoder(facts).encode_text(["dog"])
-    moved = replace(facts, checkpoint="/gone/photo_mini.safetensors")
+    moved = dataclasses.replace(facts, checkpoint="/gone/photo_mini.safetensors")
     assert torch.equal(KeptEncoder(moved).encode_text(["dog"]), words)
     for config, message in (("/home/somebody/config.py", "not of this package"), ("video/clipvis_r50_own", "are gone")):
         with pytest.raises(InputError, match=message):
-            KeptEncoder(replace(moved, config=config)).encode_text(["dog"])
+            KeptEncoder(dataclasses.replace(moved, config=config)).encode_text(["dog"])
 
 
 def test_words_that_cannot_be_encoded(features):
     folder = features("photo-mini")
-    before = (folder / FEATURES).read_bytes()
     with pytest.raises(InputError, match="write it in English"):
         ask(folder, ["狗"])
-    assert (folder / FEATURES).read_bytes() == before
 
 
 def test_a_broken_end_is_the_answer_of_the_frames_before(inferencers, features):
@@ -247,15 +250,13 @@ def test_damaged_masks_are_one_line(features, monkeypatch):
 
 def test_memory_does_not_grow_with_the_video(inferencers, monkeypatch):
     """While a video is asked, never more than a frame is unpacked: each is let go before the next is read."""
-    import weakref
-
     first = run(inferencers["photo-mini"], clip(3, 6), FIRST, keep=True)
     alive: list[weakref.ref] = []
     frame = FeatureFile.frame
 
-    def watched(self, t):
+    def watched(self, t, *tracks, **options):
         assert sum(ref() is not None for ref in alive) <= 1  # that of the loop, until it has the next
-        found = frame(self, t)
+        found = frame(self, t, *tracks, **options)
         alive.append(weakref.ref(found.regions))
         return found
 
@@ -264,28 +265,63 @@ def test_memory_does_not_grow_with_the_video(inferencers, monkeypatch):
     assert len(alive) >= 6
 
 
-def test_hidden_frames_are_those_of_the_run(inferencers):
-    """Class probabilities that decide whether a frame is hidden are computed again: the same as were kept."""
-    first = run(inferencers["nano"], clip(4, 3), FIRST, keep=True)
-    asked = first.ask(WORDS, contrast=CONTRAST)
-    assert asked.tracks.segmentations[0][0] == asked.tracks.segmentations[0][:1][0]
-    assert_same(asked, run(inferencers["nano"], clip(4, 3), WORDS))
+def test_tracks_that_cannot_be_among_the_best_are_left_out():
+    """And only these: the answer is that of all tracks. Some frames are hidden."""
+    features, words = made_up_features(), made_up_words()
+    for topk in (5, 40, 10_000):
+        some = tracks_in_question(features, words, topk)
+        assert (len(some) < features.facts.num_queries) == (topk < 100)
+        found = replay(features, words, topk)
+        every = collected(features, words, np.arange(features.facts.num_queries))[0].top(topk)
+        keys = zip(every.queries.tolist(), every.labels.tolist(), strict=True)
+        assert list(zip(found.queries.tolist(), found.labels.tolist(), strict=True)) == list(keys)
+        assert found.scores.tolist() == pytest.approx(every.scores.tolist(), abs=1e-6)
+        hidden = [[mask is None for mask in masks] for masks in found.segmentations]
+        assert hidden == every.hidden.tolist()
+    assert every.hidden.any()
+    assert not every.hidden.all()
+
+
+def made_up_features(queries: int = 60, num_frames: int = 7) -> FeatureFile:
+    """Some tracks are objects and most are none; each has a mask in each frame."""
+    rng = np.random.default_rng(0)
+    facts = FeatureFacts("clip", 4, 4, Fraction(25), topk=10, weighted=True, logit_scale=20.0, encoder="ab12")
+    file = BytesIO()
+    writer = FeatureWriter(file, facts)
+    objectness = np.where(np.arange(queries) % 4 == 0, 4.0, -8.0)
+    code = coco_mask.encode(np.ones((4, 4), np.uint8, order="F"))["counts"]
+    for _ in range(num_frames):
+        logits = np.stack([objectness + 6 * rng.standard_normal(queries), np.zeros(queries)], axis=1)
+        values = rng.standard_normal((queries, 16)), rng.random(queries), logits, rng.random(queries) + 3
+        values = (value.astype(np.float32) for value in (*values, np.full(queries, 5)))
+        writer.append(FrameFeatures(*values, np.arange(queries, dtype=np.int16)), dict.fromkeys(range(queries), code))
+    writer.finish([t / 25 for t in range(num_frames)])
+    return FeatureFile(file)
+
+
+def made_up_words() -> Words:
+    rows = torch.randn((30, 16), generator=torch.Generator().manual_seed(0))
+    vocabulary = Vocabulary.from_categories(f"word {index}" for index in range(30))
+    rows = torch.nn.functional.normalize(rows, dim=-1)
+    return Words(20.0, VocabularyEmbedding(vocabulary, rows, torch.arange(30)), None)
 
 
 def test_moments(inferencers):
+    words = ["red car", "sky"]
     first = run(inferencers["photo-mini"], clip(5, 5), FIRST, keep=True)
-    moments = find_moments(first.asker, ["red car", "sky"], most=3)
+    moments = find_moments(first.asker, words, contrast=NONE, most=3)
     assert 0 < len(moments) <= 3
     assert [moment.score for moment in moments] == sorted((moment.score for moment in moments), reverse=True)
-    answer = first.ask(["red car", "sky"])
+    answer = first.ask(words, contrast=NONE)
     drawn = answer.drawn(0.0).first(3)
-    scores = frame_scores(first.asker, drawn, first.asker.words(["red car", "sky"]))
+    scores = frame_scores(first.asker, drawn, first.asker.words(words, NONE))
     for moment, number, label, row in zip(moments, drawn.numbers, drawn.labels, scores, strict=True):
         assert (moment.track, moment.label) == (number, label)
         seen = [mask is not None for mask in answer.tracks.segmentations[number - 1]]
         assert seen[moment.frame]
         assert row[moment.frame] == pytest.approx(max(score for score, there in zip(row, seen, strict=True) if there))
         assert moment.first <= moment.time <= moment.last
+    assert find_moments(first.asker, words, contrast=NONE, score_thr=1.0) == []
 
 
 def test_a_region_that_cannot_be_named():

@@ -33,10 +33,10 @@ class Stream:
     """Frames as `FrameStream` yields them, from a generator of nothing: `between(t)` runs before frame t."""
 
     def __init__(self, num_frames: int, between=lambda t: None) -> None:
-        self.source = SimpleNamespace(height=SIZE[0], width=SIZE[1], frame_rate=Fraction(10))
+        self.source = SimpleNamespace(height=SIZE[0], width=SIZE[1], frame_rate=Fraction(10), sound=lambda: None)
         self.vocabulary = Vocabulary.from_text("dog")
         self.seen = 0
-        self.time = 0.0
+        self.time, self.number = 0.0, 0
         self._frames = self._run(num_frames, between)
 
     def __iter__(self):
@@ -48,7 +48,7 @@ class Stream:
     def _run(self, num_frames, between):
         for t in range(num_frames):
             between(t)
-            self.seen, self.time = t + 1, t / 10
+            self.seen, self.time, self.number = t + 1, t / 10, t
             yield np.full((*SIZE, 3), t, np.uint8), tracks_of(t)
 
 

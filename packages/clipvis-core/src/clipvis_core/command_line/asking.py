@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from clipvis_core.command_line.ask import answer_folder
-from clipvis_core.command_line.infer import PICTURE, contrast_choice, draw_result, full_disk_in_a_line, prepare
+from clipvis_core.command_line.choices import contrast_choice, prepare
 from clipvis_core.command_line.table import print_moments, print_table
-from clipvis_core.command_line.words import read_words
+from clipvis_core.command_line.words import hints, read_words
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.foundation.vocabulary import Vocabulary
+from clipvis_core.foundation.whole_file import full_disk_in_a_line
 from clipvis_core.inference.asking import Asker
 from clipvis_core.inference.finding import Moment, find_moments
-from clipvis_core.inference.output_folder import RESULTS, WORDS, OutputFolder, read_record
+from clipvis_core.inference.output_folder import RESULTS, WORDS, OutputFolder, places_of, read_record
 from clipvis_core.inference.result import SegmentationResult
 from clipvis_core.inference.stream_writer import OVERLAY, SHEET
-from clipvis_core.media import FrameSource, open_frames
+from clipvis_core.inference.video_task import PICTURE, draw_result
+from clipvis_core.media import FramesAt, FrameSource, open_frames
 
 
 def ask(args: argparse.Namespace) -> int:
@@ -32,11 +35,14 @@ def ask(args: argparse.Namespace) -> int:
         raise InputError(f"--topk must be at least 1, got {args.topk}")
     prepare(args)
     vocabulary = read_words(args)
+    for hint in hints(args, vocabulary):
+        print(f"hint: {hint}", file=sys.stderr)
     place = Path(args.folders[0])
     asker = open_asker(args, place)
     with full_disk_in_a_line():
         result = asker.ask(vocabulary, contrast=contrast_choice(args), topk=args.topk, progress=True)
         record = read_record(place if place.is_dir() else place.parent) or {}
+        result = replace(result, frames=places_of(record, result.num_frames))
         score_thr = asker.score_thr(result) if args.score_thr is None else args.score_thr
         written, out_dir = write_answer(args, result, record, score_thr)
     print_table(result.drawn(score_thr, all_tracks=args.all_tracks), score_thr)
@@ -109,13 +115,13 @@ def write_answer(
     with OutputFolder(out_dir, [RESULTS, WORDS, *pictures], reads=reads, video=video) as folder:
         with folder.file(WORDS) as file:
             file.write(result.vocabulary.to_json().encode("utf-8"))
-        complete = result.asker.features.ended and record.get("complete") is True
-        folder.describe(result, score_thr=score_thr, complete=complete)
         with folder.file(RESULTS) as file:
             result.write_json(file)
         if source is not None:
             drawn = result.drawn(score_thr, all_tracks=args.all_tracks)
             draw_result(drawn, source, folder, is_image=is_image)
+        complete = result.asker.features.ended and record.get("complete") is True
+        folder.describe(result, score_thr=score_thr, complete=complete)
     return sorted(folder.written), out_dir
 
 
@@ -128,4 +134,4 @@ def open_video(video: str | None, result: SegmentationResult) -> FrameSource | N
     if (source.height, source.width) != (result.height, result.width):
         print(f"{video} has frames of another size by now: no overlay is drawn", file=sys.stderr)
         return None
-    return source
+    return FramesAt(source, result.frames) if result.frames else source

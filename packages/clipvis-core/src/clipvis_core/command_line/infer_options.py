@@ -1,8 +1,10 @@
-"""Segment, track and name everything a list of words asks for in a video, a folder of frames or an image.
+"""Segment, track and name everything a list of words asks for in a video, a folder of frames or an image, or in many.
 
 Written to the output folder: results.json (all tracks, as a YouTube-VIS result list), vocabulary.json, overlay.mp4 (the
 tracks drawn on the frames) and contact_sheet.png (some of these side by side; for an image overlay.png); with --stream,
 and for input that comes once (`-`, a pipe, a camera), also frames.jsonl: each frame's tracks as soon as they are known.
+Several inputs have a folder each below the output folder, with summary.csv and failures.csv beside them; the same
+command again skips what is done. Exit code 3: some of them failed.
 """
 
 from __future__ import annotations
@@ -22,10 +24,11 @@ def parse_args(
         prog, description=__doc__, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "input",
+        "inputs",
+        nargs="*",
         metavar="INPUT",
         help="a video file, a folder of frames, or an image; `-` (a video on standard input), a pipe or a camera "
-        "(0 or /dev/video0)",
+        "(0 or /dev/video0). Several of the files and folders; a folder of videos; a quoted glob",
     )
     weights = parser.add_mutually_exclusive_group()
     weights.add_argument(
@@ -40,7 +43,9 @@ def parse_args(
         "Without weights they are random",
     )
     add_word_arguments(parser)
-    parser.add_argument("--out-dir", help="folder for the results (default: outputs/NAME OF INPUT)")
+    parser.add_argument(
+        "--out-dir", help="folder for the results (default: outputs/NAME OF INPUT; outputs for several inputs)"
+    )
     parser.add_argument("--short-side", type=int, help="resize frames to this shorter side (default: the config's)")
     parser.add_argument("--topk", type=int, help="most (track, category) pairs (default: the config's)")
     add_drawing_arguments(parser)
@@ -48,6 +53,9 @@ def parse_args(
         "--num-memory", type=int, help="frames the matching remembers, 0 for none (default: the config's)"
     )
     parser.add_argument("--num-match", type=int, help="memories the matching combines (default: the config's)")
+    parser.add_argument(
+        "--window", type=int, help="frames the network sees at once; fewer take less memory (default: GPU 10, CPU 1)"
+    )
     parser.add_argument("--device", help="cpu or cuda (default: a GPU if there is one)")
     parser.add_argument("--dtype", default="float32", choices=DTYPES, help="of the heavy parts (default: float32)")
     parser.add_argument("--compile", action="store_true", help="compile the network first; pays off on long videos")
@@ -69,8 +77,38 @@ def parse_args(
         help="also write the drawn tracks as coco, ytvis, csv, ... to exports/, as `clipvis export` does",
     )
     parser.add_argument("--allow-truncated", action="store_true", help="take what a broken video yields")
+    add_cut_arguments(parser)
+    add_batch_arguments(parser)
     add_live_arguments(parser)
     return parser.parse_args(arguments)
+
+
+def add_cut_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which part of a video is taken."""
+    cut = parser.add_argument_group("a part of a video", "frames keep the numbers and times of the source")
+    cut.add_argument("--start", metavar="TIME", help="from here on: seconds, or HH:MM:SS with a fraction")
+    cut.add_argument("--end", metavar="TIME", help="up to here")
+    thinning = cut.add_mutually_exclusive_group()
+    thinning.add_argument("--stride", type=int, metavar="N", help="every N-th frame")
+    thinning.add_argument("--fps", type=float, metavar="F", help="at most F frames a second")
+
+
+def add_batch_arguments(parser: argparse.ArgumentParser) -> None:
+    """Many inputs."""
+    many = parser.add_argument_group("many inputs", "each has a folder below --out-dir")
+    many.add_argument(
+        "--list", metavar="FILE", help="file with an input a line; blank lines and # comments are left out"
+    )
+    many.add_argument("--recursive", action="store_true", help="search folders for videos and folders of frames")
+    many.add_argument("--shard", metavar="I/N", help="take every N-th input, from the I-th on (1/N to N/N)")
+    many.add_argument("--workers", type=int, metavar="N", help="processes, each with a GPU or a share of the cores")
+    many.add_argument(
+        "--ray",
+        nargs="?",
+        const="local",
+        metavar="ADDRESS",
+        help="work in actors of Ray, on this machine or the cluster at ADDRESS (auto, HOST:PORT, ray://HOST:PORT)",
+    )
 
 
 def add_word_arguments(parser: argparse.ArgumentParser) -> argparse._MutuallyExclusiveGroup:

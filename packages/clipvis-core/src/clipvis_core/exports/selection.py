@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import count, islice
+from itertools import count
 
 import numpy as np
 from pycocotools import mask as mask_api
@@ -16,7 +16,7 @@ from clipvis_core.exports.review import Review
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.inference.answer import Answer
 from clipvis_core.inference.result import DrawnTracks
-from clipvis_core.media import open_frames
+from clipvis_core.media import FramesAt, open_frames
 from clipvis_core.pipelining import ahead
 
 FRAMES_AHEAD = 4  # decoded while others are written
@@ -106,8 +106,8 @@ class Clip:
         source = open_frames(video, allow_truncated=True)
         read = 0
         if (source.height, source.width) == (result.height, result.width):
-            with closing(ahead(source, depth=FRAMES_AHEAD)) as frames:
-                for frame in islice(frames, result.num_frames):
+            with closing(ahead(FramesAt(source, result.numbers), depth=FRAMES_AHEAD)) as frames:
+                for frame in frames:
                     read += 1
                     yield frame
         if read < result.num_frames:

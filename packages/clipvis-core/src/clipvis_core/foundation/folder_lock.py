@@ -16,6 +16,10 @@ except ImportError:  # Windows
 _held: WeakSet[FolderLock] = WeakSet()
 
 
+class FolderBusyError(InputError):
+    """Another run is writing to the folder."""
+
+
 class FolderLock:
     """Holds a folder until `close`, for as long as the object lives, or until the process ends.
 
@@ -24,7 +28,7 @@ class FolderLock:
         remedy: What the user can do if another run has it; the message ends with it.
 
     Raises:
-        InputError: Another run has the folder.
+        FolderBusyError: Another run has the folder.
         OSError: There is no such folder.
     """
 
@@ -38,7 +42,7 @@ class FolderLock:
             fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self.close()
-            raise InputError(f"another run is writing to {folder}: {remedy}") from None
+            raise FolderBusyError(f"another run is writing to {folder}: {remedy}") from None
         except OSError:
             pass  # a network file system without locks
 

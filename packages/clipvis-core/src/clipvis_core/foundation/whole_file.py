@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import tempfile
@@ -73,6 +74,22 @@ def remove_unfinished(folder: str | Path, names: str = "*") -> list[Path]:
     for path in found:
         path.unlink(missing_ok=True)
     return found
+
+
+@contextmanager
+def full_disk_in_a_line() -> Iterator[None]:
+    """What else is written in the block, temporary files too, says in a line that it cannot be.
+
+    Raises:
+        InputError: The disk is full, read-only or broken.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO):
+            raise
+        where = error.filename or f"the output or the temporary folder ({tempfile.gettempdir()})"
+        raise InputError(f"{where} cannot be written ({error.strerror}); make room, or set TMPDIR") from None
 
 
 def _sync_folder(folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -63,6 +64,7 @@ class Answer:
             vocabulary=vocabulary,
             tracks=tracks,
             times=facts.times,
+            frames=facts.frames,
         )
         video = record.get("input")
         complete = record.get("complete") is True
@@ -90,10 +92,15 @@ class _Facts:
         self.times = record.get("times")
         if not isinstance(self.times, list) or not all(is_number(time) for time in self.times):
             raise self._fault("times")
+        self.frames = record.get("frames", [])
+        if not _are_numbers(self.frames) or len(self.frames) not in (0, self.num_frames):
+            raise self._fault("frames")
         try:
             self.frame_rate = Fraction(record.get("frame_rate"))
-        except (TypeError, ValueError, ZeroDivisionError):
+        except (TypeError, ValueError, ZeroDivisionError, OverflowError):
             raise self._fault("frame_rate") from None
+        if self.frame_rate <= 0:
+            raise self._fault("frame_rate")
 
     def _whole(self, field: str, most: int) -> int:
         value = self._record.get(field)
@@ -104,6 +111,13 @@ class _Facts:
     def _fault(self, field: str) -> InputError:
         state = "is missing" if field not in self._record else f"is {shown(self._record[field])}"
         return InputError(f"{self._path}: field '{field}' {state}; {_REMEDY}")
+
+
+def _are_numbers(frames: object) -> bool:
+    """Whether these are places of frames in a video, in order."""
+    if not isinstance(frames, list) or not all(is_whole(number) and 0 <= number < MAX_FRAMES for number in frames):
+        return False
+    return all(before < number for before, number in pairwise(frames))
 
 
 def _read_tracks(path: Path, facts: _Facts, num_categories: int) -> VideoTracks:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,15 +81,15 @@ def find_moments(
 def frame_scores(asker: Asker, drawn: DrawnTracks, words: Words) -> np.ndarray:
     """Each track's score in each frame alone, float32 `(N, T)`."""
     queries, labels = (values[drawn.indices] for values in (drawn.result.tracks.queries, drawn.result.tracks.labels))
-    columns = [frame_score(frame, queries, labels, words).numpy() for frame in asker.features]
+    columns = [frame_score(frame, labels, words).numpy() for frame in asker.features.frames(queries.numpy())]
     return np.stack(columns, axis=1)
 
 
-def frame_score(frame: FrameFeatures, queries: Tensor, labels: Sequence[int], words: Words) -> Tensor:
-    """Scores of N (query, category) pairs in a frame alone, `(N,)`."""
-    probs, beside = words.judge(frame.regions[queries.numpy()])
+def frame_score(frame: FrameFeatures, labels: Tensor, words: Words) -> Tensor:
+    """Scores of a frame's N queries, each under a category, `(N,)`, in that frame alone."""
+    probs, beside = words.judge(frame.regions)
     if beside is not None:
         probs = beside.softmax(dim=-1)
-    ious, object_logits, sums, cells = (value[queries] for value in measured(frame))
-    joint = (probs[torch.arange(len(queries)), labels] * ious).sqrt()
+    ious, object_logits, sums, cells = measured(frame)
+    joint = (probs[torch.arange(len(labels)), labels] * ious).sqrt()
     return ((joint * object_logits.softmax(dim=-1)[:, 0]).sqrt() * sums / (cells + 1e-6)).nan_to_num()

@@ -9,6 +9,7 @@ from contextlib import closing
 from itertools import islice
 
 import numpy as np
+import torch
 from torch import Tensor
 from tqdm import tqdm
 
@@ -18,9 +19,11 @@ from clipvis_core.inference.result import SegmentationResult
 from clipvis_core.media import FrameSource
 from clipvis_core.models import CLIPVISVideo
 from clipvis_core.pipelining import ahead
-from clipvis_core.tracking import FrameTracks, Tracker
+from clipvis_core.tracking import FrameTracks, Tracker, VideoTracks
 
 WINDOWS_AHEAD = 2  # windows of frames decoded and resized before the network asks for them
+
+_Frame = tuple[np.ndarray, float, int]  # RGB uint8 (H, W, 3), when it is shown, its place in the source
 
 
 class FrameStream:
@@ -39,7 +42,8 @@ class FrameStream:
 
     Attributes:
         time: When the latest frame is shown, in seconds from the first.
-        times: The same for all frames so far; empty for a tracker that keeps nothing.
+        number: Place of the latest frame in the source, from 0.
+        times, numbers: The same for all frames so far; empty for a tracker that keeps nothing.
     """
 
     def __init__(
@@ -59,7 +63,9 @@ class FrameStream:
         self._keeping = keeping
         self._frames = self._run()
         self.time = 0.0
+        self.number = 0
         self.times = array("d")
+        self.numbers = array("q")
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, FrameTracks]]:
         return self._frames
@@ -85,30 +91,41 @@ class FrameStream:
         tracks = self._tracker.finish()
         asker = None if self._keeping is None else self._keeping.finish(self.times)
         return SegmentationResult.of(
-            self.source, self.vocabulary, tracks, num_frames=len(self._tracker), times=self.times, asker=asker
+            self.source,
+            self.vocabulary,
+            tracks,
+            num_frames=len(self._tracker),
+            times=self.times,
+            frames=self.numbers,
+            asker=asker,
         )
 
+    def seen(self) -> SegmentationResult:
+        """The frames so far without their tracks, also of a stream that keeps nothing."""
+        nothing = torch.empty(0)
+        tracks = VideoTracks(nothing, nothing.long(), nothing.long(), [])
+        return SegmentationResult.of(self.source, self.vocabulary, tracks, len(self._tracker), self.times)
+
     def _run(self) -> Iterator[tuple[np.ndarray, FrameTracks]]:
-        images: deque[tuple[np.ndarray, float]] = deque()
+        images: deque[_Frame] = deque()
         bar = tqdm(total=self.source.num_frames, desc=self.source.name, unit="frame", disable=not self._progress)
         with bar, closing(ahead(self._windows(), depth=WINDOWS_AHEAD)) as windows:
             for tracks in self._model.track(self._inputs(windows, images), self._tracker):
                 bar.update()
-                image, self.time = images.popleft()
+                image, self.time, self.number = images.popleft()
                 if self._tracker.keeps:
                     self.times.append(self.time)
+                    self.numbers.append(self.number)
                 yield image, tracks
 
-    def _windows(self) -> Iterator[tuple[list[tuple[np.ndarray, float]], Tensor]]:
-        """Groups of frames with their times, and the same resized, uint8 `(n, 3, H, W)`; the last may be shorter."""
-        frames = ((frame, self.source.time) for frame in self.source)
+    def _windows(self) -> Iterator[tuple[list[_Frame], Tensor]]:
+        """Groups of frames with times and numbers, and the same resized, uint8 `(n, 3, H, W)`."""
+        frames = ((frame, self.source.time, self.source.number) for frame in self.source)
         size = 1 if self.source.live else self._model.window
         while window := list(islice(frames, size)):
-            yield window, to_input([frame for frame, _ in window], self._tracker.sizes.image)
+            yield window, self._model.staged(to_input([frame for frame, *_ in window], self._tracker.sizes.image))
 
-    def _inputs(
-        self, windows: Iterator[tuple[list[tuple[np.ndarray, float]], Tensor]], images: deque
-    ) -> Iterator[Tensor]:
+    def _inputs(self, windows: Iterator[tuple[list[_Frame], Tensor]], images: deque[_Frame]) -> Iterator[Tensor]:
         """What the network takes; the frames themselves go to `images`."""
         for frames, resized in windows:
             images.extend(frames)

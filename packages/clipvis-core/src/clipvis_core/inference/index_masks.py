@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,10 @@ _PALETTE = bytes((0, 0, 0)) + bytes(value for number in range(1, MOST + 1) for v
 _OWN_NAME = re.compile(r"\d{5,}\.png")
 
 
-def write_index_masks(drawn: DrawnTracks, folder: str | Path, *, progress: bool = True) -> None:
-    """Writes one PNG a frame, `00000.png` onwards, at the source's resolution.
+def write_index_masks(
+    drawn: DrawnTracks, folder: str | Path, *, progress: bool = True, stopped: threading.Event | None = None
+) -> None:
+    """Writes one PNG a frame, `00000.png` onwards by the frames' numbers in the source, at the source's resolution.
 
     A pixel is the track's number in the result list (from 1), in the colour of the overlay, and 0 where there is none.
     Where tracks overlap, the better score is seen. The folder is there whole or not at all, in place of
@@ -30,6 +33,7 @@ def write_index_masks(drawn: DrawnTracks, folder: str | Path, *, progress: bool 
         drawn: Tracks to show.
         folder: The folder to write; its parent exists.
         progress: Show a progress bar.
+        stopped: Once it is set, the masks end with the frame at hand.
 
     Raises:
         InputError: The folder has other files in it, or a number over 255 is to be written.
@@ -39,14 +43,16 @@ def write_index_masks(drawn: DrawnTracks, folder: str | Path, *, progress: bool 
     last = max(drawn.numbers, default=0)
     if last > MOST:
         raise InputError(f"{folder}: track {last} does not fit into 8 bits; raise --score-thr or lower --topk")
-    frames = tqdm(range(drawn.result.num_frames), "writing masks", unit="frame", disable=not progress)
+    frames = tqdm(drawn.result.numbers, "writing masks", unit="frame", disable=not progress)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as parts:
         new, old = Path(parts, "new"), Path(parts, "old")
         new.mkdir()
-        for frame in frames:
+        for frame, number in enumerate(frames):
             picture = Image.fromarray(index_mask(drawn, frame))
             picture.putpalette(_PALETTE)
-            picture.save(new / f"{frame:05}.png")
+            picture.save(new / f"{number:05}.png")
+            if stopped is not None and stopped.is_set():
+                break
         if folder.exists():
             folder.rename(old)
         new.rename(folder)

@@ -50,6 +50,7 @@ class CLIPVISInferencer:
         topk: Most (track, category) pairs; the default is the config's.
         num_memory: Frames the matching remembers, 0 for no matching; the default is the config's.
         num_match: Memories the matching combines; the default is the config's.
+        window: Frames of a video that the network sees at once; see `CLIPVISVideo`.
 
     Raises:
         InputError: Something the caller gave cannot be used; one line says what and how to fix it.
@@ -75,6 +76,7 @@ class CLIPVISInferencer:
         topk: int | None = None,
         num_memory: int | None = None,
         num_match: int | None = None,
+        window: int | None = None,
     ) -> None:
         config, checkpoint = resolve_model(model, checkpoint)
         config = read_config(config)
@@ -92,8 +94,9 @@ class CLIPVISInferencer:
         if isinstance(self.model, CLIPVISVideo):
             self.model.num_memory = _at_least("num_memory", 0, num_memory, self.model.num_memory)
             self.model.num_match = _at_least("num_match", 1, num_match, self.model.num_match)
-        elif num_memory is not None or num_match is not None:
-            raise InputError("num_memory and num_match belong to video models: use a config of configs/video")
+            self.model.window = _at_least("window", 1, window, self.model.window)
+        elif not num_memory is num_match is window is None:
+            raise InputError("num_memory, num_match and window belong to video models: use a config of configs/video")
         self.contrast = contrast_words(contrast, self.model.text_classifier, is_random=checkpoint is None)
         self.set_vocabulary(vocabulary)
 

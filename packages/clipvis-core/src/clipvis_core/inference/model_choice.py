@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from mmengine.config import Config
@@ -16,7 +18,7 @@ CONFIG_NAMES = {"RN50": "r50", "ConvNeXt-B": "convnext-b"}
 
 
 def choose_model(
-    model: str | None, config: str | None, checkpoint: str | None, *, is_image: bool = False
+    model: str | None, config: str | None, checkpoint: str | None, *, is_image: bool = False, quiet: bool = False
 ) -> tuple[Path, Path | None]:
     """Config and weights; what was chosen for the user is said on stderr.
 
@@ -26,24 +28,26 @@ def choose_model(
         checkpoint: File of weights, or None: those of the model; without either the default model's, or random ones for
             a config of the user's.
         is_image: Whether a single image is to be segmented.
+        quiet: Say nothing: it was said before.
 
     Raises:
         InputError: Something that was named is not there, or no config of ours builds what the weights hold.
     """
+    say = (lambda _: None) if quiet else partial(print, file=sys.stderr)
     if model is None and checkpoint is None and config is not None:
-        print("no weights given: they are random, so masks and names mean nothing", file=sys.stderr)
+        say("no weights given: they are random, so masks and names mean nothing")
         return find_config(config), None
     if checkpoint is None:
         weights = find_weights(model or DEFAULT_MODEL)
         if model is None:
-            print(f"no model given: {DEFAULT_MODEL}, a small one, is used", file=sys.stderr)
+            say(f"no model given: {DEFAULT_MODEL}, a small one, is used")
     else:
         weights = Path(checkpoint)
     if config is not None:
         return find_config(config), weights
     if model in zoo():
         return (zoo()[model].image_config if is_image else zoo()[model].config), weights
-    return fitting_config(str(weights), is_image=is_image), weights
+    return fitting_config(str(weights), is_image=is_image, say=say), weights
 
 
 def resolve_model(
@@ -61,7 +65,7 @@ def resolve_model(
     return model, checkpoint
 
 
-def fitting_config(checkpoint: str, *, is_image: bool) -> Path:
+def fitting_config(checkpoint: str, *, is_image: bool, say: Callable[[object], None]) -> Path:
     """The config of this repository that builds what the checkpoint holds: the one it names, or by its layout.
 
     A config is a program: only those of this repository are run.
@@ -79,7 +83,7 @@ def fitting_config(checkpoint: str, *, is_image: bool) -> Path:
             raise InputError(f"{checkpoint} names the config {named}, which is not here: give --config")
         return config
     layout = describe_layout(model_state(content, checkpoint))
-    print(f"{checkpoint}: {layout}", file=sys.stderr)
+    say(f"{checkpoint}: {layout}")
     if layout.family not in CONFIG_NAMES:
         raise InputError(f"{checkpoint} holds {layout}: say with --config which")
     mode, deepest = ("image", "coco") if is_image else ("video", "ytvis2019")

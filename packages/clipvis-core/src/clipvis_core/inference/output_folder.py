@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.foundation.folder_lock import FolderLock
@@ -31,23 +31,32 @@ class OutputFolder:
         names: What this run is going to write.
         reads: Files and folders that it reads.
         video: What identifies the input, or None.
+        ready: Is called when the folder is locked, before anything in it changes; what it raises ends the run.
 
     Attributes:
         written: Names of the files this run wrote.
 
     Raises:
-        InputError: On entering, if the folder cannot be written to, another run is writing to it, or a file would be
-            replaced that this run reads or none of ours wrote; inside, as `file` says.
+        FolderBusyError: On entering, if another run is writing to it.
+        InputError: On entering, if the folder cannot be written to, or a file would be replaced that this run reads or
+            none of ours wrote; inside, as `file` says.
     """
 
     def __init__(
-        self, path: Path, names: Iterable[str], *, reads: Iterable[str | Path] = (), video: str | None = None
+        self,
+        path: Path,
+        names: Iterable[str],
+        *,
+        reads: Iterable[str | Path] = (),
+        video: str | None = None,
+        ready: Callable[[], None] | None = None,
     ) -> None:
         self.path = path
         self.written: list[str] = []
         self._names = list(names)
         self._reads = [Path(read) for read in reads if Path(read).exists()]
         self._video = video
+        self._ready = ready
         self._made: list[Path] = []
         self._before: dict | None = None
 
@@ -64,6 +73,8 @@ class OutputFolder:
         try:
             self._before = read_record(self.path)
             self._check()
+            if self._ready is not None:
+                self._ready()
             for name in (*self._names, RECORD):
                 remove_unfinished(self.path, name)
                 for parts in self.path.glob(f".{name}.*/"):
@@ -89,7 +100,13 @@ class OutputFolder:
         self._lock.close()
 
     def describe(self, result: SegmentationResult, *, score_thr: float, complete: bool) -> None:
-        """Writes what is known of the video, and the least score that is drawn, to `video.json`."""
+        """Writes what is known of the video to `video.json`, after all else: what is complete is there.
+
+        Args:
+            result: What was found in it.
+            score_thr: Least score that is drawn.
+            complete: Whether these are all frames, and all were drawn.
+        """
         self._record |= {
             "name": result.name,
             "height": result.height,
@@ -100,6 +117,8 @@ class OutputFolder:
             "score_thr": score_thr,
             "times": [round(time, 6) for time in result.times],
         }
+        if result.frames:
+            self._record["frames"] = list(result.frames)
         with self.file(RECORD) as file:
             file.write(json.dumps(self._record).encode())
 
@@ -148,7 +167,7 @@ class OutputFolder:
             if any(_holds(path, read) for read in self._reads):
                 raise InputError(f"{path} is read by this run and would be replaced: choose another --out-dir")
             if path.exists() and name not in ours and (name != RECORD or self._before is None):
-                raise InputError(f"{path} was not written by a run of this program: choose another --out-dir")
+                raise InputError(f"{path} is none that this version wrote: move it away, or choose another --out-dir")
         if any(read.is_dir() and read.samefile(self.path) for read in self._reads):
             raise InputError(f"{self.path} is the folder of the frames: choose another --out-dir")
 
@@ -167,6 +186,13 @@ def read_record(folder: Path) -> dict | None:
         return None
     is_ours = isinstance(record, dict) and record.get("made_by") == _MAKER and isinstance(record.get("files"), list)
     return record if is_ours else None
+
+
+def places_of(record: Mapping[str, Any], num_frames: int) -> list[int]:
+    """Places in the video of the frames that a run took, from 0; empty where it took all, or where none are said."""
+    frames = record.get("frames")
+    known = isinstance(frames, list) and all(type(number) is int and number >= 0 for number in frames)
+    return frames[:num_frames] if known and len(frames) >= num_frames else []
 
 
 def default_folder(name: str, video: str | None) -> Path:

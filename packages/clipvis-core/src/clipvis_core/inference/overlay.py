@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import islice
@@ -26,8 +27,9 @@ def write_overlay(
     *,
     sheet: ContactSheet | None = None,
     progress: bool = True,
+    stopped: threading.Event | None = None,
 ) -> None:
-    """Writes the video with masks, labels and scores drawn on it.
+    """Writes the video with masks, labels and scores drawn on it, and its sound.
 
     Args:
         drawn: Tracks to show.
@@ -35,18 +37,22 @@ def write_overlay(
         path: Video file to write.
         sheet: Is offered each drawn frame.
         progress: Show a progress bar.
+        stopped: Once it is set, the video ends with the frame at hand.
 
     Raises:
         InputError: The file cannot be written or the frames cannot be read again.
     """
     result = drawn.result
     bar = tqdm(total=result.num_frames, desc="drawing", unit="frame", disable=not progress)
-    with bar, VideoWriter(path, result.frame_rate, result.height, result.width) as writer:
+    sound = source.sound() if len(result.times) else None
+    with bar, VideoWriter(path, result.frame_rate, result.height, result.width, sound=sound) as writer:
         for t, frame in enumerate(overlay_frames(drawn, source)):
             writer.write(frame, result.times[t] if len(result.times) else None)
             if sheet is not None:
                 sheet.add(frame)
             bar.update(1)
+            if stopped is not None and stopped.is_set():
+                break
 
 
 def overlay_frames(drawn: DrawnTracks, source: FrameSource) -> Iterator[np.ndarray]:

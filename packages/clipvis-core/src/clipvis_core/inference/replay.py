@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import islice
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -9,6 +12,7 @@ from tqdm import tqdm
 
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.foundation.rle import RleError, validate_rles
+from clipvis_core.pipelining import ahead
 from clipvis_core.text import VocabularyEmbedding
 from clipvis_core.text.naming import name_regions
 from clipvis_core.tracking import TopTracks, TrackScores, VideoTracks
@@ -19,6 +23,9 @@ from clipvis_core.tracking.image_scores import rank_image_pairs, top_image_pairs
 from clipvis_core.tracking.mask_archive import MaskArchive
 from clipvis_core.tracking.spill_file import SpillFile
 
+TRACKS_FIRST = 16  # looked at first, to see which others can be among the best
+_NOISE = 1e-4  # of float32, generously
+_FRAMES_CHECKED = 32  # whose masks are checked together
 _SILENT_SECONDS = 2
 
 
@@ -36,26 +43,51 @@ class Words:
         self.asked = asked
         self.contrast = contrast
 
+    def without_contrast(self) -> Words:
+        """The categories alone."""
+        return Words(self.scale, self.asked, None)
+
     def judge(self, regions: np.ndarray) -> tuple[Tensor, Tensor | None]:
-        """Of regions `(Q, D)`, probabilities `(Q, K)` and logits `(Q, K + M)`; see `name_regions`."""
+        """Of regions `(Q, D)`, probabilities `(Q, K)` and, beside contrast words, logits `(Q, K + M)`; see
+        `name_regions`."""
         return name_regions(torch.from_numpy(regions), self.scale, self.asked, self.contrast)
 
 
-class RecalledProbs:
-    """`DoubtfulProbs` that are computed again when they are asked for."""
+class NoProbs:
+    """`DoubtfulProbs` where only scores are asked for, not hidden frames."""
 
     nbytes = 0
 
-    def __init__(self, features: FeatureFile, words: Words) -> None:
+    def append(self, class_probs: Tensor, in_doubt: np.ndarray) -> None:
+        """Keeps nothing."""
+
+    def read(self, frame: int, in_doubt: np.ndarray, queries: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """Is not called."""
+        raise NotImplementedError
+
+
+class RecalledProbs:
+    """`DoubtfulProbs` that are computed again when they are asked for.
+
+    Args:
+        features: The video.
+        words: What is asked for.
+        tracks: int64 `(S,)`, the tracks whose scores are collected.
+    """
+
+    nbytes = 0
+
+    def __init__(self, features: FeatureFile, words: Words, tracks: np.ndarray) -> None:
         self._features = features
-        self._words = Words(words.scale, words.asked, None)
+        self._words = words.without_contrast()
+        self._tracks = tracks
 
     def append(self, class_probs: Tensor, in_doubt: np.ndarray) -> None:
         """Keeps nothing."""
 
     def read(self, frame: int, in_doubt: np.ndarray, queries: np.ndarray, labels: np.ndarray) -> np.ndarray:
         """See `DoubtfulProbs`."""
-        probs, _ = self._words.judge(self._features.frame(frame).regions[queries])
+        probs, _ = self._words.judge(self._features.frame(frame, self._tracks[queries]).regions)
         return probs[torch.arange(len(labels)), torch.from_numpy(labels)].numpy()
 
 
@@ -76,9 +108,10 @@ def replay_image(features: FeatureFile, words: Words, topk: int) -> VideoTracks:
     contrast = ContrastScores(features.facts.calibration)
     if contrast_logits is not None:
         contrast.update(contrast_logits, class_probs, ious, object_logits, *statistics)
+    top = TopTracks(*values, scores, hidden)
+    calibrated = contrast.scores(top.queries, top.labels) if contrast else None
     size = features.facts.height, features.facts.width
-    archive = masks_of(features, set(pairs.queries.tolist()))
-    return VideoTracks.of(TopTracks(*values, scores, hidden), archive, size, contrast)
+    return VideoTracks.of(top, masks_of(features, set(pairs.queries.tolist())), size, calibrated)
 
 
 @torch.no_grad()
@@ -94,18 +127,50 @@ def replay(features: FeatureFile, words: Words, topk: int, *, progress: bool = F
     Raises:
         InputError: The features are damaged, or the disk is full.
     """
-    scores = TrackScores(RecalledProbs(features, words), weighted=features.facts.weighted)
+    tracks = tracks_in_question(features, words, topk)
+    scores, contrast = collected(features, words, tracks, progress=progress)
+    top = scores.top(topk)
+    calibrated = contrast.scores(top.queries, top.labels).cpu() if contrast else None
+    top = replace(top, queries=torch.from_numpy(tracks)[top.queries])
+    size = features.facts.height, features.facts.width
+    return VideoTracks.of(top, masks_of(features, set(top.queries.tolist())), size, calibrated)
+
+
+def collected(
+    features: FeatureFile, words: Words, tracks: np.ndarray, *, progress: bool = False
+) -> tuple[TrackScores, ContrastScores]:
+    """What all frames say of some tracks, int64 `(S,)`, which count from 0 in the scores."""
+    scores = TrackScores(RecalledProbs(features, words, tracks), weighted=features.facts.weighted)
     contrast = ContrastScores(features.facts.calibration)
-    frames = tqdm(features, "asking", unit="frame", total=len(features), disable=not progress, delay=_SILENT_SECONDS)
-    for frame in frames:
+    frames = features.frames(tracks)
+    for frame in tqdm(frames, "asking", unit="frame", total=len(features), disable=not progress, delay=_SILENT_SECONDS):
         class_probs, contrast_logits = words.judge(frame.regions)
         rows = class_probs, *measured(frame)
         scores.update(*rows)
         if contrast_logits is not None:
             contrast.update(contrast_logits, *rows)
-    top = scores.top(topk)
-    size = features.facts.height, features.facts.width
-    return VideoTracks.of(top, masks_of(features, set(top.queries.tolist())), size, contrast)
+    return scores, contrast
+
+
+def tracks_in_question(features: FeatureFile, words: Words, topk: int) -> np.ndarray:
+    """The tracks, int64 `(S,)`, that can be among the best pairs under these words.
+
+    Objectness and predicted IoU bound a track's score whatever its name: with probabilities of 1. The tracks with the
+    highest bounds are looked at first; those whose bound is below the scores of their `topk` best pairs are out.
+    """
+    bounds = score_bounds(features)
+    first = np.sort(np.argsort(-bounds, kind="stable")[:TRACKS_FIRST])
+    best = collected(features, words.without_contrast(), first)[0].top_pairs(topk).class_scores
+    least = float(best[-1]) if len(best) == topk else 0.0
+    return np.flatnonzero(bounds * (1 + _NOISE) >= least)
+
+
+def score_bounds(features: FeatureFile) -> np.ndarray:
+    """The most that each track can score, float32 `(Q,)`."""
+    scores = TrackScores(NoProbs(), weighted=features.facts.weighted)
+    for frame in features.frames(named=False):
+        scores.update(torch.ones((len(frame.ious), 1)), *measured(frame))
+    return scores.scores().squeeze(1).numpy()
 
 
 def measured(frame: FrameFeatures) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -117,18 +182,31 @@ def measured(frame: FrameFeatures) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 def masks_of(features: FeatureFile, tracks: set[int]) -> MaskArchive:
     """The masks of some tracks, checked, in a temporary file of their own."""
     archive = MaskArchive(SpillFile())
-    height, width = features.facts.height, features.facts.width
-    for t in range(len(features)):
-        codes = {track: code for track, code in features.codes(t).items() if track in tracks}
-        records = [{"size": [height, width], "counts": code} for code in codes.values()]
-        try:
-            checked = validate_rles(records, height, width)
-        except RleError as error:
-            raise InputError(f"the features are damaged: a mask of frame {t} {error}; run clipvis again") from None
-        archive.append({track: as_bytes(mask["counts"]) for track, mask in zip(codes, checked, strict=True)})
+    unpacked = ahead((features.codes(t) for t in range(len(features))), depth=_FRAMES_CHECKED)
+    for start in range(0, len(features), _FRAMES_CHECKED):
+        frames = [
+            {track: code for track, code in codes.items() if track in tracks}
+            for codes in islice(unpacked, _FRAMES_CHECKED)
+        ]
+        good = iter(checked(features, start, frames))
+        for codes in frames:
+            archive.append({track: next(good) for track in codes})
     return archive
 
 
-def as_bytes(counts: bytes | str) -> bytes:
-    """A run-length code as bytes."""
-    return counts if isinstance(counts, bytes) else counts.encode("ascii")
+def checked(features: FeatureFile, start: int, frames: list[dict[int, bytes]]) -> list[bytes]:
+    """The run-length codes of frames from `start` on, one after the other, which pycocotools may see.
+
+    Raises:
+        InputError: One is none of a mask of this size.
+    """
+    height, width = features.facts.height, features.facts.width
+    records = [{"size": [height, width], "counts": code} for codes in frames for code in codes.values()]
+    try:
+        masks = validate_rles(records, height, width)
+    except RleError as error:
+        places = [t for t, codes in enumerate(frames, start) for _ in codes]
+        raise InputError(
+            f"the features are damaged: a mask of frame {places[error.index]} {error}; run clipvis again"
+        ) from None
+    return [mask["counts"] if isinstance(mask["counts"], bytes) else mask["counts"].encode("ascii") for mask in masks]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -32,8 +32,8 @@ class TrackSummary:
         track: 1-based position in the result list.
         label: Name of the category.
         score: Shown score.
-        first: First frame with a mask, from 0.
-        last: Last frame with a mask.
+        first: Number of the first frame with a mask, in the source from 0.
+        last: Number of the last frame with a mask.
     """
 
     track: int
@@ -55,7 +55,8 @@ class SegmentationResult:
         num_frames: T, frames that were decoded.
         vocabulary: The categories that labels count in.
         tracks: Scores, labels and masks, best first.
-        times: When each frame is shown, in seconds from the first; empty where nobody knows.
+        times: When each frame is shown, in seconds from the source's first; empty where nobody knows.
+        frames: Place of each frame in the source, from 0; empty where all of them were taken.
         asker: What other words can be asked of, where features were kept.
     """
 
@@ -67,6 +68,7 @@ class SegmentationResult:
     vocabulary: Vocabulary
     tracks: VideoTracks
     times: Sequence[float] = ()
+    frames: Sequence[int] = ()
     asker: Asker | None = field(default=None, compare=False, repr=False)
 
     @classmethod
@@ -78,10 +80,18 @@ class SegmentationResult:
         num_frames: int,
         times: Sequence[float] = (0.0,),
         asker: Asker | None = None,
+        frames: Sequence[int] = (),
     ) -> SegmentationResult:
-        """The result of a source, of which `num_frames` were decoded."""
+        """The result of a source, of which `num_frames` were taken, by default all from the first on."""
+        if all(number == place for place, number in enumerate(frames)):
+            frames = ()
         facts = (source.name, source.height, source.width, source.frame_rate)
-        return cls(*facts, num_frames, vocabulary, tracks, times, asker)
+        return cls(*facts, num_frames, vocabulary, tracks, times, frames, asker)
+
+    @property
+    def numbers(self) -> Sequence[int]:
+        """Place of each frame in the source, from 0."""
+        return self.frames or range(self.num_frames)
 
     def ask(self, vocabulary: Categories, *, contrast: Vocabulary | str | Path | None = "auto") -> SegmentationResult:
         """What the video's answer is for other words, without the network; see `Asker.ask`.
@@ -91,7 +101,7 @@ class SegmentationResult:
         """
         if self.asker is None:
             raise InputError("no features were kept of this video: segment it again with keep_features=True")
-        return self.asker.ask(vocabulary, contrast=contrast)
+        return replace(self.asker.ask(vocabulary, contrast=contrast), frames=self.frames)
 
     def records(self, video_id: int = 1) -> list[dict]:
         """The YouTube-VIS result list, ready for JSON: all tracks, whatever their score."""
@@ -194,10 +204,10 @@ class DrawnTracks:
 
     def summary(self) -> list[TrackSummary]:
         """A line for each track."""
-        lines = []
+        lines, numbers = [], self.result.numbers
         for index, number, label, score in zip(self.indices, self.numbers, self.labels, self.scores, strict=True):
             frames = [t for t, mask in enumerate(self.result.tracks.segmentations[index]) if mask is not None]
-            lines.append(TrackSummary(number, label, score, first=frames[0], last=frames[-1]))
+            lines.append(TrackSummary(number, label, score, first=numbers[frames[0]], last=numbers[frames[-1]]))
         return lines
 
 

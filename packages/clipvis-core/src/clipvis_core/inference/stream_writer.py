@@ -58,14 +58,15 @@ def write_stream(
         lines = stack.enter_context((out_dir / LINES).open("w", encoding="utf-8"))
         video = None
         if draw:
-            video = VideoWriter(out_dir / OVERLAY, source.frame_rate, source.height, source.width)
+            size = source.height, source.width
+            video = VideoWriter(out_dir / OVERLAY, source.frame_rate, *size, sound=source.sound())
             stack.enter_context(video)
         stopped = stack.enter_context(first_interrupt(stopped))
 
-        def write(image: np.ndarray, tracks: FrameTracks, time: float) -> None:
+        def write(image: np.ndarray, tracks: FrameTracks, time: float, number: int) -> None:
             records = tracks.records(names, score_thr)
             records = records if all_tracks else distinct_records(records)
-            line = {"frame": tracks.frame, "time": round(time, 6), "tracks": records}
+            line = {"frame": number, "time": round(time, 6), "tracks": records}
             print(json.dumps(line), file=lines, flush=True)
             if video is not None:
                 drawn = draw_records(image, records)
@@ -74,7 +75,7 @@ def write_stream(
 
         behind = stack.enter_context(Behind(depth=FRAMES_BEHIND))  # the last to open: it ends before the files do
         for image, tracks in stream:
-            behind.submit(write, image, tracks, stream.time)
+            behind.submit(write, image, tracks, stream.time, stream.number)
             if stopped.is_set():
                 break
         stream.close()

@@ -1,6 +1,7 @@
 """Reading videos, streams, folders and arrays as frames; drawing tracks; writing videos."""
 
 from clipvis_core.media.contact_sheet import ContactSheet
+from clipvis_core.media.cut import WHOLE, Cut, FramesAt
 from clipvis_core.media.frames import DEFAULT_FRAME_RATE, MAX_PIXELS, FrameSource, TruncatedError
 from clipvis_core.media.overlay import draw_tracks
 from clipvis_core.media.palette import track_color
@@ -11,8 +12,11 @@ from clipvis_core.media.writer import VideoWriter
 __all__ = [
     "DEFAULT_FRAME_RATE",
     "MAX_PIXELS",
+    "WHOLE",
     "ContactSheet",
+    "Cut",
     "FrameSource",
+    "FramesAt",
     "TruncatedError",
     "VideoStream",
     "VideoWriter",

@@ -10,6 +10,7 @@ from fractions import Fraction
 import numpy as np
 
 from clipvis_core.foundation.errors import InputError
+from clipvis_core.media.sound import Sound
 
 DEFAULT_FRAME_RATE = Fraction(10)
 """Frames a second of sources that do not say: folders, images, arrays."""
@@ -37,11 +38,14 @@ class FrameSource(ABC):
             does not say. Containers are sometimes wrong: count on `num_read`.
         num_read: Frames handed out by the latest iteration.
         time: When the latest of them is shown, in seconds from the first; always later than the one before.
+        truncated: Whether the latest iteration ended before the source did, as `allow_truncated` allows.
+        number: Place of the latest of them in the file or folder, from 0.
         live: Whether the frames come as they are made, so that none should wait for the next.
     """
 
     live = False
     _timed = False  # whether `_decode` sets `time` itself
+    _numbered = False  # whether it sets `number`
 
     def __init__(
         self,
@@ -60,11 +64,17 @@ class FrameSource(ABC):
         self.num_frames = num_frames
         self.num_read = 0
         self.time = 0.0
+        self.truncated = False
+        self.number = 0
         self._allow_truncated = allow_truncated
 
     @abstractmethod
     def _decode(self) -> Iterator[np.ndarray]:
         """Frames in order; `TruncatedError` where they break off."""
+
+    def sound(self) -> Sound | None:
+        """What is heard with the frames, opened anew; None where there is nothing, or where it comes once."""
+        return None
 
     def __iter__(self) -> Iterator[np.ndarray]:
         """Yields frames.
@@ -74,6 +84,7 @@ class FrameSource(ABC):
                 given; or nothing at all could be decoded.
         """
         self.num_read = 0
+        self.truncated = False
         try:
             for frame in self._decode():
                 if frame.shape != (self.height, self.width, 3):
@@ -83,11 +94,14 @@ class FrameSource(ABC):
                     )
                 if not self._timed:
                     self.time = float(self.num_read / self.frame_rate)
+                if not self._numbered:
+                    self.number = self.num_read
                 self.num_read += 1
                 yield frame
         except TruncatedError as error:
             if not self._allow_truncated or self.num_read == 0:
                 raise
+            self.truncated = True
             warnings.warn(f"{error}; going on with the frames before that", stacklevel=2)
 
     def __repr__(self) -> str:

@@ -14,6 +14,16 @@ from clipvis_core.foundation.errors import InputError
 from clipvis_core.media.decoding import DamageError, average_rate, decoded_frames, first_frame, video_stream
 from clipvis_core.media.display import Display
 from clipvis_core.media.frames import FrameSource, TruncatedError, check_pixels
+from clipvis_core.media.sound import Sound
+
+VIDEO_SUFFIXES = frozenset(
+    f".{name}"
+    for name in (
+        *("3gp", "asf", "avi", "flv", "gif", "m2ts", "m4v", "mkv", "mov", "mp4"),
+        *("mpeg", "mpg", "mts", "mxf", "ogv", "ts", "vob", "webm", "wmv", "y4m"),
+    )
+)
+"""Files of a folder that are taken for videos, whatever the case of their suffix; a file that is named may have any."""
 
 _LONGEST_VIDEO = 1e7  # seconds, four months; tags that say more, or inf or nan, are damaged
 _TIME_GAP = 0.5  # seconds missing at the end that mean "broken off" where frames are not counted
@@ -39,7 +49,9 @@ class VideoFile(FrameSource):
             check_pixels(path, stream.codec_context.height, stream.codec_context.width)
             frame_rate = average_rate(stream)
             num_frames = _promised_frames(stream, frame_rate)
-            height, width = Display(stream, path).size(first_frame(path, decoded_frames(stream)))
+            first = first_frame(path, decoded_frames(stream))
+            height, width = Display(stream, path).size(first)
+            self._zero = first.time or 0.0
         super().__init__(
             name=path.stem,
             height=height,
@@ -48,6 +60,9 @@ class VideoFile(FrameSource):
             num_frames=num_frames,
             allow_truncated=allow_truncated,
         )
+
+    def sound(self) -> Sound | None:
+        return Sound.of(self._path, self._zero)
 
     def _decode(self) -> Iterator[np.ndarray]:
         with _opened(self._path) as stream:

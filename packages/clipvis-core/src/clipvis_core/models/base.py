@@ -127,7 +127,17 @@ class CLIPVISModel(BaseDetector):
 
     @torch.no_grad()
     def outputs(self, images: Tensor) -> FrameOutputs:
-        """Outputs of the network for images `(n, 3, H, W)`, normalised and padded."""
+        """Outputs of the network for images `(n, 3, H, W)`, normalised and padded.
+
+        Raises:
+            InputError: The GPU's memory does not hold them at once; the message says what to try.
+        """
+        try:
+            return self._outputs(images)
+        except torch.cuda.OutOfMemoryError:
+            raise _too_large(images) from None
+
+    def _outputs(self, images: Tensor) -> FrameOutputs:
         with self.arithmetic.running(images.device):
             prediction, dense = self.segment(images)
             regions = self.region_embeddings(prediction.mask_logits, dense)
@@ -184,6 +194,15 @@ class CLIPVISModel(BaseDetector):
 def target_masks(instances: InstanceData, device: torch.device) -> Tensor:
     """Masks of mmdet's ground truth as bool tensor `(N, H, W)`."""
     return instances.masks.to_tensor(dtype=torch.bool, device=device)
+
+
+def _too_large(images: Tensor) -> InputError:
+    """What to do about images `(n, 3, H, W)` for which the memory is too small."""
+    number, _, height, width = images.shape
+    remedy = "try a smaller --short-side, or --dtype bfloat16"
+    if number > 1:
+        remedy = f"try --window {number // 2} (in a config: model.window={number // 2}), or --dtype bfloat16"
+    return InputError(f"the GPU's memory does not hold {number} frame(s) of {height}x{width} at once: {remedy}")
 
 
 def _rename_earlier(_model: CLIPVISModel, state: dict[str, Tensor], prefix: str, *_: object) -> None:

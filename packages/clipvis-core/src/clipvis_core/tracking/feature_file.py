@@ -14,6 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
+
 from clipvis_core.foundation.block_file import Block, read_block, whole_blocks, write_block
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.foundation.faults import is_number
@@ -115,6 +117,7 @@ class FeatureFile:
             self._sums.append(block.checksum)
         if not len(self):
             raise InputError(f"{name} has no whole frame: {REMEDY}")
+        self._sound = bytearray(len(self))  # frames whose checksum was right
         self.ended = end is not None
         self.times = self._read_times(end)
 
@@ -141,22 +144,26 @@ class FeatureFile:
 
     def __iter__(self) -> Iterator[FrameFeatures]:
         """The frames in order."""
-        return (self.frame(t) for t in range(len(self)))
+        return self.frames()
+
+    def frames(self, tracks: np.ndarray | slice = slice(None), *, named: bool = True) -> Iterator[FrameFeatures]:
+        """The same of some tracks; see `FrameLayout.unpack`."""
+        return (self.frame(t, tracks, named=named) for t in range(len(self)))
 
     @property
     def nbytes(self) -> int:
         """Bytes of the frames."""
         return sum(self._lengths)
 
-    def frame(self, t: int) -> FrameFeatures:
-        """A frame without its masks.
+    def frame(self, t: int, tracks: np.ndarray | slice = slice(None), *, named: bool = True) -> FrameFeatures:
+        """A frame, or some of its tracks, without masks; see `FrameLayout.unpack`.
 
         Raises:
             InputError: It is damaged.
         """
         content = self._content(t)
         with self._named(t):
-            return self._layout.unpack(content)
+            return self._layout.unpack(content, tracks, named=named)
 
     def codes(self, t: int) -> dict[int, bytes]:
         """The run-length codes of a frame's masks by track; what is in them is not checked.
@@ -169,8 +176,13 @@ class FeatureFile:
             return self._layout.unpack_codes(content)
 
     def _content(self, t: int) -> bytes:
+        if self._sound[t]:
+            self._file.seek(self._starts[t])
+            return self._file.read(self._lengths[t])
         block = Block(_FRAME, self._starts[t], self._lengths[t], self._sums[t])
-        return read_block(self._file, block, self._name)
+        content = read_block(self._file, block, self._name)
+        self._sound[t] = 1
+        return content
 
     @contextmanager
     def _named(self, t: int) -> Iterator[None]:

@@ -81,8 +81,8 @@ class FrameLayout:
         )
         return b"".join((*(part.tobytes() for part in parts), zlib.compress(masks, level=1)))
 
-    def unpack(self, content: bytes) -> FrameFeatures:
-        """The frame of `pack`.
+    def unpack(self, content: bytes, tracks: np.ndarray | slice = slice(None), *, named: bool = True) -> FrameFeatures:
+        """The frame of `pack`, or some of its tracks; without `named`, their regions have no numbers.
 
         Raises:
             InputError: The bytes are not those of a frame of this layout.
@@ -97,8 +97,11 @@ class FrameLayout:
         values = np.frombuffer(content, "<i2", regions * self.dim, self._regions + scales_size).reshape(regions, -1)
         if which.max(initial=0) >= regions:
             raise InputError("has queries without a region")
-        rows = unpack_rows(values, scales)[which]
-        return FrameFeatures(rows, numbers[0], numbers[1:3].T, *numbers[3:5], permutation, *numbers[5:])
+        which, numbers = which[tracks], numbers[:, tracks]
+        rows = unpack_rows(values[which], scales[which]) if named else np.empty((len(which), 0), np.float32)
+        return FrameFeatures(
+            rows, numbers[0], numbers[1:3].T, numbers[3], numbers[4], permutation[tracks], *numbers[5:]
+        )
 
     def unpack_codes(self, content: bytes) -> dict[int, bytes]:
         """The run-length codes of `pack`; what is in them is not checked.

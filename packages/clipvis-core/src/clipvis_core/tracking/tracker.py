@@ -16,7 +16,7 @@ from clipvis_core.tracking.feature_file import FeatureWriter
 from clipvis_core.tracking.live_tracks import LiveRule, LiveTracks
 from clipvis_core.tracking.mask_archive import MaskRecorder
 from clipvis_core.tracking.mask_rendering import MaskSizes
-from clipvis_core.tracking.outputs import FrameOutputs
+from clipvis_core.tracking.outputs import FrameOutputs, OutputsOnTheWay
 from clipvis_core.tracking.spill_file import FrameRows, SpillFile
 from clipvis_core.tracking.temporal_matching import TemporalMatcher
 from clipvis_core.tracking.track_scores import TrackScores, is_hidden
@@ -96,7 +96,6 @@ class Tracker:
         """Size of the temporary files."""
         return self._recorder.temporary_bytes + self.scores.temporary_bytes
 
-    @torch.no_grad()
     def add(self, outputs: FrameOutputs) -> Iterator[FrameTracks]:
         """Yields what is known about each of the next frames.
 
@@ -107,11 +106,26 @@ class Tracker:
             InputError: The disk is full.
             ValueError: The masks are not of the size the tracker was made for.
         """
+        yield from self.take(self.send(outputs))
+
+    @torch.no_grad()
+    def send(self, outputs: FrameOutputs) -> OutputsOnTheWay:
+        """The first half of `add`: all that is computed where the outputs are. Windows are sent and taken in one order.
+
+        Raises:
+            ValueError: See `add`.
+        """
         size = tuple(outputs.mask_logits.shape[-2:])
         if size != self.sizes.cells:
             raise ValueError(f"masks of size {size} do not fit frames of padded size {self.sizes.padded}")
         with torch.autocast(outputs.embeddings.device.type, enabled=False):
-            permutations = self._matcher.steps(outputs.embeddings)
+            return outputs.to_host(self._matcher.cosines(outputs.embeddings))
+
+    @torch.no_grad()
+    def take(self, sent: OutputsOnTheWay) -> Iterator[FrameTracks]:
+        """The second half of `add`: a window's tracks, on the CPU."""
+        outputs, cosines = sent.arrived()
+        permutations = self._matcher.permutations(cosines, len(outputs.ious))
         for t, permutation in enumerate(permutations):
             rows = outputs.rows(t, permutation)
             if self.keeps:
@@ -157,4 +171,5 @@ class Tracker:
             raise ValueError("nothing was kept of past frames: there is no result of the whole")
         top = self.scores.top(self.topk)
         archive = self._recorder.finish(top.queries.tolist())
-        return VideoTracks.of(top, archive, self.sizes.output, self._contrast)
+        calibrated = self._contrast.scores(top.queries, top.labels).cpu() if self._contrast else None
+        return VideoTracks.of(top, archive, self.sizes.output, calibrated)

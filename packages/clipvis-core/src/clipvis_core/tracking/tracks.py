@@ -145,13 +145,12 @@ class VideoTracks:
     calibrated: Tensor | None = None
 
     @classmethod
-    def of(cls, top: TopTracks, archive: MaskArchive, size: tuple[int, int], contrast: ContrastScores) -> VideoTracks:
-        """The best pairs of a video with their masks of a size (H, W), judged by contrast words where there are any."""
+    def of(cls, top: TopTracks, archive: MaskArchive, size: tuple[int, int], calibrated: Tensor | None) -> VideoTracks:
+        """The best pairs of a video with their masks of a size (H, W)."""
         segmentations = [
             TrackSegments(archive, query, hidden, size)
             for query, hidden in zip(top.queries.tolist(), top.hidden.numpy(), strict=True)
         ]
-        calibrated = contrast.scores(top.queries, top.labels).cpu() if contrast else None
         return cls(top.scores, top.labels, top.queries, segmentations, calibrated)
 
 
