@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-emoji test test-slow test-scale fuzz lint bench docs
+.PHONY: help setup demo demo-emoji test test-slow test-scale fuzz kill-test lint bench docs
 
 # `make demo VIDEO=my.mp4 CLASSES="cat; sofa"`: your own video (or folder of frames, or image), your own words.
 VIDEO := assets/street.mp4
@@ -40,15 +40,20 @@ test-slow: setup ## what takes tens of seconds a test: trainings of several proc
 # `make fuzz SEED=7 CASES=10000`: other damage, and more of it.
 SEED := 1
 CASES := 5000
-fuzz: setup ## readers of results, ground truths, datasets and vocabularies on CASES damaged inputs each (SEED=)
+fuzz: setup ## every reader of files on CASES damaged inputs (SEED=)
 	$(BIN)/python tests/fuzz/runner.py --seed $(SEED) --cases $(CASES)
 
-# `make test-scale SEED=7 CLIPS=50 KILLS=5`: other kills, fewer clips. Installs Ray into .venv.
+# `make kill-test SEED=7 KILLS=1000`: at other moments, and more of them.
+KILLS := 100
+kill-test: setup ## kills runs of infer, test and train KILLS times in all, at random moments (SEED=)
+	$(BIN)/python tests/kill/killing.py --seed $(SEED) --kills $(KILLS)
+
+# `make test-scale SEED=7 CLIPS=50 SCALE_KILLS=5`: other kills, fewer clips. Installs Ray into .venv.
 CLIPS := 200
-KILLS := 20
-test-scale: setup ## many videos by each engine: equal bytes, random kills (SEED=, CLIPS=, KILLS=); some 30 minutes
+SCALE_KILLS := 20
+test-scale: setup ## many videos by each engine: equal bytes, random kills (SEED=, CLIPS=, SCALE_KILLS=); some 30 minutes
 	$(BIN)/python -m pip install -q -c constraints.txt -e "packages/clipvis-core[ray]"
-	$(BIN)/python tests/scale/runner.py --seed $(SEED) --clips $(CLIPS) --kills $(KILLS)
+	$(BIN)/python tests/scale/runner.py --seed $(SEED) --clips $(CLIPS) --kills $(SCALE_KILLS)
 
 lint: setup ## linter and formatting
 	$(BIN)/ruff check .

@@ -47,8 +47,14 @@ class Photo:
         return replace(self, masks=masks, image=pixels)
 
 
-def read_photos(annotations: Path, folder: Path, part: str) -> tuple[list[Photo], list[str]]:
-    """Photos of a part of a COCO json, and all its categories."""
+def read_photos(
+    annotations: Path, folder: Path, part: str, left_out: str | None = None
+) -> tuple[list[Photo], list[str]]:
+    """Photos of a part of a COCO json, without those whose record has a true field `left_out`; all its categories.
+
+    Raises:
+        InputError: The json cannot be read, or no photo is left.
+    """
     try:
         data = json.loads(annotations.read_text())
         rest, divisor = map(int, part.split("/"))
@@ -59,7 +65,7 @@ def read_photos(annotations: Path, folder: Path, part: str) -> tuple[list[Photo]
         photos = [
             photo_of(folder / image["file_name"], image, objects.get(image["id"], []), names)
             for image in data["images"]
-            if image["id"] % divisor == rest
+            if image["id"] % divisor == rest and not image.get(left_out)
         ]
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{annotations}, --part {part}: {error}") from None

@@ -19,16 +19,20 @@ from pathlib import Path
 
 import _command
 from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.whole_file import whole_file
 
 KINDS = {
     "infer": "the model on a video: time a stage, frames a second, peak memory",
     "batch": "short clips in one batch, beside one command a clip",
+    "ask": "features: bytes and milliseconds a frame to keep them, seconds to ask for many words",
     "stages": "one frame through the network: time a stage, beside the published order",
     "eval": "the track-AP evaluator on a generated set: time a phase, peak memory",
+    "contrast": "contrast words: seconds to encode them, milliseconds a frame with and without",
     "data": "the training pipelines: images a second on one core",
     "train": "one training iteration: time a stage, memory, ratio to the published order",
+    "gpu": "all figures of a GPU: speed and memory by model, precision, form and window; training",
 }
-PACKAGES = ("torch", "mmcv", "mmdet", "numpy", "pycocotools")
+PACKAGES = ("torch", "triton", "mmcv", "mmdet", "numpy", "pycocotools")
 
 
 def describe_machine() -> dict:
@@ -41,10 +45,20 @@ def describe_machine() -> dict:
             versions[name] = None
     return {
         "processor": processor_name(),
+        **gpu_facts(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "python": platform.python_version(),
         **versions,
     }
+
+
+def gpu_facts() -> dict:
+    """Name, memory and CUDA version of the GPU, if torch was imported and sees one."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_available():
+        return {}
+    facts = torch.cuda.get_device_properties(0)
+    return {"gpu": facts.name, "gpu_mib": facts.total_memory // 2**20, "cuda": torch.version.cuda}
 
 
 def processor_name() -> str:
@@ -87,15 +101,22 @@ def main() -> None:
         command.add_argument("--baseline", help="JSON of an earlier run to compare with")
     args = parser.parse_args()
     baseline = read_baseline(args.baseline) if args.baseline else None
+    args.save = lambda figures: report(args, figures, baseline)  # for a kind that reports as it goes
     with contextlib.redirect_stdout(sys.stderr):  # mmengine logs on stdout, where the JSON alone belongs
         figures = importlib.import_module(f"benchmarks.{args.kind}").run(args)
-    report = {"kind": args.kind, "machine": describe_machine(), "figures": figures}
+    print(report(args, figures, baseline))
+
+
+def report(args: argparse.Namespace, figures: dict, baseline: dict | None) -> str:
+    """The JSON of a run, also written to `--out`, whole or not at all."""
+    content = {"kind": args.kind, "machine": describe_machine(), "figures": figures}
     if baseline is not None:
-        report["ratio_to_baseline"] = ratios(figures, baseline)
-    text = json.dumps(report, indent=1)
-    print(text)
+        content["ratio_to_baseline"] = ratios(figures, baseline)
+    text = json.dumps(content, indent=1)
     if args.out:
-        Path(args.out).write_text(text + "\n")
+        with whole_file(Path(args.out)) as file:
+            file.write(f"{text}\n".encode())
+    return text
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 import _command
 import clipvis_data.datasets  # noqa: F401 - registers
+from _run_config import parts_of
 from clipvis_core.foundation.errors import InputError
 from clipvis_data.drawing import draw_sample
 
@@ -29,13 +30,14 @@ def main() -> None:
     if not Path(args.config).is_file():
         raise InputError(f"config {args.config} does not exist")
     init_default_scope("mmdet")
-    config = Config.fromfile(args.config)
-    config.merge_from_dict(args.cfg_options or {})
-    loader = config.get(f"{args.split}_dataloader")
-    if loader is None:
-        raise InputError(f"{args.config} has no {args.split}_dataloader")
-    np.random.seed(args.seed)
-    dataset = DATASETS.build(loader.dataset)
+    with parts_of(args.config):
+        config = Config.fromfile(args.config)
+        config.merge_from_dict(args.cfg_options or {})
+        loader = config.get(f"{args.split}_dataloader")
+        if loader is None:
+            raise InputError(f"{args.config} has no {args.split}_dataloader")
+        np.random.seed(args.seed)
+        dataset = DATASETS.build(loader.dataset)
     names = dataset.metainfo["classes"]
     order = np.random.permutation(len(dataset)) if args.shuffle else range(len(dataset))
     chosen = list(itertools.islice(order, args.number))

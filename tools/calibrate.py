@@ -9,8 +9,6 @@ that is found without contrast words, and how well scores agree with how often t
     python tools/calibrate.py fit weights/photo_mini.safetensors $DATA --part 8/16
     python tools/calibrate.py measure weights/photo_mini.safetensors $DATA --part 0/16
 
-`start` writes the calibration that a fit starts from: that of photo-mini's first edition.
-
 The photos are a COCO json that annotates all its categories in all its photos; `--part 8/16` takes those whose id
 leaves 8 when divided by 16.
 """
@@ -20,7 +18,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -43,15 +41,16 @@ from clipvis_core.tracking.contrast_scores import ContrastScores
 LARGE = 0.06  # of the picture: least size of a present word's largest object, for `measure`
 REFUSED = 0.92  # share of absent words that the default threshold refuses on the photos that are fitted on
 LIST = 12  # words of a list
+WEIGHED = ("contrast", "objectness", "iou", "quality", "fit")  # in the order of `ContrastScores.features`
+ANY_LEAD = 100.0  # of contrast words: more than there is
 BINS = 10
 LEADS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0)
 THRESHOLDS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
 LEAST = 0.02  # score of tracks that are looked at
 SHRINKAGE = 0.5
-#: For photo-mini's first edition, whose labels have seen all photos that could be fitted on: found with labels refitted
-#: on three quarters of 484 photos of COCO and asked on the fourth, in turn. Lead and
-#: threshold are those that refused 0.925 of the absent words there. Other fits start here and are drawn to it.
-START = Calibration(contrast=0.393, objectness=0.142, iou=0.605, quality=0.852, offset=-4.083, lead=2.0, threshold=0.1)
+SLACK = 0.02  # share of kept objects that a higher threshold may cost; the error of the share on 400 objects
+#: Fits start here and are drawn to it a little.
+START = Calibration(contrast=0.5, objectness=0.5, iou=0.5, quality=0.5, offset=-3.0, fit=0.0)
 
 
 @dataclass(frozen=True)
@@ -65,28 +64,27 @@ class Answers:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("job", choices=["fit", "start", "measure"])
+    parser.add_argument("job", choices=["fit", "measure"])
     parser.add_argument("weights", type=Path, help="a .safetensors file that names its configs")
-    parser.add_argument("annotations", type=Path, nargs="?", help="COCO json; not for start")
-    parser.add_argument("folder", type=Path, nargs="?", help="where its file names start")
+    parser.add_argument("annotations", type=Path, help="COCO json")
+    parser.add_argument("folder", type=Path, help="where its file names start")
     parser.add_argument("--part", default="0/1", metavar="A/B", help="only photos whose id leaves A when divided by B")
+    parser.add_argument("--threshold", type=float, help="fit: least score that is drawn by default (default: chosen)")
+    parser.add_argument("--leave-out", metavar="FIELD", help="skip photos with this field set")
     parser.add_argument("--absent", type=int, default=5, help="absent words that each photo is asked for")
     parser.add_argument(
         "--out", type=Path, help="fit: write these weights; measure: draw this reliability diagram (PNG)"
     )
     args = parser.parse_args()
-    if args.job == "start":
-        write_calibration(START, args)
-        return
-    if args.folder is None:
-        raise InputError(f"{args.job} needs photos: give a COCO json and the folder where its file names start")
-    photos, names = read_photos(args.annotations, args.folder, args.part)
+    photos, names = read_photos(args.annotations, args.folder, args.part, args.leave_out)
     config, checkpoint = choose_model(None, None, str(args.weights), is_image=True)
     inferencer = CLIPVISInferencer(config, checkpoint, vocabulary=["thing"], device="cpu")
+    asker = Asker(inferencer)
     if args.job == "fit":
-        fit(inferencer, photos, names, args)
+        calibration = fit(asker, [Part(photos)], names, absent=args.absent, threshold=args.threshold)
+        write_calibration(calibration, args.weights, args.out)
     else:
-        measure(inferencer, photos, names, args)
+        measure(asker, photos, names, args)
 
 
 class Asker:
@@ -118,10 +116,10 @@ class Asker:
         return self.inferencer([photo.image], progress=False)
 
     def features(self, result: SegmentationResult, indices: list[int]) -> np.ndarray:
-        """What the calibration weighs of some tracks of the result that `ask` gave last, `(N, 4)`."""
+        """What the calibration weighs of some tracks of the result that `ask` gave last, `(N, 5)`."""
         scores = ContrastScores()
         queries = torch.arange(self._outputs.ious.shape[1])
-        scores.update(self._outputs.contrast_probs[0], *self._outputs.rows(0, queries))
+        scores.update(self._outputs.contrast_logits[0], *self._outputs.rows(0, queries))
         return scores.features(result.tracks.queries[indices], result.tracks.labels[indices]).numpy()
 
 
@@ -151,15 +149,16 @@ def asks_of(photo: Photo, names: list[str], chance: random.Random) -> Iterator[l
     absent = [name for name in names if name not in photo.present]
     if photo.present:
         yield [chance.choice(photo.present)]
-    yield [chance.choice(absent)]
+    if absent:
+        yield [chance.choice(absent)]
     some = chance.sample(photo.present, min(3, len(photo.present)))
-    yield list(dict.fromkeys(some + chance.sample(names, LIST)))
+    yield list(dict.fromkeys(some + chance.sample(names, min(LIST, len(names)))))
 
 
 def collect(asker: Asker, photos: list[Photo], names: list[str], *, least: float) -> Answers:
     """The drawn tracks of all asks with at least some shown score."""
     chance = random.Random(0)
-    features, scores, right = [np.zeros((0, 4))], [], []
+    features, scores, right = [np.zeros((0, len(WEIGHED)))], [], []
     for closed in tqdm(photos, "asking", unit="photo"):
         photo = closed.opened(asker.inferencer.short_side)
         for words in asks_of(photo, names, chance):
@@ -175,22 +174,52 @@ def collect(asker: Asker, photos: list[Photo], names: list[str], *, least: float
     return Answers(np.concatenate(features), np.array(scores), np.array(right, dtype=bool))
 
 
-def fit(inferencer: CLIPVISInferencer, photos: list[Photo], names: list[str], args: argparse.Namespace) -> None:
-    """Fits the weights on the drawn tracks of all scores, then chooses lead and threshold."""
-    asker = Asker(inferencer)
-    asker.model.calibration = replace(START, lead=20.0, threshold=0.0)
-    asker.model.calibration = logistic(collect(asker, photos, names, least=0.0))
-    asker.model.calibration = choose_limits(asker, photos, names, args.absent)
-    write_calibration(asker.model.calibration, args)
+@dataclass(frozen=True)
+class Part:
+    """Photos to fit on.
+
+    Attributes:
+        photos: The photos.
+        prepare: Is called before they are asked; it makes the model one that has not learnt from them.
+    """
+
+    photos: list[Photo]
+    prepare: Callable[[], None] = lambda: None
 
 
-def write_calibration(calibration: Calibration, args: argparse.Namespace) -> None:
-    """Puts a calibration into the facts of a file of weights."""
-    content = read_checkpoint(args.weights)
-    out = args.out or args.weights
+def fit(
+    asker: Asker, parts: Sequence[Part], names: list[str], *, absent: int, threshold: float | None = None
+) -> Calibration:
+    """Fits the weights on the drawn tracks of all scores, then chooses the lead and, if it is not given, the threshold.
+
+    Args:
+        asker: Its model's calibration is replaced.
+        parts: The photos.
+        names: All their categories.
+        absent: How many words that it lacks each photo is asked for.
+        threshold: Least score that is drawn by default.
+    """
+    asker.model.calibration = replace(START, lead=ANY_LEAD, threshold=0.0)
+    found = []
+    for part in parts:
+        part.prepare()
+        found.append(collect(asker, part.photos, names, least=0.0))
+    columns = zip(*((one.features, one.scores, one.right) for one in found), strict=True)
+    asker.model.calibration = logistic(Answers(*map(np.concatenate, columns)))
+    tried = []
+    for part in parts:
+        part.prepare()
+        tried += single_words(asker, part.photos, names, absent)
+    lead, threshold = choose_limits(tried, THRESHOLDS if threshold is None else (threshold,))
+    return replace(asker.model.calibration, lead=lead, threshold=threshold)
+
+
+def write_calibration(calibration: Calibration, weights: Path, out: Path | None) -> None:
+    """Puts a calibration into the facts of a file of weights, or of a copy."""
+    content = read_checkpoint(weights)
     facts = {name: value for name, value in content["meta"].items() if name != "format"}
-    write_weights(content["state_dict"], out, meta={**facts, **calibration.to_meta()})
-    print(f"{out}: {calibration}")
+    write_weights(content["state_dict"], out or weights, meta={**facts, **calibration.to_meta()})
+    print(f"{out or weights}: {calibration}")
 
 
 def logistic(answers: Answers) -> Calibration:
@@ -198,27 +227,31 @@ def logistic(answers: Answers) -> Calibration:
     if not answers.right.any() or answers.right.all():
         raise InputError("the photos' answers are all right or all wrong: nothing can be fitted, take more photos")
     columns = np.c_[answers.features, np.ones(len(answers.features))]
-    start = np.array([START.contrast, START.objectness, START.iou, START.quality, START.offset])
+    start = np.array([getattr(START, name) for name in (*WEIGHED, "offset")])
 
     def loss(weights: np.ndarray) -> float:
         sums = columns @ weights
         return np.logaddexp(0, np.where(answers.right, -sums, sums)).sum() + SHRINKAGE * ((weights - start) ** 2).sum()
 
     weights = minimize(loss, start, method="L-BFGS-B").x
-    return Calibration(*weights.tolist(), lead=20.0, threshold=0.0)
+    return Calibration(**dict(zip((*WEIGHED, "offset"), weights.tolist(), strict=True)), lead=ANY_LEAD, threshold=0.0)
 
 
-def choose_limits(asker: Asker, photos: list[Photo], names: list[str], absent: int) -> Calibration:
-    """Of the limits that refuse `REFUSED` of the absent words, those that keep most objects; small ones first."""
-    tried = list(single_words(asker, photos, names, absent))
-    allowed = [(0.0, -THRESHOLDS[-1], -LEADS[0])]
-    for lead, threshold in itertools.product(LEADS, THRESHOLDS):
+def choose_limits(tried: Sequence[Single], thresholds: Sequence[float]) -> tuple[float, float]:
+    """Lead and threshold: the highest threshold of those that keep nearly the most objects.
+
+    Looked at are limits that refuse `REFUSED` of the absent words; nearly is within `SLACK` of the best of these.
+    """
+    allowed = []
+    for lead, threshold in itertools.product(LEADS, thresholds):
         kept, refused = kept_and_refused(tried, lead, threshold)
         print(f"lead {lead}, threshold {threshold}: {kept:.3f} kept, {refused:.3f} refused")
         if refused >= REFUSED:
-            allowed.append((kept, -threshold, -lead))
-    _, threshold, lead = max(allowed)
-    return replace(asker.model.calibration, lead=-lead, threshold=-threshold)
+            allowed.append((kept, threshold, lead))
+    most = max((kept for kept, _, _ in allowed), default=0.0)
+    near = [(threshold, kept, -lead) for kept, threshold, lead in allowed if kept >= most - SLACK]
+    threshold, _, lead = max(near, default=(thresholds[-1], 0.0, -LEADS[0]))
+    return -lead, threshold
 
 
 @dataclass(frozen=True)
@@ -289,9 +322,9 @@ def kept_and_refused(tried: list[Single], lead: float, threshold: float) -> tupl
     return float(np.mean(kept or [0.0])), float(np.mean(refused or [1.0]))
 
 
-def measure(inferencer: CLIPVISInferencer, photos: list[Photo], names: list[str], args: argparse.Namespace) -> None:
+def measure(asker: Asker, photos: list[Photo], names: list[str], args: argparse.Namespace) -> None:
     """Prints what the answers are worth."""
-    asker = Asker(inferencer)
+    inferencer = asker.inferencer
     lead = 0.0 if asker.model.calibration is None else asker.model.calibration.lead
     tried = list(single_words(asker, photos, names, args.absent))
     kept, refused = kept_and_refused(tried, lead, inferencer.score_thr)
@@ -306,8 +339,7 @@ def measure(inferencer: CLIPVISInferencer, photos: list[Photo], names: list[str]
         error = calibration_error(answers.scores[shown], answers.right[shown])
         share = answers.right[shown].mean()
         print(f"score >= {least:.2f}: {shown.sum()} tracks drawn, {share:.3f} right, ECE {error:.3f}")
-    for low, high, score, right, count in reliability(answers.scores, answers.right):
-        print(f"  {low:.1f} to {high:.1f}: {count:5d} tracks, mean score {score:.3f}, right {right:.3f}")
+    print(reliability_table(answers))
     if args.out is not None:
         draw_reliability(answers, args.out)
 
@@ -326,6 +358,14 @@ def reliability(scores: np.ndarray, right: np.ndarray) -> list[tuple[float, floa
         for k in range(BINS)
         if (bins == k).any()
     ]
+
+
+def reliability_table(answers: Answers) -> str:
+    """The bins as a table in Markdown, for model cards."""
+    rows = ["| score shown | tracks | mean score | right |", "|---|---|---|---|"]
+    for low, high, score, right, count in reliability(answers.scores, answers.right):
+        rows.append(f"| {low:.1f} to {high:.1f} | {count} | {score:.2f} | {right:.2f} |")
+    return "\n".join(rows)
 
 
 def calibration_error(scores: np.ndarray, right: np.ndarray) -> float:

@@ -7,26 +7,15 @@ Video results are written as they come, one file a video; a run that was killed 
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
-
-from mmdet.registry import METRICS
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
-from mmengine.runner import Runner
 
 import _command
-from _run_config import add_run_arguments, evaluators, read_run_config
-from clipvis_core.checkpoints import check_shapes, load_checkpoint, model_state, read_checkpoint
+from _run_options import add_run_arguments
+from clipvis_core.command_line.infer_options import DTYPES
 from clipvis_core.foundation.errors import InputError
-from clipvis_core.inference.inferencer import DTYPES
-from clipvis_core.models import Arithmetic, CLIPVISImage, CLIPVISVideo
-from clipvis_eval.metrics import TrackMetric
-from clipvis_eval.running.result_store import file_digest, text_digest
-from clipvis_eval.running.test_loop import ResumableTestLoop
-from clipvis_train.launching import process_group
+from clipvis_core.foundation.program import leaving_on_interrupt
 
 
-def main() -> None:
+def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_run_arguments(parser)
     parser.add_argument("checkpoint", help="an official .pth or one of ours")
@@ -34,85 +23,19 @@ def main() -> None:
     parser.add_argument(
         "--dtype",
         default="float32",
-        choices=list(DTYPES),
+        choices=DTYPES,
         help="precision of the network's heavy parts; reported figures are float32's",
     )
     parser.add_argument("--format-only", action="store_true", help="write results, no evaluation")
-    args = parser.parse_args()
-
-    if not Path(args.checkpoint).is_file():
-        raise InputError(f"{args.checkpoint}: no such checkpoint")
-    config = read_run_config(args)
-    init_default_scope(config.get("default_scope", "mmdet"))
-    for key in ("model", "test_dataloader", "test_evaluator"):
-        if config.get(key) is None:
-            raise InputError(f"{args.config} has no {key}; choose a config that can be tested")
-    if args.format_only:
-        set_format_only(config)
-    if is_track_test(config):
-        config.test_cfg = {
-            "type": "ResumableTestLoop",
-            "identity": identity(config, args.checkpoint, args.dtype),
-            "resume": args.resume,
-        }
-    elif args.resume:
-        raise InputError("--resume needs a video dataset with a track metric; run without it")
-    elif config.get("test_cfg") is None:
-        config.test_cfg = {"type": "TestLoop"}
-    config.train_dataloader = config.train_cfg = config.optim_wrapper = None
-    config.val_dataloader = config.val_cfg = config.val_evaluator = None
-    config.param_scheduler = None
-    with process_group(config):
-        runner = Runner.from_cfg(config)
-        load_weights(runner.model, args.checkpoint)
-        if args.dtype != "float32":
-            set_precision(runner.model, args.dtype)
-        runner.test()
+    return parser.parse_args()
 
 
-def set_format_only(config: Config) -> None:
-    """Makes each metric write its results and stop."""
-    for evaluator in evaluators(config, "test_evaluator"):
-        evaluator.format_only = True
-        evaluator.outfile_prefix = str(Path(config.work_dir, "results"))
-
-
-def is_track_test(config: Config) -> bool:
-    """Whether the evaluator is one track metric, so that results can be kept video by video."""
-    kinds = [METRICS.get(evaluator.type) for evaluator in evaluators(config, "test_evaluator")]
-    return len(kinds) == 1 and isinstance(kinds[0], type) and issubclass(kinds[0], TrackMetric)
-
-
-def set_precision(model: object, dtype: str) -> None:
-    """Has the model test in a precision."""
-    model = getattr(model, "module", model)
-    if not isinstance(model, CLIPVISImage | CLIPVISVideo):
-        raise InputError(f"--dtype {dtype} is for CLIP-VIS models; run without it")
-    Arithmetic(DTYPES[dtype]).prepare(model)
-
-
-def identity(config: Config, checkpoint: str, dtype: str) -> dict[str, str]:
-    """What a resumed run must share with the killed one; hooks are included, because one sets the vocabulary."""
-    return {
-        "config": text_digest(Config({"model": config.model}).pretty_text),
-        "dataset": text_digest(Config({"dataset": config.test_dataloader.dataset}).pretty_text),
-        "list of hooks": text_digest(Config({"custom_hooks": config.get("custom_hooks", [])}).pretty_text),
-        "checkpoint": file_digest(checkpoint),
-        "dtype": dtype,
-    }
-
-
-def load_weights(model: object, path: str) -> None:
-    """Loads a checkpoint, strictly; official files fit CLIP-VIS models."""
-    model = getattr(model, "module", model)
-    if isinstance(model, CLIPVISImage | CLIPVISVideo):
-        load_checkpoint(model, path)
-        return
-    state = model_state(read_checkpoint(path), path)
-    check_shapes(state, model.state_dict(), path)
-    model.load_state_dict(state)
+def main() -> None:
+    args = parse_args()
+    with leaving_on_interrupt():
+        from _testing import test  # imports torch, which takes seconds: after the arguments
+    test(args)
 
 
 if __name__ == "__main__":
-    assert ResumableTestLoop  # registered by its import
     _command.run(main, InputError)

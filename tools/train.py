@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import errno
-from pathlib import Path
-
-from mmengine.config import Config
-from mmengine.registry import RUNNERS
-from mmengine.runner import Runner
 
 import _command
-from _run_config import add_run_arguments, evaluators, read_run_config
-from clipvis_core import InputError
-from clipvis_train.launching import process_group
-from clipvis_train.mixed_precision import use_mixed_precision
-from clipvis_train.tensorboard import add_tensorboard, check_tensorboard
+from _run_options import add_run_arguments
+from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.program import leaving_on_interrupt
 
 
 def parse_args() -> argparse.Namespace:
@@ -43,49 +35,11 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def configure(args: argparse.Namespace) -> Config:
-    """The config with the command line's choices put into it."""
-    config = read_run_config(args)
-    if "train_cfg" not in config:
-        raise InputError(f"{args.config} is for inference only: it has no training schedule")
-    for evaluator in evaluators(config, "val_evaluator"):
-        if evaluator.get("format_only"):  # without public annotations: a result list in the folder of the run
-            evaluator.outfile_prefix = str(Path(config.work_dir, "validation_results"))
-    if args.amp or args.amp_dtype:
-        use_mixed_precision(config, args.amp_dtype or "float16")
-    if args.auto_scale_lr:
-        if not config.get("auto_scale_lr", {}).get("base_batch_size"):
-            raise InputError(f"{args.config} has no auto_scale_lr.base_batch_size, the batch its learning rate is for")
-        config.auto_scale_lr.enable = True
-    if args.tensorboard:
-        add_tensorboard(config)
-    check_tensorboard(config)
-    if args.resume == "auto":
-        config.resume = "auto"  # and `load_from` stays, for a run that has no checkpoint yet
-    elif args.resume is not None:
-        if not Path(args.resume).is_file():
-            raise InputError(f"checkpoint {args.resume} to resume from not found")
-        config.resume, config.load_from = True, args.resume
-    return config
-
-
-def build_runner(config: Config) -> Runner:
-    """The runner that `runner_type` names; without one mmengine's usual."""
-    return RUNNERS.build(config) if config.get("runner_type") else Runner.from_cfg(config)
-
-
 def main() -> None:
-    config = configure(parse_args())
-    try:
-        with process_group(config):
-            build_runner(config).train()
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise InputError(
-            f"{error.filename or config.work_dir}: {error.strerror}; the checkpoints are whole: "
-            "make room and go on with --resume"
-        ) from None
+    args = parse_args()
+    with leaving_on_interrupt():
+        from _training import train  # imports torch, which takes seconds: after the arguments
+    train(args)
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ class FakeModel:
     score_thr = 0.3
     model = SimpleNamespace(vocabulary=VOCABULARY)
 
-    def __call__(self, source) -> SegmentationResult:
+    def __call__(self, source, *, keep_features: bool = False) -> SegmentationResult:
         if source.name.startswith("poison"):
             os.kill(os.getpid(), signal.SIGKILL)
         if source.name.startswith("fault"):

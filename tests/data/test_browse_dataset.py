@@ -68,3 +68,19 @@ def test_mistakes_end_in_one_line(repo_root):
     result = run(repo_root, "nowhere.py", "--out-dir", "x")
     assert result.returncode == 2
     assert result.stderr == "error: config nowhere.py does not exist\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("train_dataloader = dict(", "SyntaxError"),
+        ("train_dataloader = dict(dataset=dict(type='Nothing'))", "Nothing is not in the mmdet::dataset registry"),
+        ("train_dataloader = dict(dataset=3)", "TypeError"),
+    ],
+)
+def test_a_broken_config_is_told_in_a_line(run_program, tmp_path, text, reason):
+    (tmp_path / "broken.py").write_text(text)
+    code, _, errors = run_program("tools/browse_dataset.py", tmp_path / "broken.py", "--out-dir", tmp_path / "out")
+    assert code == 2
+    assert errors.splitlines()[-1].startswith(f"error: {tmp_path / 'broken.py'} cannot be used (")
+    assert reason in errors

@@ -117,3 +117,16 @@ def test_draws_cover_their_ranges():
     assert 1.49 < max(scales) <= 1.5
     assert np.mean([draw["flip"] for draw in draws]) == pytest.approx(0.25, abs=0.03)
     assert np.mean([draw["fraction"] for draw in draws]) == pytest.approx(0.5, abs=0.03)
+
+
+@pytest.mark.parametrize("shape", [(3000, 2), (2, 3000), (1, 1)])
+@pytest.mark.parametrize("scale", [0.1, 1.0, 2.0])
+def test_strips_are_a_pixel_wide_at_least(shape, scale):
+    image = np.full((*shape, 3), 200, np.uint8)
+    mask = {"size": list(shape), "counts": [0, shape[0] * shape[1]]}
+    instance = {"bbox_label": 0, "ignore_flag": 0, "mask": mask_api.frPyObjects(mask, *shape)}
+    draws = {"flip": True, "scale": scale, "fraction": 0.5}
+    results = apply(LargeScaleJitter((64, 64)), draws, image, [instance])
+    assert results["img"].shape == (64, 64, 3)
+    assert (results["img"] == 200).any()
+    assert len(results["gt_bboxes"]) == 1

@@ -66,6 +66,26 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
+class Stuck:
+    """A dataset whose items cannot be passed on, as where shared memory is full."""
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        return self
+
+    def __reduce__(self):
+        raise RuntimeError("unable to write to file </torch_1>: No space left on device (28)")
+
+
+def test_a_worker_that_cannot_pass_on_is_not_waited_for(capfd):
+    loader = DataLoader(Stuck(), num_workers=1, collate_fn=list, worker_init_fn=stay_with_main)
+    with pytest.raises(RuntimeError, match=r"DataLoader worker .* exited unexpectedly"):
+        list(loader)
+    assert "cannot pass on what it loaded: unable to write to file" in capfd.readouterr().err
+
+
 def test_workers_do_not_outlive_a_killed_main_process():
     # An orphan would hold this pipe open, and the call would not return.
     killed = subprocess.run([sys.executable, "-c", ORPHANS], capture_output=True, text=True, timeout=60, check=False)

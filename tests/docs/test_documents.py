@@ -14,7 +14,7 @@ DOCUMENTS = sorted(path for path in ROOT.rglob("*.md") if not IGNORED & set(path
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
 FOLDERS = "tools|configs|packages|projects|tests|docs|assets"
 FILE = re.compile(rf"(?<![\w/.-])((?:{FOLDERS})/[\w./-]*\w\.(?:py|sh|md|txt|mp4))")
-TARGET = re.compile(r"`make ([a-z]+)|^\s*make ([a-z]+)", re.MULTILINE)
+TARGET = re.compile(r"`make ([a-z-]+)|^\s*make ([a-z-]+)", re.MULTILINE)
 
 
 def ids(path: Path) -> str:
@@ -47,6 +47,6 @@ def test_files_named_in_the_text(path):
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=ids)
 def test_make_targets_named_in_the_text(path):
-    known = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    known = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for groups in TARGET.findall(path.read_text(encoding="utf-8")):
         assert (groups[0] or groups[1]) in known

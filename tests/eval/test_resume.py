@@ -101,6 +101,19 @@ def test_a_killed_run_resumes_to_the_same_file(setup):
     assert {name: (store / name).stat().st_mtime_ns for name in finished} == finished
 
 
+@pytest.mark.parametrize("hooks", [[], [{"type": "EMAHook"}]])
+def test_the_weights_given_are_the_ones_tested(setup, run_program, hooks):
+    """Not those that the config starts training from, nor a mean of them."""
+    torch.save({"state_dict": {"bias": torch.full((1,), 5.0)}}, setup / "start.pth")
+    torch.save({"state_dict": {"bias": torch.full((1,), 0.25)}}, setup / "weights.pth")
+    config = setup / "config.py"
+    config.write_text(f"{config.read_text()}load_from = {str(setup / 'start.pth')!r}\ncustom_hooks = {hooks!r}\n")
+    code, _, errors = run_program("tools/test.py", config, setup / "weights.pth", "--work-dir", setup / "out")
+    assert code == 0, errors
+    scores = {record["score"] for record in json.loads((setup / "out/results.json").read_text())}
+    assert max(scores) == pytest.approx(0.25 + 100 / 200)
+
+
 def test_the_store_joins_videos_in_the_given_order(tmp_path):
     store = ResultStore(tmp_path / "store", {"config": "1"}, resume=False)
     store.write(7, [{"video_id": 7}, {"video_id": 7}])

@@ -1,4 +1,4 @@
-"""Random damage to json content and to texts, decided by a seed."""
+"""Random damage to json content, texts and bytes, decided by a seed."""
 
 from __future__ import annotations
 
@@ -47,9 +47,16 @@ def _damage(owner: dict | list, key: object, generator: random.Random) -> None:
     elif kind == 2 and isinstance(value, str):
         owner[key] = mutated_text(value, generator)
     elif kind == 3 and type(value) in (int, float):
-        owner[key] = generator.choice((-value, value + 1, value * 1000, value / 2, float(value), str(value)))
+        owner[key] = generator.choice((-value, value + 1, value * 1000, value // 2, _as_float(value), str(value)))
     else:
         owner[key] = copy.deepcopy(generator.choice(ODD))
+
+
+def _as_float(value: float) -> float:
+    try:
+        return float(value) + 0.5
+    except OverflowError:  # json has whole numbers of any size
+        return float("inf")
 
 
 def mutated_text(text: str, generator: random.Random) -> str:
@@ -67,3 +74,23 @@ def mutated_text(text: str, generator: random.Random) -> str:
         else:
             del letters[place:]
     return "".join(letters)
+
+
+def mutated_bytes(content: bytes, generator: random.Random) -> bytes:
+    """Bytes with one to four faults: some flipped, a part dropped, put in, repeated or zeroed, the end cut off."""
+    damaged = bytearray(content)
+    for _ in range(generator.randint(1, 4)):
+        place = generator.randrange(len(damaged) + 1)
+        length = min(1 + int(generator.expovariate(1 / 16)), len(damaged))
+        kind = generator.randrange(7)
+        if kind <= 2 and place < len(damaged):
+            damaged[place] ^= 1 << generator.randrange(8)
+        elif kind == 3:
+            del damaged[place : place + length]
+        elif kind == 4:
+            damaged[place:place] = generator.choice((bytes(length), damaged[:length], generator.randbytes(length)))
+        elif kind == 5:
+            damaged[place : place + length] = generator.randbytes(length)
+        elif generator.random() < 0.5:
+            del damaged[place:]
+    return bytes(damaged)

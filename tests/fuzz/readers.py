@@ -189,6 +189,6 @@ def vocabulary(generator: random.Random, folder: Path) -> None:
         raise WrongError("a word with a mark that nobody sees")
 
 
-READERS = {
+JSON_READERS = {
     reader.__name__: reader for reader in (coco, lvis, tracks, rle, burst, video_dataset, image_dataset, vocabulary)
 }

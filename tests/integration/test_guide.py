@@ -209,10 +209,11 @@ def as_one_process(words: list[str]) -> tuple[str, list[str]]:
 def parse_only(arguments: list[str], monkeypatch) -> None:
     """Reads a training command as `tools/train.py` does."""
     monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    import _training
     import train
 
     monkeypatch.setattr(sys, "argv", ["train.py", *arguments])
-    train.configure(train.parse_args())
+    _training.configure(train.parse_args())
 
 
 def test_every_command_of_the_guide(inside, monkeypatch, capsys):

@@ -28,3 +28,7 @@ def test_forms_agree_and_stages_add_up(figures):
     assert exact["mask_overlap_mean"] > 0.999
     assert exact["iou_max"] < low["iou_max"] < 0.05
     assert low["mask_overlap_mean"] > 0.9
+    for dtype, forms in figures["share_of_peak"].items():
+        assert forms.keys() == {dtype}
+        assert forms[dtype].keys() == figures["seconds"][dtype].keys()
+        assert min(forms[dtype][stage] for stage in ("backbone", "pixel_decoder", "total")) > 0

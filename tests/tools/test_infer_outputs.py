@@ -19,6 +19,7 @@ import pytest
 from PIL import Image
 
 from clipvis_core.inference import Answer
+from clipvis_core.inference.result import DrawnTracks
 from clipvis_core.media import open_frames
 
 SHORT = ["--classes", "dog", "--short-side", "64", "--topk", "5"]
@@ -59,7 +60,10 @@ def test_times_and_same_stems_and_odd_names(infer, clip, tmp_path, monkeypatch):
     shutil.copy(clip, tmp_path / "clip.mov")
     code, stdout, _ = infer("clip.mp4", *SHORT)
     assert code == 0
-    assert "wrote contact_sheet.png, overlay.mp4, results.json, video.json, vocabulary.json to outputs/clip" in stdout
+    assert (
+        "wrote contact_sheet.png, features.bin, overlay.mp4, results.json, video.json, vocabulary.json to outputs/clip"
+        in stdout
+    )
     code, stdout, _ = infer("clip.mov", *SHORT, "--stream", "--no-video")
     assert (code, stdout.splitlines()[-1].split(" to ")[1]) == (0, "outputs/clip-2")
     assert times_of("outputs/clip/overlay.mp4") == pytest.approx(TIMES, abs=2e-3)
@@ -86,6 +90,9 @@ def test_a_part_keeps_the_frames_numbers_and_times(infer, clip, tmp_path):
         answer = Answer.read(out)
         assert list(answer.result.numbers) == [1, 2, 3]
         assert all(1 <= line.first <= line.last <= 3 for line in answer.drawn(all_tracks=True).summary())
+    assert infer("ask", out, "--classes", "grass")[0] == 0
+    assert json.loads((out / "asked/video.json").read_text())["frames"] == [1, 2, 3]
+    assert times_of(out / "asked/overlay.mp4") == pytest.approx([0.0, 0.4, 1.65], abs=2e-3)
     lines = [json.loads(line) for line in (out / "frames.jsonl").read_text().splitlines()]
     assert [(line["frame"], line["time"]) for line in lines] == list(zip([1, 2, 3], TIMES[1:], strict=True))
 
@@ -124,6 +131,43 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(infer, clip, tmp_path, monke
     assert stderr.splitlines()[-1].startswith("error: ")
     assert "overlay.mp4 cannot be written (No space left on device)" in stderr
     assert not list((tmp_path / "out").glob(".*"))
+
+
+def test_an_interrupt_while_drawing_keeps_the_result_and_what_was_drawn(infer, clip, tmp_path, monkeypatch):
+    draw = DrawnTracks.draw
+
+    def interrupted(self, image, frame):
+        if frame == 1:
+            signal.raise_signal(signal.SIGINT)
+        return draw(self, image, frame)
+
+    monkeypatch.setattr(DrawnTracks, "draw", interrupted)
+    code, stdout, stderr = infer(clip, *SHORT, "--out-dir", tmp_path / "out")
+    assert code == 130
+    assert stderr.splitlines()[-1] == "interrupted: results.json is whole, what was drawn ends early"
+    assert "overlay.mp4" in stdout.splitlines()[-1]
+    assert times_of(tmp_path / "out/overlay.mp4") == pytest.approx(TIMES[:2], abs=2e-3)
+    record = json.loads((tmp_path / "out/video.json").read_text())
+    assert (record["complete"], record["num_frames"]) == (False, len(TIMES))
+    results = json.loads((tmp_path / "out/results.json").read_text())
+    assert {len(result["segmentations"]) for result in results} == {len(TIMES)}
+
+
+@pytest.mark.parametrize("options", [["--no-video"], ["--live-only", "--no-video"]])
+def test_what_a_break_leaves_is_not_complete(infer, tmp_path, options):
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    for index in range(4):
+        noise = np.random.default_rng(index).integers(0, 255, (64, 96, 3), np.uint8)
+        Image.fromarray(noise).save(frames / f"{index}.png")
+    given = [frames, *SHORT, *options, "--allow-truncated"]
+    assert infer(*given, "--out-dir", tmp_path / "whole")[0] == 0
+    whole = (frames / "3.png").read_bytes()
+    (frames / "3.png").write_bytes(whole[: len(whole) // 2])
+    code, _, stderr = infer(*given, "--out-dir", tmp_path / "cut")
+    assert code == 0, stderr
+    records = [json.loads((tmp_path / name / "video.json").read_text()) for name in ("whole", "cut")]
+    assert [(record["complete"], record["num_frames"]) for record in records] == [(True, 4), (False, 3)]
 
 
 def test_an_interrupt_keeps_what_is_done(repo_root, tmp_path):

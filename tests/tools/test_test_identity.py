@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import runpy
-
 import pytest
 from mmengine.config import Config
 
@@ -12,9 +10,10 @@ from clipvis_eval.running import ResultStore
 
 
 @pytest.fixture
-def identity(repo_root, tmp_path):
+def identity(tmp_path):
     """The identity of a test with some hooks."""
-    made = runpy.run_path(str(repo_root / "tools" / "test.py"))["identity"]
+    from _testing import identity as made
+
     (tmp_path / "weights.pth").write_bytes(b"weights")
 
     def identity_with(hooks):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-
 import pytest
 import torch
 from torch import nn
@@ -13,11 +11,10 @@ from clipvis_core.inference import build_model
 
 
 @pytest.fixture
-def program(repo_root):
-    spec = importlib.util.spec_from_file_location("test_program", repo_root / "tools/test.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def program():
+    import _testing
+
+    return _testing
 
 
 def test_the_network_runs_in_lower_precision_within_a_loop_that_switches_it_off(program, repo_root, monkeypatch):

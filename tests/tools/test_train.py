@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import subprocess
 import sys
 from types import SimpleNamespace
 
@@ -19,11 +20,12 @@ CONFIG = "configs/image/clipvis_r50_lvis.py"
 @pytest.fixture
 def configured(monkeypatch, repo_root):
     """Config that training would run with, from options."""
+    import _training
     import train
 
     def call(*options: str, config: str = CONFIG):
         monkeypatch.setattr(sys, "argv", ["train.py", str(repo_root / config), *options])
-        return train.configure(train.parse_args())
+        return _training.configure(train.parse_args())
 
     return call
 
@@ -74,14 +76,14 @@ def test_auto_scale_lr_needs_the_batch_of_the_learning_rate(configured):
 
 
 def test_another_runner_can_be_named(configured, monkeypatch):
-    import train
+    import _training
 
     made = []
-    monkeypatch.setattr(train.RUNNERS, "build", made.append)
-    monkeypatch.setattr(train.Runner, "from_cfg", lambda config: made.append("usual"))
+    monkeypatch.setattr(_training.RUNNERS, "build", made.append)
+    monkeypatch.setattr(_training.Runner, "from_cfg", lambda config: made.append("usual"))
     config = configured("--cfg-options", "runner_type=FlexibleRunner")
-    train.build_runner(config)
-    train.build_runner(configured())
+    _training.build_runner(config)
+    _training.build_runner(configured())
     assert made == [config, "usual"]
 
 
@@ -95,3 +97,51 @@ def test_results_without_annotations_go_to_the_work_dir(configured):
     config = configured("--work-dir", "here", config="configs/video/clipvis_r50_ytvis2019.py")
     assert config.val_evaluator.outfile_prefix == "here/validation_results"
     assert "outfile_prefix" not in configured().val_evaluator
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("train_dataloader.batchsize=2", "the config has no batchsize there, but batch_size"),
+        ("optim_wraper.optimizer.lr=1", "the config has no optim_wraper there, but optim_wrapper"),
+        ("nokey", "give KEY=VALUE"),
+        ("=3", "give KEY=VALUE"),
+        ("load_from=[1,2", "cannot be read or set"),
+        ("custom_hooks.9.type=X", "cannot be read or set"),
+    ],
+)
+def test_options_that_set_nothing_are_refused(configured, option, message):
+    with pytest.raises(InputError, match=message):
+        configured("--cfg-options", option)
+
+
+def test_new_keys_can_be_set(configured):
+    config = configured("--cfg-options", "randomness.seed=3", "model.topk=7", "custom_hooks.0.type=EMAHook")
+    assert (config.randomness.seed, config.model.topk, config.custom_hooks[0].type) == (3, 7, "EMAHook")
+
+
+def test_faults_of_parts_are_told_in_a_line(configured, monkeypatch, tmp_path, repo_root):
+    """Keys and types that no part knows, whichever part it is."""
+    import _training
+    import train
+
+    for option in ("default_hooks.timer.speed=3", "default_hooks.timer.type=Clock", "optim_wrapper=None"):
+        config = str(repo_root / CONFIG)
+        given = ["train.py", config, "--work-dir", str(tmp_path), "--cfg-options", option]
+        monkeypatch.setattr(sys, "argv", given)
+        with pytest.raises(InputError, match=r"clipvis_r50_lvis\.py cannot be used \("):
+            _training.train(train.parse_args())
+
+
+@pytest.mark.parametrize("program", ["train.py", "test.py"])
+def test_arguments_are_read_before_torch(repo_root, program):
+    """`--help` and mistakes of the command line answer at once."""
+    probe = f"""if True:
+        import atexit, runpy, sys
+        atexit.register(lambda: print("torch" in sys.modules))
+        sys.argv = ["x", "--nonsense"]
+        sys.path.insert(0, {str(repo_root / "tools")!r})
+        runpy.run_path({str(repo_root / "tools" / program)!r}, run_name="__main__")
+    """
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.split()) == (2, ["False"]), done.stderr

@@ -11,6 +11,7 @@ from clipvis_core import InputError
 
 
 def test_full_disk_is_a_users_error_and_other_faults_are_not(monkeypatch, repo_root, tmp_path):
+    import _training
     import train
 
     config = str(repo_root / "configs/image/clipvis_r50_lvis.py")
@@ -20,7 +21,7 @@ def test_full_disk_is_a_users_error_and_other_faults_are_not(monkeypatch, repo_r
         def from_cfg(config):
             raise OSError(number, "as the system says", "scalars.json")
 
-        monkeypatch.setattr(train.Runner, "from_cfg", from_cfg)
+        monkeypatch.setattr(_training.Runner, "from_cfg", from_cfg)
 
     fail_with(errno.ENOSPC)
     with pytest.raises(InputError, match=r"scalars\.json: as the system says; the checkpoints are"):

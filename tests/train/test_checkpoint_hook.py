@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import resource
+import shutil
 import uuid
 
 import pytest
@@ -134,6 +135,21 @@ def test_a_resumed_run_goes_on_removing(tmp_path):
     runner._resume = "auto"
     runner.train()
     assert checkpoints(tmp_path) == ["iter_4.pth", "iter_5.pth"]
+
+
+def test_a_copied_run_removes_nothing_of_the_original(tmp_path):
+    """What is best so far is named by its path; the copy has a file of that name."""
+    options = {"save_best": "AP", "rule": "greater", "max_keep_ckpts": 1}
+    original, copy = tmp_path / "original", tmp_path / "copy"
+    make_runner(original, scores=[0.3], iterations=2, **options).train()
+    before = checkpoints(original)
+    assert before == ["best_AP_iter_2.pth", "iter_2.pth"]
+    shutil.copytree(original, copy)
+    runner = make_runner(copy, scores=[0.6], iterations=4, hooks=[{"type": "mmdet.ResumeHook"}], **options)
+    runner._resume = "auto"
+    runner.train()
+    assert checkpoints(original) == before
+    assert checkpoints(copy) == ["best_AP_iter_4.pth", "iter_4.pth"]
 
 
 def test_a_full_disk_is_one_line_and_keeps_what_was_whole(tmp_path, file_size_limit):

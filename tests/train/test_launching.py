@@ -56,6 +56,15 @@ def test_mpi_on_one_machine_meets_there():
     assert torch_environment("mpi", alone)["MASTER_ADDR"] == "127.0.0.1"
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+def test_workers_persist_only_where_there_are_some(workers):
+    """torch refuses persistent workers without workers, which `num_workers=0` alone would ask for."""
+    loader = {"num_workers": workers, "persistent_workers": True}
+    config = Config({"launcher": "none", "train_dataloader": loader, "val_dataloader": None})
+    with process_group(config):
+        assert config.train_dataloader.persistent_workers == (workers > 0)
+
+
 @pytest.mark.parametrize("ending", [None, SystemExit(143), InputError("no such file")])
 def test_a_group_is_left_however_the_program_ends(ending, monkeypatch):
     """With gloo's threads alive a process may be aborted at its end."""

@@ -86,6 +86,23 @@ def test_checkpoints_kept_elsewhere_are_found_through_the_pointer(tmp_path):
     assert newest(work_dir) == ("iter_1.pth", [])
 
 
+def test_a_copied_work_folder_uses_its_own_files(tmp_path):
+    """The pointer of the copy names the original, which has gone on meanwhile."""
+    original, copy = tmp_path / "original", tmp_path / "copy"
+    for folder in (original, copy):
+        folder.mkdir()
+        write_run(folder / "iter_1.pth", iteration=1)
+        (folder / "last_checkpoint").write_text(str(original / "iter_1.pth"))
+    write_run(original / "iter_2.pth", iteration=2)
+    assert newest_run_checkpoint(copy, print).path == copy / "iter_1.pth"
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe/x", b"", b"a\0b"])
+def test_a_damaged_pointer_names_nothing(tmp_path, content):
+    (tmp_path / "last_checkpoint").write_bytes(content)
+    assert newest(tmp_path) == (None, [])
+
+
 def test_code_in_a_checkpoint_is_not_run(tmp_path):
     class Evil:
         def __reduce__(self):

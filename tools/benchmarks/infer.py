@@ -118,7 +118,7 @@ def compare(model: CLIPVISVideo, frames: Tensor, args: argparse.Namespace) -> di
 def segment(model: CLIPVISVideo, frames: Tensor, args: argparse.Namespace) -> tuple[Seconds, Tensor]:
     """One pass over the clip: seconds a stage, and the track scores."""
     seconds: Seconds = defaultdict(float)
-    association = {"association": (TemporalMatcher, "steps")}
+    association = {"cosines": (TemporalMatcher, "cosines"), "association": (TemporalMatcher, "permutations")}
     with clocked(seconds, "total"):
         tracker = model.tracker(MaskSizes(model.padded_size(args.size), args.size, args.output_size))
         windows = (model.prepare(window.to(args.device)) for window in frames.split(model.window))

@@ -43,7 +43,7 @@ def published_form(model: CLIPVISModel) -> Iterator[None]:
         return predictions if all_layers else predictions[-1:]
 
     def plain_attention(value: Tensor, sizes: tuple, places: Tensor, weights: Tensor, _form: str | None) -> Tensor:
-        return pytorch_form(value, sizes, places, weights)
+        return pytorch_form(value.to(places.dtype), sizes, places, weights)
 
     with (
         patch.object(model, "extract_feat", remember_dense),
@@ -73,7 +73,7 @@ def decode(head: CLIPVISHead, levels: tuple[Tensor, ...], pool: object) -> list[
     """All predictions, masks at full size after every layer, CLIP's features averaged over each layer's."""
     mask_features, scales = head.decode_pixels(levels)
     decoder = head.query_decoder
-    keys, values = decoder._memory(scales)
+    keys, values = decoder._memory(scales, decoder._places(scales))
     queries = decoder.query_feat.weight.expand(len(mask_features), -1, -1)
     positions = decoder.query_embed.weight.expand(len(mask_features), -1, -1)
     predictions = []

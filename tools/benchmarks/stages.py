@@ -11,9 +11,12 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from benchmarks.model import (
     DTYPES,
+    Clock,
     Seconds,
     add_model_arguments,
     build,
@@ -28,6 +31,7 @@ from benchmarks.published_form import published_form
 from clipvis_core.models import CLIPVISVideo
 from clipvis_core.models.query_decoder import QueryPrediction
 
+_PRODUCT_SIDE = 1536
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 
 
@@ -59,6 +63,7 @@ def run(args: argparse.Namespace) -> dict:
         for name, form in forms.items():
             rounds[name].append(run_frame(form, frames, args)[0])
     seconds = {name: {stage: min(times[stage] for times in runs) for stage in runs[0]} for name, runs in rounds.items()}
+    operations = operations_of(forms[args.dtype[0]], frames, args)
     published = seconds["published_order"]
     exact = results.get("float32", results["published_order"])
     return {
@@ -67,6 +72,12 @@ def run(args: argparse.Namespace) -> dict:
             name: {stage: round(published[stage] / value, 2) for stage, value in stages.items()}
             for name, stages in seconds.items()
             if name != "published_order"
+        },
+        "share_of_peak": {
+            dtype: shares_of_peak(
+                operations, {name: seconds[name] for name in forms if name.startswith(dtype)}, dtype, args
+            )
+            for dtype in args.dtype
         },
         "difference_from_float32": {
             name: differences(result, exact) for name, result in results.items() if result is not exact
@@ -87,9 +98,11 @@ def build_forms(args: argparse.Namespace) -> dict[str, Form]:
     return forms
 
 
-def run_frame(form: Form, frames: Tensor, args: argparse.Namespace) -> tuple[Seconds, QueryPrediction]:
-    """Time of each stage, and the prediction."""
-    model, clock = form.model, CLOCKS[args.clock]
+def run_frame(
+    form: Form, frames: Tensor, args: argparse.Namespace, clock: Clock | None = None
+) -> tuple[Seconds, QueryPrediction]:
+    """Time of each stage, by `args.clock` or another clock, and the prediction."""
+    model, clock = form.model, clock or CLOCKS[args.clock]
     images = model.prepare(frames.to(args.device))
     seconds: Seconds = defaultdict(float)
     network = timed_network(model, seconds, args.device, clock)
@@ -97,6 +110,47 @@ def run_frame(form: Form, frames: Tensor, args: argparse.Namespace) -> tuple[Sec
         prediction, dense = model.segment(images)
         model.classify(prediction.mask_logits, dense)
     return dict(seconds), prediction
+
+
+def operations_of(form: Form, frames: Tensor, args: argparse.Namespace) -> Seconds:
+    """Additions and multiplications of the matrix products and convolutions of each stage."""
+    with OperationCounter() as counter:
+        return run_frame(form, frames, args, lambda: counter.total)[0]
+
+
+class OperationCounter(TorchDispatchMode):
+    """Counts what `flop_registry` knows of; `FlopCounterMode` also follows modules, which fails without gradients."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.total = 0
+
+    def __torch_dispatch__(self, func: object, types: tuple, args: tuple = (), kwargs: dict | None = None) -> object:
+        result = func(*args, **(kwargs or {}))
+        if func._overloadpacket in flop_registry:
+            self.total += flop_registry[func._overloadpacket](*args, **(kwargs or {}), out_val=result)
+        return result
+
+
+def shares_of_peak(operations: Seconds, seconds: dict[str, Seconds], dtype: str, args: argparse.Namespace) -> dict:
+    """What each stage reaches of the speed of a large matrix product on this machine, by form."""
+    peak = product_speed(getattr(torch, dtype), args)
+    return {
+        name: {stage: round(operations[stage] / value / peak, 3) for stage, value in stages.items()}
+        for name, stages in seconds.items()
+    }
+
+
+def product_speed(dtype: torch.dtype, args: argparse.Namespace) -> float:
+    """Operations a second of a square matrix product, the best of some."""
+    matrix = torch.randn((_PRODUCT_SIDE, _PRODUCT_SIDE), device=args.device, dtype=dtype)
+    times = []
+    for _ in range(5):
+        seconds: Seconds = defaultdict(float)
+        with clocked(seconds, "product", args.device, CLOCKS[args.clock]):
+            matrix @ matrix
+        times.append(seconds["product"])
+    return 2 * _PRODUCT_SIDE**3 / min(times)
 
 
 def differences(prediction: QueryPrediction, exact: QueryPrediction) -> dict[str, float]:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import load_checkpoint as mmengine_load_checkpoint
+from safetensors.torch import save_file
 
 from clipvis_core import InputError
 from clipvis_core.checkpoints import (
@@ -307,6 +308,25 @@ def test_damaged_weights_are_named(tmp_path, content):
     path.write_bytes(content[:-1])
     with pytest.raises(InputError, match=r"weights\.safetensors is damaged"):
         read_checkpoint(path)
+
+
+@pytest.mark.parametrize("place", [0.3, 0.6, 0.9])
+def test_a_flipped_byte_of_weights_is_noticed(tmp_path, place):
+    """Safetensors has no checksum of its own; ours is among the facts."""
+    path = tmp_path / "weights.safetensors"
+    write_weights({"weight": torch.rand(64, 64)}, path, dtype=torch.float32)
+    content = bytearray(path.read_bytes())
+    content[int(len(content) * place)] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="tensors differ from their checksum; fetch it again"):
+        read_checkpoint(path)
+    assert read_checkpoint(path, sums=False)["state_dict"]["weight"].shape == (64, 64)
+
+
+def test_weights_of_other_programs_need_no_checksum(tmp_path):
+    path = tmp_path / "weights.safetensors"
+    save_file({"weight": torch.ones(2)}, path)
+    assert torch.equal(read_checkpoint(path)["state_dict"]["weight"], torch.ones(2))
 
 
 def test_weights_need_their_suffix(tmp_path):

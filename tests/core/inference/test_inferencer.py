@@ -206,6 +206,12 @@ def test_bfloat16_is_near(repo_root, inferencer, frames):
     assert abs(float(result.tracks.scores.max() - exact.tracks.scores.max())) < 0.1
 
 
+def test_frames_at_once(repo_root):
+    config = repo_root / "configs/quick/clips.py"
+    assert CLIPVISInferencer(config, vocabulary=WORDS, device="cpu").model.window == 1
+    assert CLIPVISInferencer(config, vocabulary=WORDS, device="cpu", window=3).model.window == 3
+
+
 def test_image_model(repo_root, frames):
     inferencer = CLIPVISInferencer(short_config(repo_root, "image"), vocabulary=WORDS, device="cpu", short_side=64)
     result = inferencer(frames[:1], progress=False)
@@ -217,6 +223,8 @@ def test_image_model(repo_root, frames):
         inferencer(frames, progress=False)
     with pytest.raises(InputError, match="video models"):
         CLIPVISInferencer(short_config(repo_root, "image"), vocabulary=WORDS, num_memory=3)
+    with pytest.raises(InputError, match="video models"):
+        CLIPVISInferencer(short_config(repo_root, "image"), vocabulary=WORDS, window=3)
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def test_a_run_may_replace_what_a_run_wrote(tmp_path):
 def test_what_no_run_wrote_is_not_replaced(tmp_path, name):
     (tmp_path / name).write_text("{}")
     with (
-        pytest.raises(InputError, match=f"{name} was not written by a run of this program"),
+        pytest.raises(InputError, match=f"{name} is none that this version wrote: move it away"),
         OutputFolder(tmp_path, NAMES),
     ):
         pass

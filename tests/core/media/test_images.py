@@ -83,6 +83,23 @@ def test_folder_with_a_broken_frame(tmp_path):
         assert len(list(open_frames(tmp_path, allow_truncated=True))) == 2
 
 
+@pytest.mark.parametrize("kind", ["a PNG cut short", "no image", "another size"])
+def test_a_folder_ends_at_a_frame_that_cannot_be_taken(tmp_path, kind):
+    for number in range(4):
+        save(tmp_path / f"{number}.png", number, size=(64, 64))
+    bad = tmp_path / "2.png"
+    if kind == "another size":
+        save(bad, size=(64, 65))
+    else:
+        bad.write_bytes(bad.read_bytes()[:-30] if kind == "a PNG cut short" else b"nothing")
+    with pytest.raises(InputError, match=r"2\.png"):
+        open_frames(tmp_path)
+    source = open_frames(tmp_path, allow_truncated=True)
+    with pytest.warns(UserWarning, match="going on with the frames before that"):
+        assert len(list(source)) == 2
+    assert source.truncated
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_orientation_is_applied(tmp_path, orientation):
     upright = np.zeros((16, 32, 3), np.uint8)

@@ -32,6 +32,21 @@ def test_round_trip_keeps_count_rate_and_colour(tmp_path, rate):
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
 
 
+def test_the_same_frames_are_the_same_bytes(tmp_path):
+    """Whatever was in the memory before: frames that all differ made x264 look at some that it had not written."""
+    random = np.random.default_rng(0)
+    frames = [np.kron(random.integers(0, 255, (8, 12, 3), np.uint8), np.ones((16, 16, 1), np.uint8)) for _ in range(24)]
+    contents = set()
+    for level in range(12):
+        junk = [np.full(size, 20 * level, np.uint8) for size in random.integers(1000, 400_000, 20)]
+        del junk
+        with VideoWriter(tmp_path / "clip.mp4", 10, *frames[0].shape[:2]) as writer:
+            for frame in frames:
+                writer.write(frame)
+        contents.add((tmp_path / "clip.mp4").read_bytes())
+    assert len(contents) == 1
+
+
 @pytest.mark.parametrize("size", [(1, 1), (1, 2), (33, 47), (48, 47)])
 def test_odd_sizes_are_padded_with_their_edge(tmp_path, size):
     write(tmp_path / "odd.mp4", size=size, colours=[(200, 40, 60)])

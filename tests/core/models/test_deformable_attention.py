@@ -27,16 +27,27 @@ class OnGPU:
     device = torch.device("cuda")
     is_cuda = True
 
+    def __init__(self, dtype: torch.dtype = torch.float32) -> None:
+        self.dtype = dtype
+
 
 @pytest.mark.parametrize(
-    ("compiled_with", "compiling", "form"),
-    [("not available", False, "pytorch"), ("13.0", False, "mmcv"), ("13.0", True, "pytorch")],
+    ("triton", "dtype", "compiled_with", "compiling", "form"),
+    [
+        (True, torch.float32, "13.0", False, "triton"),
+        (True, torch.bfloat16, "not available", True, "triton"),
+        (True, torch.float64, "13.0", False, "mmcv"),
+        (False, torch.float32, "not available", False, "pytorch"),
+        (False, torch.float32, "13.0", False, "mmcv"),
+        (False, torch.float32, "13.0", True, "pytorch"),
+    ],
 )
-def test_kernel_only_where_it_was_compiled(monkeypatch, compiled_with, compiling, form):
+def test_a_kernel_only_where_it_is_there(monkeypatch, triton, dtype, compiled_with, compiling, form):
+    monkeypatch.setattr(module, "has_triton", lambda: triton)
     monkeypatch.setattr("mmcv.ops.get_compiling_cuda_version", lambda: compiled_with)
     monkeypatch.setattr("torch.compiler.is_compiling", lambda: compiling)
     module.has_mmcv_kernel.cache_clear()
-    assert default_form(OnGPU()) == form
+    assert default_form(OnGPU(dtype)) == form
     assert default_form(torch.zeros(1)) == "embedding_bag"
     module.has_mmcv_kernel.cache_clear()
 

@@ -255,3 +255,49 @@ def test_a_model_without_words_says_so(repo_root, video_model, clip):
             video_model(clip.unsqueeze(0), [video_sample(5)], mode="predict")
     finally:
         video_model.set_vocabulary(vocabulary)
+
+
+@pytest.mark.parametrize(("frames", "remedy"), [(5, "--window 2 (in a config: model.window=2)"), (1, "--short-side")])
+def test_too_little_memory_is_one_line_with_a_remedy(video_model, clip, monkeypatch, frames, remedy):
+    def full(_):
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+
+    monkeypatch.setattr(video_model, "extract_feat", full)
+    tracker = video_model.tracker(MaskSizes((64, 96), (64, 96), (64, 96)))
+    with pytest.raises(InputError) as raised:
+        list(video_model.track([clip[:frames]], tracker))
+    assert remedy in str(raised.value)
+    assert "64x96" in str(raised.value)
+
+
+def test_a_window_ahead_changes_no_track(video_model, clip, monkeypatch):
+    """As on a GPU, where the network has the next window before this one's tracks are asked for."""
+    order = []
+
+    def frames_of(overlaps: bool) -> list[tuple]:
+        order.clear()
+        monkeypatch.setattr(type(video_model), "_overlaps", staticmethod(lambda _: overlaps))
+        tracker = video_model.tracker(SIZES)
+        windows = (order.append(f"window {number}") or part for number, part in enumerate(clip.split(2)))
+        found = []
+        for tracks in video_model.track(windows, tracker):
+            order.append(f"frame {tracks.frame}")
+            found.append((tracks.ids.tolist(), tracks.labels.tolist(), tracks.scores.tolist(), tracks.masks()))
+        return [*found, tracker.finish().scores.tolist()]
+
+    plain = frames_of(False)
+    assert order == ["window 0", "frame 0", "frame 1", "window 1", "frame 2", "frame 3", "window 2", "frame 4"]
+    assert frames_of(True) == plain
+    assert order == ["window 0", "window 1", "frame 0", "frame 1", "window 2", "frame 2", "frame 3", "frame 4"]
+
+
+def test_what_breaks_comes_after_the_frames_before_it(video_model, clip, monkeypatch):
+    def windows():
+        yield clip[:2]
+        raise InputError("the video breaks off")
+
+    monkeypatch.setattr(type(video_model), "_overlaps", staticmethod(lambda _: True))
+    tracker = video_model.tracker(SIZES)
+    with pytest.raises(InputError, match="breaks off"):
+        list(video_model.track(windows(), tracker))
+    assert len(tracker) == 2

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import torch
 
@@ -9,7 +11,7 @@ from clipvis_core import InputError
 from clipvis_core.foundation.calibration import Calibration
 from clipvis_core.tracking.contrast_scores import ContrastScores
 
-FITTED = Calibration(1.0, 0.5, 0.25, 0.75, offset=-0.5, lead=1.0, threshold=0.2)
+FITTED = Calibration(1.0, 0.5, 0.25, 0.75, offset=-0.5, fit=0.3, lead=1.0, threshold=0.2)
 QUERIES, ASKED, WORDS = 6, 2, 5
 
 
@@ -17,12 +19,11 @@ def frame(seed: int) -> tuple[torch.Tensor, list[torch.Tensor]]:
     """Logits of all words, and what `update` takes."""
     generator = torch.Generator().manual_seed(seed)
     logits = torch.randn((QUERIES, WORDS), generator=generator) * 2
-    probs = logits.softmax(-1)
     ious = torch.rand(QUERIES, generator=generator) * 0.9 + 0.05
     objects = torch.randn((QUERIES, 2), generator=generator)
     cells = torch.full((QUERIES,), 10.0)
     sums = cells * (torch.rand(QUERIES, generator=generator) * 0.4 + 0.5)
-    return logits, [probs, logits[:, :ASKED].softmax(-1), ious, objects, sums, cells]
+    return logits, [logits, logits[:, :ASKED].softmax(-1), ious, objects, sums, cells]
 
 
 def pairs() -> tuple[torch.Tensor, torch.Tensor]:
@@ -43,14 +44,16 @@ def test_features_of_one_frame_are_its_log_odds():
     assert features[:, 1] == pytest.approx(objects[queries, 0] - objects[queries, 1], abs=1e-5)
     assert features[:, 2] == pytest.approx(values[2][queries].logit(), abs=1e-4)
     assert features[:, 3] == pytest.approx((values[4] / values[5])[queries].logit(), abs=1e-4)
-    sums = features @ torch.tensor([1.0, 0.5, 0.25, 0.75]) - 0.5
+    assert features[:, 4] == pytest.approx(logits[queries, labels])
+    sums = features @ torch.tensor([1.0, 0.5, 0.25, 0.75, 0.3]) - 0.5
     expected = torch.where(features[:, 0] >= -1.0, sums.sigmoid(), 0.0)
     assert scores.scores(queries, labels) == pytest.approx(expected)
 
 
 def test_without_calibration_the_score_is_the_published_formula_over_all_words():
-    _, values = frame(1)
-    probs, _, ious, objects, sums, cells = values
+    logits, values = frame(1)
+    _, _, ious, objects, sums, cells = values
+    probs = logits.softmax(-1)
     scores = ContrastScores()
     scores.update(*values)
     queries, labels = pairs()
@@ -76,6 +79,17 @@ def test_frames_are_averaged_and_a_restart_forgets():
     assert two.features(queries, labels) == pytest.approx(expected)
 
 
+def test_a_frame_whose_mask_cannot_be_named_says_nothing_about_fit():
+    logits, values = frame(5)
+    scores = ContrastScores(FITTED)
+    scores.update(*values)
+    hidden = logits.clone()
+    hidden[:3, :ASKED] = float("-inf")
+    scores.update(hidden, *values[1:])
+    queries, labels = pairs()
+    assert scores.features(queries, labels)[:, 4] == pytest.approx(logits[queries, labels])
+
+
 def test_nothing_that_is_not_finite_comes_out():
     _, values = frame(4)
     values[0][0], values[2][1], values[3][2] = float("nan"), float("nan"), float("inf")
@@ -88,6 +102,8 @@ def test_nothing_that_is_not_finite_comes_out():
 def test_a_calibration_travels_in_the_facts_of_weights():
     assert Calibration.from_meta(FITTED.to_meta()) == FITTED
     assert Calibration.from_meta({"config": "x"}) is None
+    before = {"contrast": 1, "objectness": 1, "iou": 1, "quality": 1, "offset": 0, "lead": 1, "threshold": 0.1}
+    assert Calibration.from_meta({"calibration": json.dumps(before)}).fit == 0.0  # of a file without that weight
     for damaged in ("[]", "{", '{"contrast": "much"}', '{"colour": 1}'):
         with pytest.raises(InputError, match=r"small\.safetensors"):
             Calibration.from_meta({"calibration": damaged}, "small.safetensors")

@@ -19,6 +19,8 @@ from clipvis_core.tracking import (
     Tracker,
     resize_mask_logits,
 )
+from clipvis_core.tracking.mask_coding import DeviceMaskCoder
+from clipvis_core.tracking.outputs import OutputsOnTheWay
 
 SIZES = MaskSizes((32, 48), (30, 45), (40, 60))
 QUIET = settings(max_examples=8, deadline=None, derandomize=True)
@@ -244,3 +246,38 @@ def test_a_clip_without_masks_or_numbers():
     tracks = run(outputs)[0].finish()
     assert tracks.scores.eq(0).all()
     assert not any(any(segments) for segments in tracks.segmentations)
+
+
+def test_what_is_copied_to_the_host_is_what_was_sent():
+    """In one copy: each tensor finds back to its place and shape."""
+    outputs = replace(clip(3), contrast_logits=torch.randn((3, 6, 9)), regions=torch.randn(3, 6, 4).half())
+    other = torch.randn(3, 6, 6)
+    host, found = OutputsOnTheWay(outputs, [other], copied=True).arrived()
+    assert torch.equal(found, other)
+    for field in fields(outputs):
+        assert torch.equal(getattr(host, field.name), getattr(outputs, field.name).float()), field.name
+    for ours, theirs in zip(vars(host)["mask_statistics"], outputs.mask_statistics, strict=True):
+        assert torch.equal(ours, theirs)
+    assert host.mask_logits is outputs.mask_logits
+
+
+@pytest.mark.parametrize("num_frames", [3, 40])
+def test_masks_coded_on_a_device_are_the_same(monkeypatch, num_frames):
+    """By the way of a GPU, taken on the CPU; with frames that wait, and frames that go to the file before the end."""
+    outputs = clip(num_frames, queries=4)
+    exact = run(outputs)[0].finish()
+    coders = []
+    monkeypatch.setattr(
+        "clipvis_core.tracking.mask_archive.mask_coder",
+        lambda sizes, device: coders.append(DeviceMaskCoder(sizes, device)) or coders[-1],
+    )
+    found = run(outputs)[0].finish()
+    assert len(coders) == 1
+    assert torch.equal(found.scores, exact.scores)
+    flipped = 0
+    for ours, theirs in zip(found.segmentations, exact.segmentations, strict=True):
+        for one, other in zip(ours, theirs, strict=True):
+            assert (one is None) == (other is None)
+            if one is not None:
+                flipped += int((coco_mask.decode(one) != coco_mask.decode(other)).sum())
+    assert flipped <= num_frames  # of 2,400 pixels a mask, where rounding decides

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.errors import InputError, shortened
 from clipvis_core.foundation.program import run
 from clipvis_data.preparation import (
     FileReport,
@@ -82,9 +82,11 @@ def print_report(report: FileReport, max_lines: int) -> None:
     place = f" (images in {report.images})" if report.images else ""
     print(f"{'FAULTY' if report.faults else 'ok    '} {report.path}: {counts or 'unreadable'}{place}")
     for fault in report.faults[:max_lines]:
-        print(f"       - {fault}")
+        print(f"       - {shortened(fault)}")
     if len(report.faults) > max_lines:
         print(f"       - and {len(report.faults) - max_lines} more")
+    for note in report.notes:
+        print(f"       ({note})")
 
 
 def console() -> None:

@@ -43,8 +43,8 @@ def first_existing(root: str | Path, candidates: str | Sequence[str]) -> str:
 def located(root: str | Path, names: Iterable[str]) -> dict[str, str]:
     """Where below `root` some relative paths are.
 
-    Paths that came from another machine begin with folders that are not here: if most that are missing are found by
-    their last two parts (video and frame), or their last one, and no two fall together, those are taken.
+    Paths that came from another machine begin with folders that are not here: as many of their last parts are taken as
+    most of the missing ones are found by, unless two fall together.
 
     Args:
         root: Folder the names are relative to.
@@ -55,12 +55,17 @@ def located(root: str | Path, names: Iterable[str]) -> dict[str, str]:
     """
     found = {name: name for name in names}
     missing = missing_files(root, found)
-    for depth in (2, 1) if missing else ():
+    for depth in tail_depths(missing):
         tails = {name: "/".join(name.split("/")[-depth:]) for name in missing}
         absent = missing_files(root, tails.values())
         if len(absent) < len(missing) / 2 and len({**found, **tails}.keys()) == len({*({**found, **tails}.values())}):
             return {**found, **tails}
     return found
+
+
+def tail_depths(names: Iterable[str]) -> range:
+    """Numbers of last parts that can stand for whole names, most first."""
+    return range(max((name.count("/") for name in names), default=0), 0, -1)
 
 
 def require_files(root: str | Path, names: Iterable[str], source: str) -> None:

@@ -7,12 +7,16 @@ beside an earlier METRICS.json.
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.foundation.program import run
 from clipvis_core.foundation.whole_file import write_json
 from clipvis_eval.report import print_comparison, print_table, read_metrics
 from clipvis_eval.summary import EvaluationResult
+
+if TYPE_CHECKING:
+    from clipvis_eval.identity import Identity
 
 VIDEO_BENCHMARKS = ("lvvis", "ytvis2019", "ytvis2021", "ovis", "burst")
 IMAGE_BENCHMARKS = ("lvis", "coco")
@@ -22,16 +26,19 @@ def main() -> None:
     args = parse_args()
     earlier = read_metrics(args.compare) if args.compare else None
     result = evaluate_image_results(args) if args.benchmark in IMAGE_BENCHMARKS else evaluate_track_results(args)
-    print_table(result)
     numbers = result.to_json()
-    if args.identity:
-        numbers["identity"] = measure_identity(args)
+    identity = measure_identity(args) if args.identity else None
+    if identity is not None:
+        numbers["identity"] = vars(identity)
     if args.out:
         write_json(numbers, args.out)
     if args.plots:
         from clipvis_eval.charts import draw_charts
 
         draw_charts(result, args.plots)
+    print_table(result)  # after the files: nobody may be reading
+    if identity is not None:
+        print_identity(identity)
     if earlier:
         print_comparison(earlier, numbers)
 
@@ -97,17 +104,19 @@ def evaluate_track_results(args: argparse.Namespace) -> EvaluationResult:
     )
 
 
-def measure_identity(args: argparse.Namespace) -> dict[str, int]:
-    """Prints and returns how many objects are found and carried by one track throughout."""
+def measure_identity(args: argparse.Namespace) -> Identity:
+    """How many objects are found and carried by one track throughout."""
     from clipvis_eval.identity import identity_of_files
 
-    identity = identity_of_files(args.gt, args.results, benchmark=args.benchmark, progress=True)
+    return identity_of_files(args.gt, args.results, benchmark=args.benchmark, progress=True)
+
+
+def print_identity(identity: Identity) -> None:
     share = "" if identity.share is None else f" ({identity.share:.3f})"
     print(
         f"{identity.objects} objects, {identity.found} found at IoU 0.5, "
         f"{identity.kept} of these{share} carried by one track throughout"
     )
-    return vars(identity)
 
 
 def console() -> None:

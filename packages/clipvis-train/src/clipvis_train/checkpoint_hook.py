@@ -62,9 +62,24 @@ class SafeCheckpointHook(CheckpointHook):
     def before_train(self, runner: Runner) -> None:
         """Prepares the folder."""
         super().before_train(runner)
-        if is_main_process() and Path(self.out_dir).is_dir():
-            for path in remove_unfinished(self.out_dir, "*.pth"):
+        self._stay_in_folder(runner)
+        if is_main_process():
+            left = [*remove_unfinished(self.out_dir, "*.pth"), *remove_unfinished(runner.work_dir, "last_checkpoint")]
+            for path in left:
                 runner.logger.info(f"removed {path}, which a killed run left unfinished")
+
+    def _stay_in_folder(self, runner: Runner) -> None:
+        """The best checkpoint so far is the one in this folder: a copied run must not remove that of the original."""
+        for key, path in list(runner.message_hub.runtime_info.items()):
+            if key.startswith("best_ckpt") and path:
+                runner.message_hub.update_info(key, self._here(path))
+        if self.save_best is not None and len(self.key_indicators) == 1:
+            self.best_ckpt_path = self._here(self.best_ckpt_path)
+        elif self.save_best is not None:
+            self.best_ckpt_path_dict = {key: self._here(path) for key, path in self.best_ckpt_path_dict.items()}
+
+    def _here(self, path: str | None) -> str | None:
+        return path and self.file_backend.join_path(self.out_dir, Path(path).name)
 
     def save_now(self, runner: Runner, iteration: int) -> None:
         """Saves outside the interval after this many finished iterations, if they are not saved already."""

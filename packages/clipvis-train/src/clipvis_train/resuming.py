@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from clipvis_core import InputError
 from clipvis_core.checkpoints import check_shapes, check_sums, load_checkpoint, read_checkpoint
 from clipvis_core.models.vocabulary_hook import inner_model
 from clipvis_data.seeding import seed_generators
+from clipvis_train.changed_settings import describe_changes
 
 #: What a checkpoint of a training run holds and one of weights alone (the best one, a published one) does not.
 RUN_ENTRIES = ("meta", "state_dict", "message_hub", "optimizer")
@@ -95,9 +96,18 @@ class ResumeHook(Hook):
         runner._resume, runner._load_from = True, str(found.path)
         runner.logger.info(f"resuming from {found.path} at iteration {found.iteration}")
 
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Names what the config says otherwise than that of the checkpoint."""
+        if runner._resume:
+            for line in describe_changes(checkpoint["meta"].get("cfg"), runner.cfg.pretty_text):
+                runner.logger.warning(line)
+
 
 def newest_run_checkpoint(work_dir: str | Path, warn: Callable[[str], None]) -> RunCheckpoint | None:
-    """The newest checkpoint of a run that loads; the folder that `last_checkpoint` names is searched as well.
+    """The newest checkpoint of a run that loads.
+
+    Where the folder itself has none, the one that `last_checkpoint` names is searched: a copied run goes on with its
+    own files, and one that keeps its checkpoints elsewhere is found.
 
     Args:
         work_dir: Folder of the run.
@@ -145,13 +155,15 @@ def _newest_for_all_ranks(runner: Runner) -> RunCheckpoint | None:
     return choice[0]
 
 
-def _checkpoint_files(work_dir: Path) -> Iterator[Path]:
-    folders = {work_dir.resolve()}
-    pointer = work_dir / "last_checkpoint"
-    if pointer.is_file() and (name := pointer.read_text().strip()):
-        folders.add(Path(name).parent.resolve())
-    for folder in sorted(folders):
-        yield from sorted(folder.glob("*.pth"))
+def _checkpoint_files(work_dir: Path) -> list[Path]:
+    own = sorted(work_dir.glob("*.pth"))
+    if own:
+        return own
+    try:
+        elsewhere = Path((work_dir / "last_checkpoint").read_text("utf-8").strip()).parent
+        return sorted(elsewhere.glob("*.pth"))
+    except (OSError, ValueError):  # no pointer, or a damaged one
+        return []
 
 
 def _describe(content: dict[str, Any], path: str | Path) -> RunCheckpoint:

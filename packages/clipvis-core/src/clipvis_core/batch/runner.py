@@ -143,7 +143,7 @@ class VideoRunner:
     ) -> SegmentationResult | None:
         """The result; None if there is none, which is reported."""
         with under_way.failures(video):
-            return video.task.segment(inferencer, under_way.stopped, progress=False)
+            return video.task.segment(inferencer, video.folder, under_way.stopped, progress=False)
         return None
 
     def _write(

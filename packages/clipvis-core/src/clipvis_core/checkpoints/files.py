@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import pickle
 import re
@@ -40,6 +41,7 @@ HARMLESS_TYPES = [
 
 
 WEIGHTS_SUFFIX = ".safetensors"
+_SUM, _SUM_KIND = "checksum", "sha256:"  # fact of a safetensors file of ours: the digest of all after its header
 
 
 def read_checkpoint(path: str | Path, *, sums: bool = True) -> dict[str, Any]:
@@ -56,16 +58,22 @@ def read_checkpoint(path: str | Path, *, sums: bool = True) -> dict[str, Any]:
     """
     path = Path(path)
     _check_file(path)
-    return _read_weights(path) if path.suffix == WEIGHTS_SUFFIX else _read_pickled(path, sums)
+    return _read_weights(path, sums) if path.suffix == WEIGHTS_SUFFIX else _read_pickled(path, sums)
 
 
-def _read_weights(path: Path) -> dict[str, Any]:
+def _read_weights(path: Path, sums: bool) -> dict[str, Any]:
     try:
         with safe_open(path, framework="pt") as file:
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-            return {"state_dict": state, "meta": file.metadata() or {}}
+            meta = file.metadata() or {}
+        # By its name or its value: a damaged byte may be in either.
+        found = [name for name, fact in meta.items() if name == _SUM or fact.startswith(_SUM_KIND)]
+        content = path.read_bytes() if sums and found else None
     except Exception as error:  # whatever the library makes of a stranger's bytes
         raise InputError(f"{path} is damaged or no safetensors file ({_first_line(error)}): fetch it again") from None
+    if content is not None and any(meta[name] != _sum_of(content) for name in found):
+        raise InputError(f"{path} is damaged: its tensors differ from their checksum; fetch it again")
+    return {"state_dict": state, "meta": {name: fact for name, fact in meta.items() if name not in found}}
 
 
 def _read_pickled(path: Path, sums: bool) -> dict[str, Any]:
@@ -137,7 +145,9 @@ def write_weights(
     dtype: torch.dtype = torch.float16,
     meta: dict[str, str] | None = None,
 ) -> None:
-    """Writes the tensors alone, as safetensors: a file to give away. The same tensors and facts give the same bytes.
+    """Writes the tensors alone, as safetensors: a file to give away, with a checksum that is looked at on reading.
+
+    The same tensors and facts give the same bytes.
 
     Args:
         state: A state dict.
@@ -157,22 +167,27 @@ def write_weights(
     }
     try:
         with whole_file(path) as file:
-            file.write(_facts_in_order(save(tensors, metadata={"format": "pt", **(meta or {})})))
+            file.write(_with_facts(save(tensors), {"format": "pt", **(meta or {})}))
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror}") from None
 
 
-def _facts_in_order(content: bytes) -> bytes:
-    """A safetensors file with sorted metadata, which the library writes in another order each time.
-
-    Such a file begins with the length of a JSON header, 8 bytes, and the header, padded to a multiple of 8.
-    """
-    end = 8 + int.from_bytes(content[:8], "little")
-    header = json.loads(content[8:end])
-    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+def _with_facts(content: bytes, facts: dict[str, str]) -> bytes:
+    """A safetensors file with metadata, in order and with the checksum; the library writes another order each time."""
+    end = _header_end(content)
+    header = {"__metadata__": dict(sorted((facts | {_SUM: _sum_of(content)}).items())), **json.loads(content[8:end])}
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)
     return len(text).to_bytes(8, "little") + text + content[end:]
+
+
+def _header_end(content: bytes) -> int:
+    """Such a file begins with the length of a JSON header, 8 bytes, and the header, padded to a multiple of 8."""
+    return 8 + int.from_bytes(content[:8], "little")
+
+
+def _sum_of(content: bytes) -> str:
+    return _SUM_KIND + hashlib.sha256(memoryview(content)[_header_end(content) :]).hexdigest()
 
 
 def _check_file(path: Path) -> None:

@@ -25,12 +25,13 @@ from clipvis_core.batch.workers import WorkerPool
 from clipvis_core.command_line.choices import read_files
 from clipvis_core.command_line.export import planned_batch_exports, write_data_sets
 from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.program import INTERRUPTED
 from clipvis_core.inference.model_spec import ModelSpec
 from clipvis_core.inference.stream_writer import first_interrupt
 from clipvis_core.inference.video_task import OutputOptions
 
 DEFAULT_FOLDER = "outputs"
-SOME_FAILED, INTERRUPTED = 3, 130
+SOME_FAILED = 3
 _WAIT = 2.0  # seconds between looks at whether another run is done with an input
 
 

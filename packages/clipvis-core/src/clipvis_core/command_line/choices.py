@@ -4,21 +4,37 @@ from __future__ import annotations
 
 import argparse
 
+from clipvis_core.command_line.infer_options import ALWAYS, NEVER
 from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.program import plain_messages
 from clipvis_core.foundation.vocabulary import Vocabulary
+from clipvis_core.inference.asking import MOST_FEATURE_BYTES
 from clipvis_core.inference.model_spec import ModelSpec
 from clipvis_core.inference.video_task import OutputOptions
 from clipvis_core.media.cut import Cut, parse_time
+from clipvis_core.text.contrast import AUTO, NONE
 from clipvis_core.tracking import LiveRule
 
-_MODEL_OPTIONS = ("contrast", "device", "dtype", "compile", "short_side", "topk", "num_memory", "num_match")
+_MODEL_OPTIONS = ("device", "dtype", "compile", "short_side", "topk", "num_memory", "num_match")
+
+
+def prepare(args: argparse.Namespace) -> None:
+    """Messages of one line each, and a look at what can be wrong with scores."""
+    plain_messages()
+    if args.score_thr is not None and not 0 <= args.score_thr <= 1:
+        raise InputError(f"--score-thr {args.score_thr:g}: scores go from 0 to 1, so give a number in between")
+
+
+def contrast_choice(args: argparse.Namespace) -> str:
+    """The contrast words that are asked for; by default, the benchmarks' lists are compared as published."""
+    if args.contrast is not None:
+        return args.contrast
+    return NONE if args.vocabulary is not None else AUTO
 
 
 def model_spec(args: argparse.Namespace, vocabulary: Vocabulary) -> ModelSpec:
     """The model that the command line asks for."""
-    options = {name: getattr(args, name) for name in _MODEL_OPTIONS}
-    if args.contrast is None:  # the benchmarks' lists are compared as published
-        options["contrast"] = "none" if args.vocabulary is not None else "auto"
+    options = {name: getattr(args, name) for name in _MODEL_OPTIONS} | {"contrast": contrast_choice(args)}
     return ModelSpec(vocabulary, args.model, args.config, args.checkpoint, options)
 
 
@@ -35,6 +51,8 @@ def output_options(args: argparse.Namespace) -> OutputOptions:
         all_tracks=args.all_tracks,
         draw=not args.no_video,
         masks=args.masks,
+        features=args.keep_features != NEVER,
+        most_feature_bytes=None if args.keep_features == ALWAYS else MOST_FEATURE_BYTES,
         stream=args.stream,
         live=_live_rule(args),
         live_only=args.live_only,

@@ -8,11 +8,12 @@ from importlib import import_module
 
 from clipvis_core.command_line.infer_options import parse_args
 from clipvis_core.foundation.errors import InputError
-from clipvis_core.foundation.program import run
+from clipvis_core.foundation.program import leaving_on_interrupt, run
 
 #: What each sub-command does; module `clipvis_core.command_line.NAME` has it, as `main(arguments) -> exit code`.
 SUBCOMMANDS = {
     "export": "writes what was found as COCO, YouTube-VIS, CVAT, csv, cut-outs and more",
+    "ask": "asks an earlier answer for other words, without the network",
     "models": "lists the models by name",
 }
 EPILOG = "Other commands: " + "; ".join(f"`clipvis {name}` {does}" for name, does in SUBCOMMANDS.items()) + "."
@@ -30,7 +31,8 @@ def main(arguments: Sequence[str] | None = None, *, prog: str | None = "clipvis"
     if arguments and arguments[0] in SUBCOMMANDS:
         return import_module(f"clipvis_core.command_line.{arguments[0]}").main(arguments[1:])
     args = parse_args(arguments, prog=prog, epilog=EPILOG)
-    from clipvis_core.command_line.infer import infer  # imports torch, which takes seconds: after the arguments
+    with leaving_on_interrupt():
+        from clipvis_core.command_line.infer import infer  # imports torch, which takes seconds: after the arguments
 
     return infer(args)
 

@@ -13,6 +13,7 @@ import argparse
 from collections.abc import Sequence
 
 DTYPES = ("float32", "bfloat16", "float16")
+AUTO, ALWAYS, NEVER = "auto", "always", "never"
 
 
 def parse_args(
@@ -41,37 +42,30 @@ def parse_args(
         help="model config, a file or a name such as video/clipvis_r50_lvis; default: the one that fits the weights. "
         "Without weights they are random",
     )
-    words = parser.add_mutually_exclusive_group()
-    words.add_argument("--classes", help="categories to look for: `;` parts categories, `,` parts synonyms")
-    words.add_argument("--classes-file", help="text file with one category a line")
-    words.add_argument("--vocabulary", help="a benchmark's category list, such as lvvis, or a file of that form")
-    parser.add_argument(
-        "--contrast",
-        metavar="{none,auto,FILE}",
-        help="words that nobody asked for: what fits one of them better is no answer. auto is the shipped list, "
-        "FILE has one category a line (default: auto; with --vocabulary none)",
-    )
+    add_word_arguments(parser)
     parser.add_argument(
         "--out-dir", help="folder for the results (default: outputs/NAME OF INPUT; outputs for several inputs)"
     )
     parser.add_argument("--short-side", type=int, help="resize frames to this shorter side (default: the config's)")
     parser.add_argument("--topk", type=int, help="most (track, category) pairs (default: the config's)")
-    parser.add_argument(
-        "--score-thr",
-        type=float,
-        help="least score that is drawn and printed (default: what suits the weights, see docs/inference.md, or 0.3)",
-    )
-    parser.add_argument(
-        "--all-tracks", action="store_true", help="also show duplicates, parts of a thing, and tracks that flicker"
-    )
+    add_drawing_arguments(parser)
     parser.add_argument(
         "--num-memory", type=int, help="frames the matching remembers, 0 for none (default: the config's)"
     )
     parser.add_argument("--num-match", type=int, help="memories the matching combines (default: the config's)")
+    parser.add_argument(
+        "--window", type=int, help="frames the network sees at once; fewer take less memory (default: GPU 10, CPU 1)"
+    )
     parser.add_argument("--device", help="cpu or cuda (default: a GPU if there is one)")
     parser.add_argument("--dtype", default="float32", choices=DTYPES, help="of the heavy parts (default: float32)")
     parser.add_argument("--compile", action="store_true", help="compile the network first; pays off on long videos")
-    parser.add_argument("--no-video", action="store_true", help="write no overlay")
+    parser.add_argument(
+        "--keep-features",
+        default=AUTO,
+        choices=(AUTO, ALWAYS, NEVER),
+        help="write features.bin, of which `clipvis ask` asks other words without the network (default: auto, as long "
+        "as it has under 2 GiB)",
+    )
     parser.add_argument(
         "--masks",
         action="store_true",
@@ -115,6 +109,34 @@ def add_batch_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ADDRESS",
         help="work in actors of Ray, on this machine or the cluster at ADDRESS (auto, HOST:PORT, ray://HOST:PORT)",
     )
+
+
+def add_word_arguments(parser: argparse.ArgumentParser) -> argparse._MutuallyExclusiveGroup:
+    """What is looked for; returns the group of which one is given."""
+    words = parser.add_mutually_exclusive_group()
+    words.add_argument("--classes", help="categories to look for: `;` parts categories, `,` parts synonyms")
+    words.add_argument("--classes-file", help="text file with one category a line")
+    words.add_argument("--vocabulary", help="a benchmark's category list, such as lvvis, or a file of that form")
+    parser.add_argument(
+        "--contrast",
+        metavar="{none,auto,FILE}",
+        help="words that nobody asked for: what fits one of them better is no answer. auto is the shipped list, "
+        "FILE has one category a line (default: auto; with --vocabulary none)",
+    )
+    return words
+
+
+def add_drawing_arguments(parser: argparse.ArgumentParser) -> None:
+    """What is drawn and printed."""
+    parser.add_argument(
+        "--score-thr",
+        type=float,
+        help="least score that is drawn and printed (default: what suits the weights, see docs/inference.md, or 0.3)",
+    )
+    parser.add_argument(
+        "--all-tracks", action="store_true", help="also show duplicates, parts of a thing, and tracks that flicker"
+    )
+    parser.add_argument("--no-video", action="store_true", help="write no overlay")
 
 
 def add_live_arguments(parser: argparse.ArgumentParser) -> None:

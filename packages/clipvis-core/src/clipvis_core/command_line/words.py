@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
+import unicodedata
 from importlib.metadata import entry_points
 from pathlib import Path
 
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.foundation.vocabulary import Vocabulary
+from clipvis_core.text.nouns import shipped_nouns
 
 VOCABULARY_SOURCES = "clipvis.vocabularies"  # entry points: functions from a name to a `Vocabulary`
 
@@ -32,6 +34,33 @@ def _unicode(words: str) -> str:
         return os.fsencode(words).decode("utf-8")
     except UnicodeError:
         raise InputError("--classes is not written in UTF-8: set the terminal to it, or use --classes-file") from None
+
+
+def hints(args: argparse.Namespace, vocabulary: Vocabulary) -> list[str]:
+    """What may be wrong with the words, where they can be read all the same."""
+    separators = separator_hint(args.classes) if args.classes is not None else None
+    language = language_hint(vocabulary) if args.vocabulary is None else None
+    return [hint for hint in (separators, language) if hint is not None]
+
+
+def language_hint(vocabulary: Vocabulary) -> str | None:
+    """A word about categories of which no name is an English noun: the encoders read English, and read on in silence.
+
+    >>> language_hint(Vocabulary.from_text("Hund; Katze; person"))
+    '"Hund", "Katze": no English nouns for things that we know; the models read English only'
+    >>> language_hint(Vocabulary.from_text("red cars; dog, Hund"))
+    """
+    nouns = shipped_nouns()
+    unknown = [words[0] for words in vocabulary.categories if not any(nouns.senses(_plain(word)) for word in words)]
+    if not unknown:
+        return None
+    named = ", ".join(f'"{word[:30]}"' for word in unknown[:3]) + (", ..." if len(unknown) > 3 else "")
+    return f"{named}: no English nouns for things that we know; the models read English only"
+
+
+def _plain(word: str) -> str:
+    """Without accents: café is a word of English too."""
+    return "".join(letter for letter in unicodedata.normalize("NFKD", word) if not unicodedata.combining(letter))
 
 
 def separator_hint(words: str) -> str | None:

@@ -16,7 +16,7 @@ from clipvis_core.exports.review import Review
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.inference.answer import Answer
 from clipvis_core.inference.result import DrawnTracks
-from clipvis_core.media import frames_at, open_frames
+from clipvis_core.media import FramesAt, open_frames
 from clipvis_core.pipelining import ahead
 
 FRAMES_AHEAD = 4  # decoded while others are written
@@ -114,7 +114,7 @@ class Clip:
         source = open_frames(video, allow_truncated=True)
         read = 0
         if (source.height, source.width) == (result.height, result.width):
-            with closing(ahead(frames_at(source, result.numbers), depth=FRAMES_AHEAD)) as frames:
+            with closing(ahead(FramesAt(source, result.numbers), depth=FRAMES_AHEAD)) as frames:
                 for frame in frames:
                     read += 1
                     yield frame

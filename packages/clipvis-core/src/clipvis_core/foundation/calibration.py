@@ -22,6 +22,7 @@ class Calibration:
         iou: Weight of the log-odds of its predicted mask IoU.
         quality: Weight of the log-odds of its mask quality.
         offset: Added to the weighted sum.
+        fit: Weight of how well its word fits at all: the scaled cosine of the two, the category's logit.
         lead: By how much, in log-odds, the best contrast word may lead before a track is no answer.
         threshold: Least calibrated score that is drawn by default.
     """
@@ -31,6 +32,7 @@ class Calibration:
     iou: float
     quality: float
     offset: float
+    fit: float = 0.0
     lead: float = 0.0
     threshold: float = 0.5
 
@@ -51,3 +53,8 @@ class Calibration:
     def to_meta(self) -> dict[str, str]:
         """The fact that a file of weights keeps."""
         return {META_KEY: json.dumps({name: round(value, 4) for name, value in asdict(self).items()})}
+
+
+def shown_from(calibration: Calibration | None, *, has_contrast: bool) -> float:
+    """Least score that is drawn by default: what the calibration says of calibrated scores, or 0.3."""
+    return calibration.threshold if calibration is not None and has_contrast else PLAIN_THRESHOLD

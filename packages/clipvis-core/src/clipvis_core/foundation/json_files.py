@@ -121,4 +121,17 @@ def _parse(text: bytes | bytearray, path: str | Path) -> Any:
     except RecursionError:
         raise InputError(f"{path}: is not valid json: it is nested too deeply") from None
     except ValueError as error:
+        if _is_lines(bytes(text)):
+            raise InputError(
+                f"{path}: is JSON lines, a value on each line: make one list of them, [..., ...]"
+            ) from None
         raise InputError(f"{path}: is not valid json (cut short or damaged?): {error}") from None
+
+
+def _is_lines(text: bytes) -> bool:
+    """Whether the first two lines of what is no json are json each, as programs that append write them."""
+    lines = text.lstrip().split(b"\n", 2)[:2]
+    try:
+        return len([_loads(line) for line in lines if line.strip()]) == 2
+    except (ValueError, RecursionError):
+        return False

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import signal
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import NoReturn
+
+from clipvis_core.foundation.errors import shortened
+
+INTERRUPTED = 130  # 128 and the number of SIGINT, as a shell has it
 
 
 def plain_messages() -> None:
@@ -26,15 +34,67 @@ def run(main: Callable[[], int | None], *user_errors: type[Exception]) -> NoRetu
         user_errors: Exception types that mean "the user can fix this": their message is printed as one
             line and the exit code is 2. Anything else is a fault of ours and keeps its traceback.
     """
+    _open_closed_streams()
     try:
         code = main() or 0
+        sys.stdout.flush()
     except user_errors as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        code = 2
+        code = _refuse(str(error))
     except BrokenPipeError:  # whoever reads our output has seen enough, as `| head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         code = 0
+    except OSError as error:
+        if not _is_output_at_fault(error):
+            raise
+        _drop_output()
+        code = _refuse(f"standard output cannot be written ({error.strerror}): send it to another place")
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        code = 130
+        code = INTERRUPTED
     sys.exit(code)
+
+
+@contextmanager
+def leaving_on_interrupt() -> Iterator[None]:
+    """Ctrl-C ends the process at once, while modules are imported or parts are built and nothing is lost by it.
+
+    Python would raise in the middle of a library, and some swallow that, print where it came, or make another error of
+    it.
+    """
+    before = signal.signal(signal.SIGINT, _leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _leave(number: int, frame: FrameType | None) -> NoReturn:
+    os.write(2, b"interrupted\n")
+    os._exit(INTERRUPTED)
+
+
+def _refuse(message: str) -> int:
+    print(f"error: {shortened(message)}", file=sys.stderr)
+    return 2
+
+
+def _open_closed_streams() -> None:
+    """Somewhere to print to, where the process was started without (`>&-`)."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 (for the life of the process)
+
+
+def _is_output_at_fault(error: OSError) -> bool:
+    """Whether an error came from printing: it names no file, and an empty line cannot be printed either."""
+    if error.filename is not None or error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+        return False
+    try:
+        print(flush=True)
+    except OSError:
+        return True
+    return False
+
+
+def _drop_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

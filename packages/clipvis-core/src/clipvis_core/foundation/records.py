@@ -13,6 +13,8 @@ from clipvis_core.foundation.json_files import read_json
 MAX_IMAGE_PIXELS = 178_956_970
 """Largest image accepted: the size at which Pillow takes an image for a decompression bomb."""
 
+_DRIVE = re.compile(r"^[A-Za-z]:(?=[\\/])")
+_FOREIGN = re.compile(rf"{_DRIVE.pattern}|/|.*\\", re.DOTALL)
 _KINDS = {int: "a whole number", float: "a number", str: "text", list: "a list", dict: "an object"}
 
 
@@ -154,22 +156,30 @@ def is_box(value: object) -> bool:
 def relative_name(name: str, where: str) -> str:
     """A file name of an annotation file as a clean relative path.
 
-    Backslashes are taken for slashes; a path from a Windows machine loses its drive and its steps upwards, and
-    `clipvis_data.paths.located` looks for what remains.
+    Backslashes are taken for slashes. A path from another machine (`/home/me/a.jpg`, `C:\\a.jpg`, `..\\a.jpg`) loses
+    its root and its steps upwards, and `clipvis_data.paths.located` looks for what remains.
 
     Args:
         name: The name as it stands in the file.
         where: Name of the record, for messages.
 
     Raises:
-        InputError: The name is empty, absolute, or climbs out of the data root.
+        InputError: The name is empty, or climbs out of the data root.
     """
-    if "\\" in name:
-        parts = re.split(r"[\\/]+", re.sub(r"^[A-Za-z]:", "", name))
-        path = PurePosixPath(*(part for part in parts if part not in ("", "..")))
-    else:
-        path = PurePosixPath(name)
-    unsafe = path.is_absolute() or ".." in path.parts or "\0" in name or re.match(r"[A-Za-z]:/", str(path))
-    if not path.name or unsafe:
+    is_foreign = _FOREIGN.match(name)
+    if is_foreign:
+        name = _DRIVE.sub("", name).replace("\\", "/")
+    parts = [part for part in PurePosixPath(name).parts if not (is_foreign and part in ("/", "//", ".."))]
+    if not parts or ".." in parts or "\0" in name:
         raise InputError(f"{where}: file name {name[:80]!r} does not stay inside the data root")
-    return str(path)
+    return "/".join(parts)
+
+
+def check_relative(name: str, where: str) -> None:
+    """Refuses a file name that is not a clean relative path as it stands, to be written to a file of ours.
+
+    Raises:
+        InputError: `relative_name` would change or refuse it.
+    """
+    if relative_name(name, where) != name:
+        raise InputError(f"{where}: name {name[:80]!r} is no relative path with forward slashes")

@@ -97,8 +97,10 @@ class _Facts:
             raise self._fault("frames")
         try:
             self.frame_rate = Fraction(record.get("frame_rate"))
-        except (TypeError, ValueError, ZeroDivisionError):
+        except (TypeError, ValueError, ZeroDivisionError, OverflowError):
             raise self._fault("frame_rate") from None
+        if self.frame_rate <= 0:
+            raise self._fault("frame_rate")
 
     def _whole(self, field: str, most: int) -> int:
         value = self._record.get(field)

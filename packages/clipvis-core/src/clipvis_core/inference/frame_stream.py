@@ -9,15 +9,17 @@ from contextlib import closing
 from itertools import islice
 
 import numpy as np
+import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from clipvis_core.inference.keeping import Keeping
 from clipvis_core.inference.preprocessing import to_input
 from clipvis_core.inference.result import SegmentationResult
 from clipvis_core.media import FrameSource
 from clipvis_core.models import CLIPVISVideo
 from clipvis_core.pipelining import ahead
-from clipvis_core.tracking import FrameTracks, Tracker
+from clipvis_core.tracking import FrameTracks, Tracker, VideoTracks
 
 WINDOWS_AHEAD = 2  # windows of frames decoded and resized before the network asks for them
 
@@ -36,6 +38,7 @@ class FrameStream:
         model: The network.
         tracker: The video's tracker, from `model.tracker`.
         progress: Show a progress bar with frames a second.
+        keeping: Keeps the tracker's features, so that other words can be asked of the result.
 
     Attributes:
         time: When the latest frame is shown, in seconds from the first.
@@ -43,12 +46,21 @@ class FrameStream:
         times, numbers: The same for all frames so far; empty for a tracker that keeps nothing.
     """
 
-    def __init__(self, source: FrameSource, model: CLIPVISVideo, tracker: Tracker, *, progress: bool) -> None:
+    def __init__(
+        self,
+        source: FrameSource,
+        model: CLIPVISVideo,
+        tracker: Tracker,
+        *,
+        progress: bool,
+        keeping: Keeping | None = None,
+    ) -> None:
         self.source = source
         self.vocabulary = model.vocabulary
         self._model = model
         self._tracker = tracker
         self._progress = progress
+        self._keeping = keeping
         self._frames = self._run()
         self.time = 0.0
         self.number = 0
@@ -77,6 +89,7 @@ class FrameStream:
         for _ in self._frames:
             pass
         tracks = self._tracker.finish()
+        asker = None if self._keeping is None else self._keeping.finish(self.times)
         return SegmentationResult.of(
             self.source,
             self.vocabulary,
@@ -84,7 +97,14 @@ class FrameStream:
             num_frames=len(self._tracker),
             times=self.times,
             frames=self.numbers,
+            asker=asker,
         )
+
+    def seen(self) -> SegmentationResult:
+        """The frames so far without their tracks, also of a stream that keeps nothing."""
+        nothing = torch.empty(0)
+        tracks = VideoTracks(nothing, nothing.long(), nothing.long(), [])
+        return SegmentationResult.of(self.source, self.vocabulary, tracks, len(self._tracker), self.times)
 
     def _run(self) -> Iterator[tuple[np.ndarray, FrameTracks]]:
         images: deque[_Frame] = deque()
@@ -103,7 +123,7 @@ class FrameStream:
         frames = ((frame, self.source.time, self.source.number) for frame in self.source)
         size = 1 if self.source.live else self._model.window
         while window := list(islice(frames, size)):
-            yield window, to_input([frame for frame, *_ in window], self._tracker.sizes.image)
+            yield window, self._model.staged(to_input([frame for frame, *_ in window], self._tracker.sizes.image))
 
     def _inputs(self, windows: Iterator[tuple[list[_Frame], Tensor]], images: deque[_Frame]) -> Iterator[Tensor]:
         """What the network takes; the frames themselves go to `images`."""

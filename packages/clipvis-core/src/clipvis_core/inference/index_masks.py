@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,9 @@ _PALETTE = bytes((0, 0, 0)) + bytes(value for number in range(1, MOST + 1) for v
 _OWN_NAME = re.compile(r"\d{5,}\.png")
 
 
-def write_index_masks(drawn: DrawnTracks, folder: str | Path, *, progress: bool = True) -> None:
+def write_index_masks(
+    drawn: DrawnTracks, folder: str | Path, *, progress: bool = True, stopped: threading.Event | None = None
+) -> None:
     """Writes one PNG a frame, `00000.png` onwards by the frames' numbers in the source, at the source's resolution.
 
     A pixel is the track's number in the result list (from 1), in the colour of the overlay, and 0 where there is none.
@@ -30,6 +33,7 @@ def write_index_masks(drawn: DrawnTracks, folder: str | Path, *, progress: bool 
         drawn: Tracks to show.
         folder: The folder to write.
         progress: Show a progress bar.
+        stopped: Once it is set, the masks end with the frame at hand.
 
     Raises:
         InputError: The folder has other files in it, cannot be written, or a number over 255 is to be written.
@@ -45,6 +49,8 @@ def write_index_masks(drawn: DrawnTracks, folder: str | Path, *, progress: bool 
             picture = Image.fromarray(index_mask(drawn, frame))
             picture.putpalette(_PALETTE)
             picture.save(new / f"{number:05}.png")
+            if stopped is not None and stopped.is_set():
+                break
 
 
 def index_mask(drawn: DrawnTracks, frame: int) -> np.ndarray:

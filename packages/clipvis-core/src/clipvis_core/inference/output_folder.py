@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.foundation.folder_lock import FolderLock
@@ -99,7 +100,13 @@ class OutputFolder:
         self._lock.close()
 
     def describe(self, result: SegmentationResult, *, score_thr: float, complete: bool) -> None:
-        """Writes what is known of the video, and the least score that is drawn, to `video.json`."""
+        """Writes what is known of the video to `video.json`, after all else: what is complete is there.
+
+        Args:
+            result: What was found in it.
+            score_thr: Least score that is drawn.
+            complete: Whether these are all frames, and all were drawn.
+        """
         self._record |= {
             "name": result.name,
             "height": result.height,
@@ -129,6 +136,29 @@ class OutputFolder:
             raise InputError(f"{self.path / name} cannot be written ({error.strerror}); is the disk full?") from None
         self.written = sorted({*self.written, name})
 
+    @contextmanager
+    def spare_file(self, name: str) -> Iterator[BinaryIO]:
+        """A file that the run can do without: if it is empty in the end, or cannot be written, it is not there.
+
+        An earlier one of that name goes too: it would not belong to what else is in the folder.
+        """
+        done = False
+        try:
+            with self.file(name) as file:
+                yield file
+                done = True
+                if not os.fstat(file.fileno()).st_size:
+                    raise InputError(f"{self.path / name} is empty")
+        except InputError:
+            if not done:
+                raise
+            self.remove(name)
+
+    def remove(self, name: str) -> None:
+        """Removes a file that an earlier run wrote."""
+        if name in (self._before or {}).get("files", ()):
+            (self.path / name).unlink(missing_ok=True)
+
     def _check(self) -> None:
         """Whether what is going to be written replaces nothing that anybody needs."""
         ours = set((self._before or {}).get("files", ()))
@@ -137,7 +167,7 @@ class OutputFolder:
             if any(_holds(path, read) for read in self._reads):
                 raise InputError(f"{path} is read by this run and would be replaced: choose another --out-dir")
             if path.exists() and name not in ours and (name != RECORD or self._before is None):
-                raise InputError(f"{path} was not written by a run of this program: choose another --out-dir")
+                raise InputError(f"{path} is none that this version wrote: move it away, or choose another --out-dir")
         if any(read.is_dir() and read.samefile(self.path) for read in self._reads):
             raise InputError(f"{self.path} is the folder of the frames: choose another --out-dir")
 
@@ -156,6 +186,13 @@ def read_record(folder: Path) -> dict | None:
         return None
     is_ours = isinstance(record, dict) and record.get("made_by") == _MAKER and isinstance(record.get("files"), list)
     return record if is_ours else None
+
+
+def places_of(record: Mapping[str, Any], num_frames: int) -> list[int]:
+    """Places in the video of the frames that a run took, from 0; empty where it took all, or where none are said."""
+    frames = record.get("frames")
+    known = isinstance(frames, list) and all(type(number) is int and number >= 0 for number in frames)
+    return frames[:num_frames] if known and len(frames) >= num_frames else []
 
 
 def default_folder(name: str, video: str | None) -> Path:

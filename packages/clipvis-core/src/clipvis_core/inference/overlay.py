@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import islice
@@ -26,6 +27,7 @@ def write_overlay(
     *,
     sheet: ContactSheet | None = None,
     progress: bool = True,
+    stopped: threading.Event | None = None,
 ) -> None:
     """Writes the video with masks, labels and scores drawn on it, and its sound.
 
@@ -35,6 +37,7 @@ def write_overlay(
         path: Video file to write.
         sheet: Is offered each drawn frame.
         progress: Show a progress bar.
+        stopped: Once it is set, the video ends with the frame at hand.
 
     Raises:
         InputError: The file cannot be written or the frames cannot be read again.
@@ -48,6 +51,8 @@ def write_overlay(
             if sheet is not None:
                 sheet.add(frame)
             bar.update(1)
+            if stopped is not None and stopped.is_set():
+                break
 
 
 def overlay_frames(drawn: DrawnTracks, source: FrameSource) -> Iterator[np.ndarray]:

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import BinaryIO
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from mmengine.structures import InstanceData
 from pycocotools import mask as coco_mask
 from torch import Tensor
 
+from clipvis_core.foundation.errors import InputError
 from clipvis_core.foundation.vocabulary import Vocabulary
 from clipvis_core.inference.duplicates import distinct, is_steady
 from clipvis_core.media import FrameSource, draw_tracks
 from clipvis_core.tracking import VideoTracks, encode_masks
+
+if TYPE_CHECKING:
+    from clipvis_core.inference.asking import Asker, Categories
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,7 @@ class SegmentationResult:
         tracks: Scores, labels and masks, best first.
         times: When each frame is shown, in seconds from the source's first; empty where nobody knows.
         frames: Place of each frame in the source, from 0; empty where all of them were taken.
+        asker: What other words can be asked of, where features were kept.
     """
 
     name: str
@@ -63,6 +69,7 @@ class SegmentationResult:
     tracks: VideoTracks
     times: Sequence[float] = ()
     frames: Sequence[int] = ()
+    asker: Asker | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def of(
@@ -72,18 +79,29 @@ class SegmentationResult:
         tracks: VideoTracks,
         num_frames: int,
         times: Sequence[float] = (0.0,),
+        asker: Asker | None = None,
         frames: Sequence[int] = (),
     ) -> SegmentationResult:
         """The result of a source, of which `num_frames` were taken, by default all from the first on."""
         if all(number == place for place, number in enumerate(frames)):
             frames = ()
-        size = source.height, source.width
-        return cls(source.name, *size, source.frame_rate, num_frames, vocabulary, tracks, times, frames)
+        facts = (source.name, source.height, source.width, source.frame_rate)
+        return cls(*facts, num_frames, vocabulary, tracks, times, frames, asker)
 
     @property
     def numbers(self) -> Sequence[int]:
         """Place of each frame in the source, from 0."""
         return self.frames or range(self.num_frames)
+
+    def ask(self, vocabulary: Categories, *, contrast: Vocabulary | str | Path | None = "auto") -> SegmentationResult:
+        """What the video's answer is for other words, without the network; see `Asker.ask`.
+
+        Raises:
+            InputError: No features were kept, or the encoder cannot read a word.
+        """
+        if self.asker is None:
+            raise InputError("no features were kept of this video: segment it again with keep_features=True")
+        return replace(self.asker.ask(vocabulary, contrast=contrast), frames=self.frames)
 
     def records(self, video_id: int = 1) -> list[dict]:
         """The YouTube-VIS result list, ready for JSON: all tracks, whatever their score."""

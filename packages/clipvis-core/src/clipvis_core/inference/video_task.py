@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from clipvis_core.foundation.errors import InputError
-from clipvis_core.foundation.vocabulary import Vocabulary
+from clipvis_core.inference.asking import FEATURES, MOST_FEATURE_BYTES
 from clipvis_core.inference.index_masks import check_replaceable, write_index_masks
 from clipvis_core.inference.inferencer import CLIPVISInferencer
 from clipvis_core.inference.output_folder import RESULTS, WORDS, OutputFolder
 from clipvis_core.inference.overlay import overlay_frames, write_overlay
 from clipvis_core.inference.result import DrawnTracks, SegmentationResult
 from clipvis_core.inference.stream_writer import LINES, OVERLAY, SHEET, write_picture, write_stream
-from clipvis_core.media import WHOLE, ContactSheet, Cut, open_frames
+from clipvis_core.media import WHOLE, ContactSheet, Cut, FrameSource, open_frames
 from clipvis_core.tracking import LiveRule
 
 MASKS, PICTURE = "masks", "overlay.png"
@@ -32,12 +34,14 @@ class OutputOptions:
         all_tracks: Draw also duplicates, parts of a thing and tracks that flicker.
         draw: Write an overlay.
         masks: Write pictures of track numbers.
+        features: Write what asking for other words needs.
+        most_feature_bytes: Size from which on it is left out; None for any.
         stream: Write each frame's tracks as they come.
         live: When tracks start and end in these.
         live_only: Keep nothing of past frames, and write no results.
 
     Raises:
-        InputError: A score is none, or two of them exclude each other.
+        InputError: Two of them exclude each other.
     """
 
     cut: Cut = WHOLE
@@ -46,13 +50,13 @@ class OutputOptions:
     all_tracks: bool = False
     draw: bool = True
     masks: bool = False
+    features: bool = False
+    most_feature_bytes: int | None = MOST_FEATURE_BYTES
     stream: bool = False
     live: LiveRule | None = None
     live_only: bool = False
 
     def __post_init__(self) -> None:
-        if self.score_thr is not None and not 0 <= self.score_thr <= 1:
-            raise InputError(f"--score-thr {self.score_thr:g}: scores go from 0 to 1, so give a number in between")
         if self.masks and self.live_only:
             raise InputError("--masks draws what is in results.json, which --live-only does not write")
 
@@ -91,6 +95,7 @@ class VideoTask:
             WORDS: True,
             RESULTS: not options.live_only,
             MASKS: options.masks,
+            FEATURES: self._keeps_features,
             LINES: self.streaming,
             OVERLAY: not self.is_image and options.draw,
             SHEET: not self.is_image and options.draw,
@@ -127,31 +132,48 @@ class VideoTask:
         return inferencer.score_thr if self.options.score_thr is None else self.options.score_thr
 
     def segment(
-        self, inferencer: CLIPVISInferencer, stopped: threading.Event, *, progress: bool = True
+        self, inferencer: CLIPVISInferencer, folder: OutputFolder, stopped: threading.Event, *, progress: bool = True
     ) -> SegmentationResult:
-        """The result of the whole input, or of the frames before `stopped` was set.
+        """The result of the whole input, or of the frames before `stopped` was set; the folder gets its features.
 
         Raises:
             InputError: It breaks off.
         """
-        if not inferencer.takes_videos:
-            return inferencer(self.source)
-        stream = inferencer.stream(self.source, progress=progress)
-        for _ in stream:
-            if stopped.is_set():
-                break
-        stream.close()
-        return stream.result()
+        with self._kept_features(folder) as kept:
+            if not inferencer.takes_videos:
+                return inferencer(self.source, keep_features=kept.get("keep_features", False))
+            stream = inferencer.stream(self.source, progress=progress, **kept)
+            for _ in stream:
+                if stopped.is_set():
+                    break
+            stream.close()
+            return stream.result()
 
     def segment_live(
         self, inferencer: CLIPVISInferencer, folder: OutputFolder, stopped: threading.Event
-    ) -> SegmentationResult | None:
-        """Writes each frame's tracks as they come; the result of them, unless nothing is kept."""
+    ) -> SegmentationResult:
+        """Writes each frame's tracks as they come; the result of them, without tracks if nothing is kept."""
         options = self.options
-        stream = inferencer.stream(self.source, live=options.live, keep=not options.live_only, progress=True)
+        live = {"live": options.live, "keep": not options.live_only}
         shown = {"score_thr": self.score_thr(inferencer), "all_tracks": options.all_tracks}
-        folder.written += write_stream(stream, folder.path, draw=options.draw, stopped=stopped, **shown)
-        return None if options.live_only else stream.result()
+        with self._kept_features(folder) as kept:
+            stream = inferencer.stream(self.source, progress=True, **live, **kept)
+            folder.written += write_stream(stream, folder.path, draw=options.draw, stopped=stopped, **shown)
+            return stream.seen() if options.live_only else stream.result()
+
+    @property
+    def _keeps_features(self) -> bool:
+        return self.options.features and not self.options.live_only
+
+    @contextmanager
+    def _kept_features(self, folder: OutputFolder) -> Iterator[dict[str, Any]]:
+        """What to tell `CLIPVISInferencer.stream` so that the folder gets its features."""
+        if not self._keeps_features:
+            yield {}
+            folder.remove(FEATURES)
+            return
+        with folder.spare_file(FEATURES) as file:
+            yield {"keep_features": file, "most_feature_bytes": self.options.most_feature_bytes}
 
     def write(
         self,
@@ -160,9 +182,18 @@ class VideoTask:
         *,
         score_thr: float,
         complete: bool = True,
+        cut: threading.Event | None = None,
         progress: bool = True,
     ) -> DrawnTracks:
-        """Writes a result: its words, all tracks, and pictures of those that are drawn.
+        """Writes a result: its words, all tracks, pictures of those that are drawn, and last what it is of.
+
+        Args:
+            result: The result of `segment` or `segment_live`.
+            folder: Where it goes.
+            score_thr: Least score that is drawn.
+            complete: Whether it is of all frames that were asked for.
+            cut: Once it is set, pictures end with the frame at hand.
+            progress: Show progress bars.
 
         Returns:
             The tracks that are drawn.
@@ -170,31 +201,43 @@ class VideoTask:
         Raises:
             InputError: A file cannot be written.
         """
-        write_words(result.vocabulary, folder)
+        complete = complete and not self.source.truncated  # which drawing, that reads the source again, changes
         drawn = result.drawn(score_thr, all_tracks=self.options.all_tracks)
+        with folder.file(WORDS) as file:
+            file.write(result.vocabulary.to_json().encode("utf-8"))
+        if not self.options.live_only:
+            self._write_tracks(drawn, folder, cut, progress=progress)
+        complete = complete and not (cut is not None and cut.is_set())
         folder.describe(result, score_thr=score_thr, complete=complete)
-        with folder.file(RESULTS) as file:
-            result.write_json(file)
-        if self.options.masks:
-            write_index_masks(drawn, folder.path / MASKS, progress=progress)
-            folder.written.append(MASKS)
-        if self.options.draw and not self.streaming:
-            self._draw(drawn, folder, progress=progress)
         return drawn
 
-    def _draw(self, drawn: DrawnTracks, folder: OutputFolder, *, progress: bool) -> None:
-        """Writes the overlay and its contact sheet or, for an image, a picture."""
-        if self.is_image:
-            write_picture(next(overlay_frames(drawn, self.source)), folder.path / PICTURE)
-            folder.written.append(PICTURE)
-            return
-        sheet = ContactSheet()
-        write_overlay(drawn, self.source, folder.path / OVERLAY, sheet=sheet, progress=progress)
-        write_picture(sheet.image(), folder.path / SHEET)
-        folder.written += [OVERLAY, SHEET]
+    def _write_tracks(
+        self, drawn: DrawnTracks, folder: OutputFolder, cut: threading.Event | None, *, progress: bool
+    ) -> None:
+        with folder.file(RESULTS) as file:
+            drawn.result.write_json(file)
+        if self.options.masks:
+            write_index_masks(drawn, folder.path / MASKS, progress=progress, stopped=cut)
+            folder.written.append(MASKS)
+        if self.options.draw and not self.streaming:
+            draw_result(drawn, self.source, folder, is_image=self.is_image, progress=progress, stopped=cut)
 
 
-def write_words(vocabulary: Vocabulary, folder: OutputFolder) -> None:
-    """Writes the categories."""
-    with folder.file(WORDS) as file:
-        file.write(vocabulary.to_json().encode("utf-8"))
+def draw_result(
+    drawn: DrawnTracks,
+    source: FrameSource,
+    folder: OutputFolder,
+    *,
+    is_image: bool,
+    progress: bool = True,
+    stopped: threading.Event | None = None,
+) -> None:
+    """Writes the overlay and its contact sheet or, for an image, a picture."""
+    if is_image:
+        write_picture(next(overlay_frames(drawn, source)), folder.path / PICTURE)
+        folder.written.append(PICTURE)
+        return
+    sheet = ContactSheet()
+    write_overlay(drawn, source, folder.path / OVERLAY, sheet=sheet, progress=progress, stopped=stopped)
+    write_picture(sheet.image(), folder.path / SHEET)
+    folder.written += [OVERLAY, SHEET]

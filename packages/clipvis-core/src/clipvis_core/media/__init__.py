@@ -1,7 +1,7 @@
 """Reading videos, streams, folders and arrays as frames; drawing tracks; writing videos."""
 
 from clipvis_core.media.contact_sheet import ContactSheet
-from clipvis_core.media.cut import WHOLE, Cut, frames_at
+from clipvis_core.media.cut import WHOLE, Cut, FramesAt
 from clipvis_core.media.frames import DEFAULT_FRAME_RATE, MAX_PIXELS, FrameSource, TruncatedError
 from clipvis_core.media.overlay import draw_tracks
 from clipvis_core.media.palette import track_color
@@ -16,11 +16,11 @@ __all__ = [
     "ContactSheet",
     "Cut",
     "FrameSource",
+    "FramesAt",
     "TruncatedError",
     "VideoStream",
     "VideoWriter",
     "draw_tracks",
-    "frames_at",
     "open_frames",
     "track_color",
 ]

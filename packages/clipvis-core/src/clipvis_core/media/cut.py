@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
@@ -116,6 +116,7 @@ class CutSource(FrameSource):
                     due = cut.start + (math.floor((source.time - cut.start) * cut.rate + _SLACK) + 1) / cut.rate
                 self.time, self.number = source.time, source.number
                 yield frame
+            self.truncated = source.truncated
         if not count:
             raise InputError(
                 f"{self.name}: no frame is shown from {cut.start:g} s on: its last one is at {source.time:g} s; "
@@ -123,21 +124,45 @@ class CutSource(FrameSource):
             )
 
 
-def frames_at(source: FrameSource, numbers: Iterable[int]) -> Iterator[np.ndarray]:
+class FramesAt(FrameSource):
     """The frames of a source at some places, which grow; after the last nothing is read.
+
+    Args:
+        source: The source.
+        numbers: Their places, from 0.
 
     >>> from clipvis_core.media import open_frames
     >>> source = open_frames(np.arange(5, dtype=np.uint8).repeat(3).reshape(5, 1, 1, 3))
-    >>> [int(frame.max()) for frame in frames_at(source, [1, 4])]
+    >>> [int(frame.max()) for frame in FramesAt(source, [1, 4])]
     [1, 4]
     """
-    wanted = iter(numbers)
-    number = next(wanted, None)
-    with closing(iter(source)) as frames:
-        while number is not None and (frame := next(frames, None)) is not None:
-            if source.number == number:
-                yield frame
-                number = next(wanted, None)
+
+    _timed = _numbered = True
+
+    def __init__(self, source: FrameSource, numbers: Sequence[int]) -> None:
+        self._source = source
+        self._numbers = numbers
+        super().__init__(
+            name=source.name,
+            height=source.height,
+            width=source.width,
+            frame_rate=source.frame_rate,
+            num_frames=len(numbers),
+        )
+
+    def sound(self) -> Sound | None:
+        return self._source.sound()
+
+    def _decode(self) -> Iterator[np.ndarray]:
+        wanted = iter(self._numbers)
+        number = next(wanted, None)
+        with closing(iter(self._source)) as frames:
+            while number is not None and (frame := next(frames, None)) is not None:
+                if self._source.number == number:
+                    self.time, self.number = self._source.time, number
+                    yield frame
+                    number = next(wanted, None)
+            self.truncated = self._source.truncated
 
 
 def parse_time(text: str) -> float:

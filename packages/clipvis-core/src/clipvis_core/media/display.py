@@ -5,12 +5,14 @@ from __future__ import annotations
 import struct
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 
 import av
 import numpy as np
 from av.filter import Graph
 
+from clipvis_core.foundation.errors import InputError
 from clipvis_core.foundation.images import on_ground
 from clipvis_core.media.decoding import DamageError
 from clipvis_core.media.frames import check_pixels
@@ -63,11 +65,14 @@ class Display:
         """Height and width of the first frame as it is shown.
 
         Raises:
-            InputError: It is too large.
+            InputError: It is too large, or cannot be filtered.
         """
         height, width = self._square(frame)
         check_pixels(self._name, height, width)
-        matrix = _matrix(_readable(frame))
+        try:
+            matrix = _matrix(_readable(frame))
+        except DamageError as damage:
+            raise InputError(f"{self._name}: its first frame cannot be shown ({damage}): convert it first") from None
         return (width, height) if matrix is not None and _is_turned(matrix) else (height, width)
 
     def _square(self, frame: av.VideoFrame) -> tuple[int, int]:
@@ -103,15 +108,14 @@ class Display:
                 yield frame
                 return
             self._graph = _graph(frame, filters)
-        try:
+        with _as_damage():
             self._graph.push(frame)
-        except av.error.FFmpegError as error:
-            raise DamageError(error.strerror) from None
         yield from self._pulled()
 
     def _drain(self) -> Iterator[av.VideoFrame]:
         if self._graph is not None:
-            self._graph.push(None)
+            with _as_damage():
+                self._graph.push(None)
             yield from self._pulled()
 
     def _pulled(self) -> Iterator[av.VideoFrame]:
@@ -183,8 +187,9 @@ def _readable(frame: av.VideoFrame) -> av.VideoFrame:
     except ValueError:
         pass
     graph = _graph(frame, [("sidedata", f"mode=delete:type={kind}") for kind in _NAMELESS_SIDE_DATA])
-    graph.push(frame)
-    return graph.pull()
+    with _as_damage():
+        graph.push(frame)
+        return graph.pull()
 
 
 def _stretch(ratio: Fraction | None) -> float:
@@ -195,14 +200,22 @@ def _stretch(ratio: Fraction | None) -> float:
 
 def _graph(frame: av.VideoFrame, filters: list[tuple[str, str]]) -> Graph:
     """The filters, one after the other, ready for frames like this one."""
-    graph = Graph()
-    last = graph.add_buffer(
-        width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base or Fraction(1, 1000)
-    )
-    for name, options in filters:
-        step = graph.add(name, options)
-        last.link_to(step)
-        last = step
-    last.link_to(graph.add("buffersink"))
-    graph.configure()
+    graph, tick = Graph(), frame.time_base or Fraction(1, 1000)
+    with _as_damage():
+        last = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=tick)
+        for name, options in filters:
+            step = graph.add(name, options)
+            last.link_to(step)
+            last = step
+        last.link_to(graph.add("buffersink"))
+        graph.configure()
     return graph
+
+
+@contextmanager
+def _as_damage() -> Iterator[None]:
+    """What a filter cannot do is damage to the stream; the reason may be the machine's, such as too many threads."""
+    try:
+        yield
+    except av.error.FFmpegError as error:
+        raise DamageError(error.strerror) from None

@@ -38,6 +38,7 @@ class FrameSource(ABC):
             does not say. Containers are sometimes wrong: count on `num_read`.
         num_read: Frames handed out by the latest iteration.
         time: When the latest of them is shown, in seconds from the first; always later than the one before.
+        truncated: Whether the latest iteration ended before the source did, as `allow_truncated` allows.
         number: Place of the latest of them in the file or folder, from 0.
         live: Whether the frames come as they are made, so that none should wait for the next.
     """
@@ -63,6 +64,7 @@ class FrameSource(ABC):
         self.num_frames = num_frames
         self.num_read = 0
         self.time = 0.0
+        self.truncated = False
         self.number = 0
         self._allow_truncated = allow_truncated
 
@@ -82,6 +84,7 @@ class FrameSource(ABC):
                 given; or nothing at all could be decoded.
         """
         self.num_read = 0
+        self.truncated = False
         try:
             for frame in self._decode():
                 if frame.shape != (self.height, self.width, 3):
@@ -98,6 +101,7 @@ class FrameSource(ABC):
         except TruncatedError as error:
             if not self._allow_truncated or self.num_read == 0:
                 raise
+            self.truncated = True
             warnings.warn(f"{error}; going on with the frames before that", stacklevel=2)
 
     def __repr__(self) -> str:

@@ -30,18 +30,15 @@ class ImageFolder(FrameSource):
     are no images by their suffix are passed over.
 
     Raises:
-        InputError: No image in the folder, an image that is none, of another size, or there twice.
+        InputError: No image in the folder, one there twice, or, unless truncated input is allowed, an image that is
+            none or of another size.
     """
 
     def __init__(self, folder: Path, *, allow_truncated: bool = False) -> None:
         self._paths = list_images(folder)
         height, width = image_size(self._paths[0])
-        for path in self._paths[1:]:
-            size = image_size(path)
-            if size != (height, width):
-                raise InputError(
-                    f"{path} is {size[1]}x{size[0]}, the frames before it {width}x{height}; give frames of one size"
-                )
+        if not allow_truncated:  # else the frames end where one cannot be taken
+            self._check_sizes(height, width)
         super().__init__(
             name=folder.resolve().name,
             height=height,
@@ -49,6 +46,14 @@ class ImageFolder(FrameSource):
             num_frames=len(self._paths),
             allow_truncated=allow_truncated,
         )
+
+    def _check_sizes(self, height: int, width: int) -> None:
+        for path in self._paths[1:]:
+            size = image_size(path)
+            if size != (height, width):
+                raise InputError(
+                    f"{path} is {size[1]}x{size[0]}, the frames before it {width}x{height}; give frames of one size"
+                )
 
     def _decode(self) -> Iterator[np.ndarray]:
         for index, path in enumerate(self._paths):

@@ -19,8 +19,8 @@ class Arithmetic:
     Attributes:
         dtype: float32, or bfloat16 or float16 for the matrix products and convolutions of all parts. The places where
             deformable attention samples, its softmax and what follows the network stay in float32.
-        compile: Have `torch.compile` fuse the image encoder and the pixel decoder; the first frame of each size then
-            waits for the compiler.
+        compile: Have `torch.compile` fuse the image encoder and the pixel decoder, and on a GPU the query decoder, too;
+            the first frame of each size then waits for the compiler.
 
     Example:
         Arithmetic(dtype=torch.bfloat16).prepare(model)
@@ -37,6 +37,8 @@ class Arithmetic:
         if self.compile:
             model.head.pixel_decoder.compile()
             model.backbone.compile()
+            if model.data_preprocessor.device.type != "cpu":
+                model.head.query_decoder.compile()
 
     def running(self, device: torch.device | str) -> AbstractContextManager:
         """The context in which parts of a prepared model are to be called; `outputs` enters it by itself."""

@@ -23,6 +23,7 @@ from clipvis_core.models.encoder import EncoderFeatures, ImageTextEncoder
 from clipvis_core.models.query_decoder import QueryPrediction
 from clipvis_core.text import TextClassifier, VocabularyEmbedding, remaining_contrast
 from clipvis_core.text.contrast import same_cosine
+from clipvis_core.text.naming import name_regions
 from clipvis_core.tracking.outputs import FrameOutputs
 
 
@@ -126,24 +127,30 @@ class CLIPVISModel(BaseDetector):
 
     @torch.no_grad()
     def outputs(self, images: Tensor) -> FrameOutputs:
-        """Outputs of the network for images `(n, 3, H, W)`, normalised and padded."""
+        """Outputs of the network for images `(n, 3, H, W)`, normalised and padded.
+
+        Raises:
+            InputError: The GPU's memory does not hold them at once; the message says what to try.
+        """
+        try:
+            return self._outputs(images)
+        except torch.cuda.OutOfMemoryError:
+            raise _too_large(images) from None
+
+    def _outputs(self, images: Tensor) -> FrameOutputs:
         with self.arithmetic.running(images.device):
             prediction, dense = self.segment(images)
             regions = self.region_embeddings(prediction.mask_logits, dense)
-            class_logits = self.vocabulary_embedding().logits(regions, self.backbone.logit_scale)
-            contrast_probs = None
-            if self.contrast_embedding() is not None:
-                contrast_logits = self.contrast_embedding().logits(regions, self.backbone.logit_scale)
-                unnamed = (regions == 0).all(dim=-1, keepdim=True)  # which no word fits
-                asked_logits = class_logits.masked_fill(unnamed, float("-inf"))
-                contrast_probs = torch.cat([asked_logits, contrast_logits], dim=-1).float().softmax(dim=-1)
+            words = self.vocabulary_embedding(), self.contrast_embedding()
+            class_probs, contrast_logits = name_regions(regions, self.backbone.logit_scale, *words)
         return FrameOutputs(
-            class_probs=class_logits.float().softmax(dim=-1),
+            class_probs=class_probs,
             ious=prediction.ious.float(),
             object_logits=prediction.object_logits.float(),
             mask_logits=prediction.mask_logits.float(),
             embeddings=prediction.embeddings.float(),
-            contrast_probs=contrast_probs,
+            contrast_logits=contrast_logits,
+            regions=regions,
         )
 
     def segment(self, images: Tensor) -> tuple[QueryPrediction, Tensor]:
@@ -187,6 +194,15 @@ class CLIPVISModel(BaseDetector):
 def target_masks(instances: InstanceData, device: torch.device) -> Tensor:
     """Masks of mmdet's ground truth as bool tensor `(N, H, W)`."""
     return instances.masks.to_tensor(dtype=torch.bool, device=device)
+
+
+def _too_large(images: Tensor) -> InputError:
+    """What to do about images `(n, 3, H, W)` for which the memory is too small."""
+    number, _, height, width = images.shape
+    remedy = "try a smaller --short-side, or --dtype bfloat16"
+    if number > 1:
+        remedy = f"try --window {number // 2} (in a config: model.window={number // 2}), or --dtype bfloat16"
+    return InputError(f"the GPU's memory does not hold {number} frame(s) of {height}x{width} at once: {remedy}")
 
 
 def _rename_earlier(_model: CLIPVISModel, state: dict[str, Tensor], prefix: str, *_: object) -> None:

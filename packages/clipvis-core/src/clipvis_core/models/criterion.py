@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from mmcv.ops import point_sample
 from mmdet.models.utils import get_uncertain_point_coords_with_randomness
@@ -14,6 +15,7 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
 from clipvis_core.models.query_decoder import QueryPrediction
+from clipvis_core.tracking.outputs import HostCopy
 
 
 @dataclass(frozen=True)
@@ -115,21 +117,17 @@ class ClassAgnosticMaskCriterion(nn.Module):
     @torch.no_grad()
     def match(self, prediction: QueryPrediction, targets: list[FrameTarget]) -> list[tuple[Tensor, Tensor]]:
         """Pairs of each frame: (query indices, target indices), int64, in order of the query index."""
-        return [
-            self._match_frame(prediction.object_logits[b], prediction.mask_logits[b], target)
-            for b, target in enumerate(targets)
-        ]
+        frames = zip(prediction.object_logits, prediction.mask_logits, targets, strict=True)
+        return assigned([self._costs(*frame) for frame in frames])
 
-    def _match_frame(self, object_logits: Tensor, mask_logits: Tensor, target: FrameTarget) -> tuple[Tensor, Tensor]:
+    def _costs(self, object_logits: Tensor, mask_logits: Tensor, target: FrameTarget) -> Tensor:
+        """Costs of one frame's pairs, finite, `(Q, N)`."""
         points = self.points.uniform(mask_logits.device)
         predicted = InstanceData(scores=object_logits.float(), masks=_sample_shared(mask_logits, points))
         truth = InstanceData(labels=target.labels, masks=_sample_shared(target.masks, points))
         with torch.autocast(mask_logits.device.type, enabled=False):
             cost = sum(match_cost(predicted, truth) for match_cost in self.match_costs)
-        cost = torch.nan_to_num(cost, nan=1e6, posinf=1e6, neginf=-1e6)
-        queries, instances = linear_sum_assignment(cost.cpu().numpy())
-        device = mask_logits.device
-        return torch.as_tensor(queries, device=device), torch.as_tensor(instances, device=device)
+        return torch.nan_to_num(cost, nan=1e6, posinf=1e6, neginf=-1e6)
 
     def _layer_losses(
         self, prediction: QueryPrediction, targets: list[FrameTarget], num_masks: Tensor
@@ -168,6 +166,20 @@ class ClassAgnosticMaskCriterion(nn.Module):
             weight=counted,
             avg_factor=(weights if counted is None else weights * counted).sum(),
         )
+
+
+def assigned(costs: list[Tensor]) -> list[tuple[Tensor, Tensor]]:
+    """Pairs of least total cost (Hungarian method) of each frame; one copy to the host and one back for all frames.
+
+    Args:
+        costs: `(Q, N)` a frame.
+
+    Returns:
+        Rows and columns of the pairs, int64, in order of the rows.
+    """
+    pairs = [linear_sum_assignment(cost.numpy()) for cost in HostCopy(costs).wait()]
+    both = torch.from_numpy(np.concatenate(pairs, axis=1)).to(costs[0].device)
+    return [tuple(part.unbind()) for part in both.split([len(rows) for rows, _ in pairs], dim=1)]
 
 
 def mask_iou_loss(ious: Tensor, logits: Tensor, labels: Tensor) -> Tensor:

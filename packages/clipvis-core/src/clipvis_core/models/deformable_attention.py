@@ -5,11 +5,14 @@ Zhu et al., "Deformable DETR: deformable transformers for end-to-end object dete
 
 from __future__ import annotations
 
+import importlib.util
+import logging
 from collections.abc import Callable
 from functools import cache, lru_cache
 
 import torch
 import torch.nn.functional as F
+from mmengine.logging import print_log
 from torch import Tensor
 
 from clipvis_core.models.embedding_bag_attention import embedding_bag_form
@@ -22,7 +25,8 @@ def deformable_attention(
     """Weighted sum, for each query and head, of the values at its points; bilinear between cells, zeros outside.
 
     Args:
-        value: `(B, N, heads, C / heads)`, the cells of all scales, row by row, scale after scale.
+        value: `(B, N, heads, C / heads)`, the cells of all scales, row by row, scale after scale. Its precision may be
+            lower than that of the rest: `triton` then reads it as it is, the other forms convert it first.
         sizes: H and W of each scale.
         places: `(B, M, 2, heads, scales, points)`, x and then y of the points, in cells of the scale they lie in: the
             centre of the first cell is at 1, that of the last at W or H.
@@ -32,13 +36,18 @@ def deformable_attention(
     Returns:
         `(B, M, C)`, the heads one after the other. All forms give the same but for rounding.
     """
-    return FORMS[form or default_form(value)](value, sizes, places, weights)
+    form = form or default_form(value)
+    if form != "triton":
+        value = value.to(places.dtype)
+    return FORMS[form](value, sizes, places, weights)
 
 
 def default_form(value: Tensor) -> str:
-    """The fastest form for a value: by its device, by what this mmcv has, and by whether `torch.compile` is running."""
+    """The fastest form for a value: by its device and by what is installed."""
     if value.device.type == "cpu":
         return "embedding_bag"
+    if value.is_cuda and value.dtype in _TRITON_DTYPES and has_triton():
+        return "triton"
     if value.is_cuda and not torch.compiler.is_compiling() and has_mmcv_kernel():
         return "mmcv"
     return "pytorch"
@@ -59,6 +68,13 @@ def pytorch_form(value: Tensor, sizes: tuple[Size, ...], places: Tensor, weights
     return pooled.unflatten(0, (batch, heads)).flatten(1, 2).transpose(1, 2)
 
 
+def triton_form(value: Tensor, sizes: tuple[Size, ...], places: Tensor, weights: Tensor) -> Tensor:
+    """Two Triton kernels; see `triton_attention`, which is imported at first use."""
+    from clipvis_core.models.triton_attention import triton_form
+
+    return triton_form(value, sizes, places, weights)
+
+
 def mmcv_form(value: Tensor, sizes: tuple[Size, ...], places: Tensor, weights: Tensor) -> Tensor:
     """mmcv's CUDA kernel, float32 or float64."""
     from mmcv.ops.multi_scale_deform_attn import MultiScaleDeformableAttnFunction
@@ -70,6 +86,27 @@ def mmcv_form(value: Tensor, sizes: tuple[Size, ...], places: Tensor, weights: T
     return MultiScaleDeformableAttnFunction.apply(
         value.contiguous(), shapes, starts, places.contiguous(), weights.contiguous(), images_at_once
     )
+
+
+@torch.compiler.assume_constant_result
+def has_triton() -> bool:
+    """Whether Triton can be used here: it must be installed, and find a C compiler for what starts its kernels."""
+    return _triton_works()
+
+
+@cache
+def _triton_works() -> bool:
+    if importlib.util.find_spec("triton") is None or not hasattr(torch.library, "custom_op"):
+        return False
+    if torch.cuda.is_available():
+        try:
+            place, weight = torch.ones((1, 1, 2, 1, 1, 1), device="cuda"), torch.ones((1, 1, 1, 1, 1), device="cuda")
+            triton_form(torch.ones((1, 1, 1, 1), device="cuda"), ((1, 1),), place, weight)
+        except Exception as error:  # whatever it is that Triton, a compiler or the driver raise
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            print_log(f"Triton cannot be used here ({reason[:200]})", logger="current", level=logging.WARNING)
+            return False
+    return True
 
 
 @cache
@@ -96,4 +133,6 @@ FORMS: dict[str, Callable[..., Tensor]] = {
     "embedding_bag": embedding_bag_form,
     "mmcv": mmcv_form,
     "pytorch": pytorch_form,
+    "triton": triton_form,
 }
+_TRITON_DTYPES = (torch.float32, torch.float16, torch.bfloat16)

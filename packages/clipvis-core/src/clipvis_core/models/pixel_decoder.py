@@ -194,14 +194,14 @@ class DeformableSelfAttention(nn.Module):
             tokens: `(B, N, C)`, the cells of all scales, row by row, scale after scale.
             queries: `(B, N, C)`, the tokens with their positions.
             sizes: H and W of each scale.
-            centres: See `cell_centres`. Values, places and weights have its precision.
+            centres: See `cell_centres`. Places and weights have its precision.
 
         Returns:
             `(B, N, C)`.
         """
         dtype = centres.dtype
         num_heads, num_scales, num_points = self.parts
-        value = self.value_proj(tokens).to(dtype).unflatten(-1, (num_heads, -1))
+        value = self.value_proj(tokens).unflatten(-1, (num_heads, -1))
         logits = self.attention_weights(queries).to(dtype)
         weights = _softmax(logits.view(-1, num_scales * num_points)).view(*logits.shape[:-1], *self.parts)
         offsets = F.linear(queries, *_x_before_y(self.sampling_offsets)).to(dtype)
@@ -221,14 +221,14 @@ def cell_centres(
     with torch.inference_mode(False):  # else the kept tensor would be of no use in training
         x, y = [], []
         for height, width in sizes:
-            rows = (torch.arange(height, dtype=dtype) + 0.5) / height
-            columns = (torch.arange(width, dtype=dtype) + 0.5) / width
+            rows = (torch.arange(height, dtype=dtype, device=device) + 0.5) / height
+            columns = (torch.arange(width, dtype=dtype, device=device) + 0.5) / width
             y.append(rows.repeat_interleave(width))
             x.append(columns.repeat(height))
-        sides = torch.tensor(sizes, dtype=dtype).T.flip(0)  # widths and then heights
-        centres = torch.stack((torch.cat(x), torch.cat(y)), dim=1)[:, :, None] * sides + 0.5  # (N, 2, scales)
+        x, y = torch.cat(x), torch.cat(y)
+        centres = torch.stack([torch.stack((x * width, y * height), dim=1) for height, width in sizes], dim=2) + 0.5
         repeated = centres[:, :, None, :, None].expand(-1, -1, num_heads, -1, num_points)
-        return repeated.contiguous().to(device)
+        return repeated.contiguous()
 
 
 def _x_before_y(offsets: nn.Linear) -> tuple[Tensor, Tensor]:

@@ -67,12 +67,17 @@ class CLIPVISQueryDecoder(BaseModule):
         self.object_head = _mlp(channels, 2)
         self.mask_head = _mlp(channels, channels)
         self.iou_head = _mlp(channels, 1)
+        self._run = self._decode
 
     def init_weights(self) -> None:
         """Xavier-uniform matrices in the layers."""
         for parameter in self.layers.parameters():
             if parameter.dim() > 1:
                 nn.init.xavier_uniform_(parameter)
+
+    def compile(self) -> None:
+        """Has `torch.compile` fuse what follows from the features; positions stay cached outside."""
+        self._run = torch.compile(self._decode)
 
     def forward(self, mask_features: Tensor, scales: list[Tensor], all_layers: bool = False) -> list[QueryPrediction]:
         """Decodes the queries.
@@ -86,7 +91,18 @@ class CLIPVISQueryDecoder(BaseModule):
         Returns:
             The last layer's prediction alone, or all L + 1 in order of depth.
         """
-        keys, values = self._memory(scales)
+        return self._run(mask_features, scales, self._places(scales), all_layers)
+
+    def _places(self, scales: list[Tensor]) -> tuple[Tensor, ...]:
+        """Positions of the cells of each scale, `(1, HW, C)`."""
+        sizes = tuple(tuple(scale.shape[-2:]) for scale in scales)
+        dtype = torch.promote_types(scales[0].dtype, self.level_embed.weight.dtype)
+        return sine_positions(sizes, scales[0].shape[1], dtype, scales[0].device)
+
+    def _decode(
+        self, mask_features: Tensor, scales: list[Tensor], places: tuple[Tensor, ...], all_layers: bool
+    ) -> list[QueryPrediction]:
+        keys, values = self._memory(scales, places)
         # Resizing is linear and so is the mask product: resize(E . F) = E . resize(F), with F resized once.
         resized = [
             F.interpolate(mask_features, size=scale.shape[-2:], mode="bilinear", align_corners=False)
@@ -106,14 +122,12 @@ class CLIPVISQueryDecoder(BaseModule):
         predictions.append(self.predict(self.norm(queries), mask_features))
         return predictions
 
-    def _memory(self, scales: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
-        """What queries look at in each scale, `(B, HW, C)`: keys with positions, values without."""
+    def _memory(self, scales: list[Tensor], places: tuple[Tensor, ...]) -> tuple[list[Tensor], list[Tensor]]:
+        """What queries look at in each scale, `(B, HW, C)`: keys with positions `(1, HW, C)`, values without."""
         values = [
             scale.flatten(2).transpose(1, 2) + embedding
             for scale, embedding in zip(scales, self.level_embed.weight, strict=True)
         ]
-        sizes = tuple(tuple(scale.shape[-2:]) for scale in scales)
-        places = sine_positions(sizes, scales[0].shape[1], values[0].dtype, values[0].device)
         return [value + place for value, place in zip(values, places, strict=True)], values
 
     @torch.no_grad()

@@ -16,6 +16,7 @@ from clipvis_core.models.base import CLIPVISModel, target_masks
 from clipvis_core.models.criterion import FrameTarget
 from clipvis_core.pipelining import ahead
 from clipvis_core.tracking import FrameTracks, MaskSizes, Tracker
+from clipvis_core.tracking.outputs import OutputsOnTheWay
 
 CPU_WINDOW = 1
 GPU_WINDOW = 10  # as published
@@ -109,6 +110,8 @@ class CLIPVISVideo(CLIPVISModel):
     def track(self, windows: Iterable[Tensor], tracker: Tracker) -> Iterator[FrameTracks]:
         """Takes every video, window by window, through the network and into the tracker.
 
+        A GPU has the next window before the tracks of this one are worked out, so that it need not wait for them.
+
         Args:
             windows: Normalised and padded frames, `(n, 3, H, W)` each.
             tracker: One of `self.tracker`, whose `finish` gives the result of the frames so far.
@@ -116,16 +119,40 @@ class CLIPVISVideo(CLIPVISModel):
         Yields:
             What is known about each frame.
         """
-        for images in windows:
-            outputs = self.outputs(images)
-            yield from tracker.add(outputs)
+        for sent in self._sent(iter(windows), tracker):
+            yield from tracker.take(sent)
+
+    def _sent(self, windows: Iterator[Tensor], tracker: Tracker) -> Iterator[OutputsOnTheWay]:
+        """Outputs of each window; those of a GPU after the next window was begun, but for a live source's frame."""
+        waiting = None
+        while True:
+            try:
+                images = next(windows, None)
+                sent = None if images is None else tracker.send(self.outputs(images))
+            except Exception:  # it comes after the frames before it
+                if waiting is not None:
+                    yield waiting
+                raise
+            if waiting is not None:
+                yield waiting
+            if sent is None:
+                return
+            waiting = sent
+            if not self._overlaps(images):
+                yield waiting
+                waiting = None
+
+    @staticmethod
+    def _overlaps(images: Tensor) -> bool:
+        """Whether the next window may be begun before these frames' tracks are known."""
+        return images.is_cuda and len(images) > 1
 
     def tracker(self, sizes: MaskSizes, **options: Any) -> Tracker:
         """A tracker for one video.
 
         Args:
             sizes: Padded size of its frames (see `padded_size`), size before padding, and size of the masks wanted.
-            options: `live`, `keep` and `temp_dir` of `Tracker`.
+            options: `live`, `keep`, `temp_dir` and `features` of `Tracker`.
         """
         return Tracker(
             sizes,
@@ -144,9 +171,14 @@ class CLIPVISVideo(CLIPVISModel):
         return height, width
 
     def prepare(self, frames: Tensor) -> Tensor:
-        """Frames uint8 `(n, 3, H, W)` on the model's device, normalised and padded."""
+        """Frames uint8 `(n, 3, H, W)` on the model's device, normalised and padded there."""
+        frames = frames.to(self.data_preprocessor.device, non_blocking=True)
         data = {"inputs": [frames], "data_samples": None}
         return self.data_preprocessor(data, False)["inputs"][0]
+
+    def staged(self, frames: Tensor) -> Tensor:
+        """Frames in memory from which a GPU takes them while the host goes on, if the model is on one."""
+        return frames.pin_memory() if self.data_preprocessor.device.type == "cuda" else frames
 
     def _windows(self, frames: Tensor | Sequence[Tensor]) -> Iterator[Tensor]:
         """A video's frames, uint8 `(n, 3, H, W)`."""
@@ -155,7 +187,7 @@ class CLIPVISVideo(CLIPVISModel):
             return
         loaded = ahead((frames[t] for t in range(len(frames))), depth=2 * self.window)
         while window := list(islice(loaded, self.window)):
-            yield torch.stack(window)
+            yield self.staged(torch.stack(window))
 
 
 def clip_targets(sample: TrackDataSample, device: torch.device) -> list[FrameTarget]:

@@ -31,17 +31,21 @@ class ContrastScores:
 
     def update(
         self,
-        contrast_probs: Tensor,
+        contrast_logits: Tensor,
         class_probs: Tensor,
         ious: Tensor,
         object_logits: Tensor,
         mask_sums: Tensor,
         mask_cells: Tensor,
     ) -> None:
-        """Takes in a frame in track order: probabilities `(Q, K + M)`, then what `FrameOutputs.rows` gives."""
+        """Takes in a frame in track order: logits `(Q, K + M)`, then what `FrameOutputs.rows` gives."""
         self._num_asked = class_probs.shape[1]
-        joint = (contrast_probs * ious.unsqueeze(-1)).sqrt()
-        values = tuple(value.nan_to_num() for value in (joint, ious, object_logits, mask_sums, mask_cells))
+        joint = (contrast_logits.softmax(dim=-1) * ious.unsqueeze(-1)).sqrt()
+        asked_logits = contrast_logits[:, : self._num_asked]
+        named = asked_logits.isfinite().all(dim=1)  # a mask without a cell says nothing about how well words fit
+        fits = asked_logits.where(named.unsqueeze(-1), 0)
+        values = (joint, fits, named.to(ious), ious, object_logits, mask_sums, mask_cells)
+        values = tuple(value.nan_to_num() for value in values)
         if self._sums is None:
             self._sums = tuple(torch.zeros_like(value) for value in values)
             self._frames = torch.zeros_like(ious)
@@ -60,28 +64,30 @@ class ContrastScores:
         queries, labels = queries.to(self._frames.device), labels.to(self._frames.device)
         features = self.features(queries, labels)
         if self.calibration is None:
-            joint, _, object_logits, mask_sums, mask_cells = self._means(queries)
+            joint, _, _, _, object_logits, mask_sums, mask_cells = self._means(queries)
             words = joint.gather(1, labels.unsqueeze(-1)).squeeze(-1)
             scores = (words * object_logits.softmax(dim=-1)[:, 0]).sqrt() * mask_sums / (mask_cells + _EPSILON)
             return scores * (features[:, 0] >= 0)
         fitted = self.calibration
-        weights = features.new_tensor([fitted.contrast, fitted.objectness, fitted.iou, fitted.quality])
+        weights = features.new_tensor([fitted.contrast, fitted.objectness, fitted.iou, fitted.quality, fitted.fit])
         return (features @ weights + fitted.offset).sigmoid() * (features[:, 0] >= -fitted.lead)
 
     def features(self, queries: Tensor, labels: Tensor) -> Tensor:
-        """What the calibration weighs, `(N, 4)`, all log-odds.
+        """What the calibration weighs, `(N, 5)`.
 
-        The pair's word against the best contrast word (of one frame: the difference of their logits), objectness,
-        predicted mask IoU and mask quality.
+        Four are log-odds: the pair's word against the best contrast word (of one frame: the difference of their
+        logits), objectness, predicted mask IoU and mask quality. The last is the logit of the pair's word, of
+        the frames whose mask can be named.
         """
-        joint, ious, object_logits, mask_sums, mask_cells = self._means(queries)
+        joint, fits, named, ious, object_logits, mask_sums, mask_cells = self._means(queries)
         word = joint.gather(1, labels.unsqueeze(-1)).squeeze(-1)
         best = joint[:, self._num_asked :].amax(dim=1)
         lead = 2 * ((word + _EPSILON) / (best + _EPSILON)).log()
         objectness = object_logits[:, 0] - object_logits[:, 1]
         quality = mask_sums / (mask_cells + _EPSILON)
         values = (lead, objectness, ious.logit(_EPSILON), quality.logit(_EPSILON))
-        return torch.stack(values, dim=1).clamp(-_MOST, _MOST)
+        fit = fits.gather(1, labels.unsqueeze(-1)).squeeze(-1) / named.clamp(min=_EPSILON)
+        return torch.cat([torch.stack(values, dim=1).clamp(-_MOST, _MOST), fit.unsqueeze(-1)], dim=1)
 
     def _means(self, queries: Tensor) -> tuple[Tensor, ...]:
         """Sums of the queries over their number of frames, a row each."""

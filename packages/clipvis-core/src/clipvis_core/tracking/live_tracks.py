@@ -56,7 +56,7 @@ class LiveTracks:
         object_logits: Tensor,
         mask_sums: Tensor,
         mask_cells: Tensor,
-        contrast_probs: Tensor | None = None,
+        contrast_logits: Tensor | None = None,
     ) -> FrameTracks:
         """Takes in the next frame, as `FrameOutputs` gives it in track order, and says which tracks live."""
         joint = (class_probs * ious.unsqueeze(-1)).sqrt().nan_to_num()
@@ -70,9 +70,9 @@ class LiveTracks:
         self._ids[self._missed > self.rule.patience] = 0
         fresh = seen & (self._ids == 0)
         self._start(fresh)
-        if contrast_probs is not None:
+        if contrast_logits is not None:
             self._contrast.restart(fresh)
-            self._contrast.update(contrast_probs, class_probs, ious, object_logits, mask_sums, mask_cells)
+            self._contrast.update(contrast_logits, class_probs, ious, object_logits, mask_sums, mask_cells)
 
         self._frames += 1
         self._class_sum += joint

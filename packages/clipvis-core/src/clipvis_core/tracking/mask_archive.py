@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Iterable
 from concurrent.futures import Future
+from typing import Any
 
 import numpy as np
-from pycocotools import mask as coco_mask
+import torch
 from torch import Tensor
 
 from clipvis_core.pipelining import Behind
-from clipvis_core.tracking.mask_rendering import MaskRenderer, MaskSizes
+from clipvis_core.tracking.feature_file import FeatureWriter
+from clipvis_core.tracking.frame_features import FrameFeatures
+from clipvis_core.tracking.mask_coding import MaskCoder, mask_coder
+from clipvis_core.tracking.mask_rendering import MaskSizes
 from clipvis_core.tracking.spill_file import SpillFile
 
 #: Frames whose masks wait for the end of the video, where only those of the final tracks have to be encoded.
@@ -64,13 +68,16 @@ class MaskRecorder:
     Args:
         sizes: Sizes the masks go through.
         file: Takes the codes until `finish`; without one, only what leads at the time is encoded and nothing is kept.
+        features: Takes every frame with all its masks, none of which waits then.
     """
 
-    def __init__(self, sizes: MaskSizes, file: SpillFile | None) -> None:
+    def __init__(self, sizes: MaskSizes, file: SpillFile | None, features: FeatureWriter | None = None) -> None:
         self._archive = MaskArchive(file) if file is not None else None
-        self._waiting: deque[tuple[dict[int, bytes], dict[int, np.ndarray]]] = deque()
-        self._renderer = MaskRenderer(sizes)
+        self._waiting: deque[tuple[dict[int, bytes], dict[int, Any]]] = deque()  # rows of the coder
+        self._sizes = sizes
+        self._coder: MaskCoder | None = None  # that of the masks' device
         self._worker = Behind(depth=_FRAMES_BEHIND)
+        self._features = features
 
     @property
     def temporary_bytes(self) -> int:
@@ -78,7 +85,12 @@ class MaskRecorder:
         return 0 if self._archive is None else self._archive.nbytes
 
     def add(
-        self, mask_logits: Tensor, permutation: Tensor, filled: np.ndarray, leading: Collection[int]
+        self,
+        mask_logits: Tensor,
+        permutation: Tensor,
+        filled: np.ndarray,
+        leading: Collection[int],
+        features: FrameFeatures | None = None,
     ) -> Future[dict[int, bytes]]:
         """Takes the next frame in.
 
@@ -86,14 +98,18 @@ class MaskRecorder:
 
         Args:
             mask_logits: `(Q, h, w)`, in network order.
-            permutation: int64 `(Q,)`, the network's query of each track.
+            permutation: int64 `(Q,)` on the CPU, the network's query of each track.
             filled: bool `(Q,)` in track order, whether a mask has a positive cell.
             leading: Tracks to encode at once.
+            features: The frame without its masks, where features are kept.
 
         Returns:
             Codes of the leading tracks that have a mask in the frame, when they are ready.
         """
-        return self._worker.submit(self._record, mask_logits, permutation, filled, set(leading))
+        codes = self._worker.submit(self._record, mask_logits, permutation, filled, set(leading))
+        if features is not None:
+            self._worker.submit(self._keep, features)
+        return codes
 
     def finish(self, queries: Collection[int]) -> MaskArchive:
         """Encodes what waits, for these tracks, and ends the worker.
@@ -115,7 +131,9 @@ class MaskRecorder:
         tracks = np.flatnonzero(filled)
         if self._archive is None:
             tracks = tracks[np.isin(tracks, list(leading))]
-        rows = mask_logits[permutation[tracks.tolist()]].float().cpu().numpy()
+        if self._coder is None:
+            self._coder = mask_coder(self._sizes, mask_logits.device)
+        rows = self._coder.rows(mask_logits, permutation[torch.from_numpy(tracks)])
         logits = dict(zip(tracks.tolist(), rows, strict=True))
         codes = self._encoded(logits, leading)
         if self._archive is not None:
@@ -124,15 +142,20 @@ class MaskRecorder:
                 self._store(None)
         return codes
 
-    def _store(self, wanted: set[int] | None) -> None:
+    def _keep(self, features: FrameFeatures) -> None:
+        """Has the latest frame, with all its masks, among the features."""
+        self._features.append(features, self._store(None))
+
+    def _store(self, wanted: set[int] | None) -> dict[int, bytes]:
         """Moves the oldest waiting frame to the archive, with the masks of all tracks or of those wanted."""
         codes, logits = self._waiting.popleft()
-        self._archive.append(codes | self._encoded(logits, logits if wanted is None else wanted))
-
-    def _encoded(self, logits: dict[int, np.ndarray], tracks: Iterable[int]) -> dict[int, bytes]:
-        codes = {}
-        for track in sorted(logits.keys() & set(tracks)):
-            mask = self._renderer.render(logits[track])
-            if mask.any():
-                codes[track] = coco_mask.encode(mask)["counts"]
+        codes = codes | self._encoded(logits, logits if wanted is None else wanted)
+        self._archive.append(codes)
         return codes
+
+    def _encoded(self, logits: dict[int, Any], tracks: Iterable[int]) -> dict[int, bytes]:
+        wanted = sorted(logits.keys() & set(tracks))
+        if not wanted:
+            return {}
+        codes = self._coder.codes([logits[track] for track in wanted])
+        return {track: code for track, code in zip(wanted, codes, strict=True) if code is not None}

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from clipvis_core.tracking.frame_features import FrameFeatures
 
 
 @dataclass(frozen=True)
@@ -19,7 +23,10 @@ class FrameOutputs:
         object_logits: `(n, Q, 2)`; 0 = object.
         mask_logits: `(n, Q, h, w)` at stride 4, padding included.
         embeddings: `(n, Q, C)`.
-        contrast_probs: `(n, Q, K + M)`, softmax over the K categories and M contrast words; None without such words.
+        contrast_logits: `(n, Q, K + M)`, scaled cosines of the K categories and M contrast words; -inf for the
+            categories of a mask that cannot be named. None without contrast words.
+        regions: `(n, Q, D)`, the encoder's vectors of the masks, which words are compared with; None where there is no
+            encoder.
     """
 
     class_probs: Tensor
@@ -27,7 +34,8 @@ class FrameOutputs:
     object_logits: Tensor
     mask_logits: Tensor
     embeddings: Tensor
-    contrast_probs: Tensor | None = None
+    contrast_logits: Tensor | None = None
+    regions: Tensor | None = None
 
     @cached_property
     def mask_statistics(self) -> tuple[Tensor, Tensor]:
@@ -46,6 +54,64 @@ class FrameOutputs:
         """
         values = (self.class_probs, self.ious, self.object_logits, *self.mask_statistics)
         return tuple(value[t][order] for value in values)
+
+    def to_host(self, *others: Tensor) -> OutputsOnTheWay:
+        """Begins to bring what the tracker works with to the CPU: all but masks and embeddings, and `others`.
+
+        Args:
+            others: More float32 tensors.
+        """
+        return OutputsOnTheWay(self, others, copied=self.ious.device.type != "cpu")
+
+    def features(self, t: int, order: Tensor) -> FrameFeatures:
+        """What asking for other words needs of frame `t`, its queries in another order, on the host."""
+        values = (self.regions, self.ious, self.object_logits, *self.mask_statistics)
+        on_host = (value[t][order].float().cpu().numpy() for value in values)
+        return FrameFeatures(*on_host, permutation=order.cpu().numpy().astype(np.int16))
+
+
+class OutputsOnTheWay:
+    """Outputs of a window that go to the CPU by one copy, while a GPU goes on with other work; see `to_host`."""
+
+    def __init__(self, outputs: FrameOutputs, others: Sequence[Tensor], *, copied: bool) -> None:
+        self._outputs = outputs
+        self._others = others
+        names = ("class_probs", "ious", "object_logits", "contrast_logits", "regions")
+        self._names = [name for name in names if getattr(outputs, name) is not None]
+        self._copy = None
+        if copied:
+            fields = [getattr(outputs, name) for name in self._names]
+            self._copy = HostCopy([*outputs.mask_statistics, *fields, *others])
+
+    def arrived(self) -> tuple[FrameOutputs, *tuple[Tensor, ...]]:
+        """Waits for the copy: outputs with all fields but masks and embeddings on the CPU, and the other tensors."""
+        if self._copy is None:
+            return self._outputs, *self._others
+        sums, cells, *copies = self._copy.wait()
+        count = len(self._names)
+        host = replace(self._outputs, **dict(zip(self._names, copies[:count], strict=True)))
+        vars(host)["mask_statistics"] = sums, cells  # the cached property would compute it anew
+        return host, *copies[count:]
+
+
+class HostCopy:
+    """Tensors that go to the CPU by one copy from their device, in the widest of their precisions."""
+
+    def __init__(self, tensors: Sequence[Tensor]) -> None:
+        self._shapes = [tensor.shape for tensor in tensors]
+        flat = torch.cat([tensor.flatten() for tensor in tensors])
+        self._flat = flat.to("cpu", non_blocking=flat.is_cuda)  # into pinned memory, where it is not waited for
+        self._done = None
+        if flat.is_cuda and torch.cuda.is_available():  # a fake tensor needs no GPU
+            self._done = torch.cuda.Event()
+            self._done.record()
+
+    def wait(self) -> list[Tensor]:
+        """The tensors on the CPU."""
+        if self._done is not None:
+            self._done.synchronize()
+        parts = self._flat.split([shape.numel() for shape in self._shapes])
+        return [part.view(shape) for part, shape in zip(parts, self._shapes, strict=True)]
 
 
 def mask_statistics(mask_logits: Tensor) -> tuple[Tensor, Tensor]:

@@ -67,13 +67,28 @@ class TemporalMatcher:
         return self.steps(embeddings.unsqueeze(0))[0]
 
     def steps(self, embeddings: Tensor) -> Tensor:
-        """Matches the next n frames; what `step` gives one after the other, with one copy to the host.
+        """Matches the next n frames; what `step` gives one after the other, with one product and one copy to the host.
 
         Args:
             embeddings: `(n, Q, C)`, in network order.
 
         Returns:
             int64 `(n, Q)`, see `step`.
+        """
+        return self.permutations(self.cosines(embeddings).cpu(), len(embeddings)).to(embeddings.device)
+
+    def cosines(self, embeddings: Tensor) -> Tensor:
+        """Takes in the embeddings of the next n frames, whose `permutations` are asked for in the same order.
+
+        Args:
+            embeddings: See `steps`.
+
+        Returns:
+            Cosines of each frame with its memories, frame after frame: `(sum of memories, Q of a memory, Q of the
+            frame)`, float32 on the embeddings' device.
+
+        Raises:
+            ValueError: See `step`.
         """
         current = F.normalize(embeddings.detach().float(), dim=-1)
         frames = current
@@ -83,30 +98,28 @@ class TemporalMatcher:
                     f"embeddings of shape {tuple(self._embeddings.shape[1:])} expected, got {tuple(current.shape[1:])}"
                 )
             frames = torch.cat([self._embeddings, current])
-        cosines = self._cosines(frames, len(current))
+        self._embeddings = frames[max(0, len(frames) - self.num_memory) :]
+        queries, before = current.shape[1], len(frames) - len(current)
+        if self.num_memory == 0 or len(frames) == 1:
+            return current.new_empty((0, queries, queries))
+        product = frames[:-1].flatten(0, 1) @ current.flatten(0, 1).T
+        product = product.view(len(frames) - 1, queries, len(current), queries)
+        ends = range(before, len(frames))
+        return torch.cat([product[max(0, end - self.num_memory) : end, :, end - before] for end in ends])
+
+    def permutations(self, cosines: Tensor, number: int) -> Tensor:
+        """Matches frames whose `cosines`, on the CPU, are at hand: int64 `(number, Q)`, see `step`."""
+        remaining = cosines.numpy()
         permutations = []
-        for _ in current:
-            permutation = np.arange(current.shape[1])
+        for _ in range(number):
+            permutation = np.arange(cosines.shape[1])
             if self._permutations:
                 memories = len(self._permutations)
-                permutation = self._match(cosines[:memories])
-                cosines = cosines[memories:]
+                permutation = self._match(remaining[:memories])
+                remaining = remaining[memories:]
             self._permutations.append(permutation)
             permutations.append(permutation)
-        self._embeddings = frames[max(0, len(frames) - self.num_memory) :]
-        return torch.from_numpy(np.stack(permutations)).to(embeddings.device)
-
-    def _cosines(self, frames: Tensor, number: int) -> np.ndarray:
-        """Cosines of the last `number` of the frames `(F, Q, C)` with the memories of each, on the host.
-
-        Returns:
-            `(sum of memories, Q of the memory, Q of the frame)`.
-        """
-        products = []
-        for end in range(len(frames) - number, len(frames)):
-            memories = frames[max(0, end - self.num_memory) : end]
-            products.append((memories.flatten(0, 1) @ frames[end].T).unflatten(0, memories.shape[:2]))
-        return torch.cat(products).cpu().numpy()
+        return torch.from_numpy(np.stack(permutations))
 
     def _match(self, cosines: np.ndarray) -> np.ndarray:
         """Permutation from the cosines `(M, Q, Q)` of the memories' queries with those of the frame."""

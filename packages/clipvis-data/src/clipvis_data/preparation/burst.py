@@ -10,7 +10,7 @@ from pycocotools import mask as mask_api
 
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.foundation.faults import Faults, is_number, is_whole, shown
-from clipvis_core.foundation.records import Records, read_annotation_file, relative_name
+from clipvis_core.foundation.records import Records, check_relative, read_annotation_file
 from clipvis_core.foundation.rle import check_rles, validate_rle
 from clipvis_core.foundation.whole_file import write_json
 
@@ -102,7 +102,7 @@ def check_sequences(
         with faults:
             name = (sequences.get(index, "dataset", str), sequences.get(index, "seq_name", str))
             where = sequences.where(index)
-            relative_name("/".join(name), where)
+            check_relative("/".join(name), where)
             if seen.setdefault(name, index) != index:
                 raise InputError(f"{where}: is named as {sequences.key}[{seen[name]}]")
             if truth is not None and name not in truth:
@@ -121,7 +121,7 @@ def _check_frames(sequences: Records, index: int) -> None:
     for frame in frames:
         if not isinstance(frame, str):
             raise InputError(f"{where}: annotated_image_paths holds {shown(frame)}, not text")
-        relative_name(frame, where)
+        check_relative(frame, where)
     if not frames or len(set(frames)) < len(frames):
         raise InputError(f"{where}: annotated_image_paths is empty, or holds a name twice")
     masks = sequences.get(index, "segmentations", list)

@@ -53,7 +53,7 @@ def find_image_folder(json_path: Path, root: Path, names: Sequence[str]) -> Path
     step = max(1, len(names) // _SAMPLE)
     sample = names[::step][:_SAMPLE]
     best, best_key = None, (0, False, 0)
-    for folder in _folders(root):
+    for folder in folders_below(root):
         hits = sum((folder / name).is_file() for name in sample)
         parts = folder.relative_to(root).parts
         named_alike = any(part in json_path.stem for part in parts)  # val/JPEGImages and val.json
@@ -63,7 +63,7 @@ def find_image_folder(json_path: Path, root: Path, names: Sequence[str]) -> Path
     return best
 
 
-def _folders(root: Path, depth: int = 3) -> Iterator[Path]:
+def folders_below(root: Path, depth: int = 3) -> Iterator[Path]:
     """Folders at most `depth` down; one that holds over 200 folders holds videos, which are not entered."""
     yield root
     if depth == 0:
@@ -72,4 +72,4 @@ def _folders(root: Path, depth: int = 3) -> Iterator[Path]:
     if len(below) > 200:
         return
     for folder in sorted(below):
-        yield from _folders(folder, depth - 1)
+        yield from folders_below(folder, depth - 1)

@@ -46,7 +46,7 @@ class JitterGeometry:
         """
         height, width = source
         factor = min(size[0] * scale / height, size[1] * scale / width)
-        resized = (round(height * factor), round(width * factor))
+        resized = (max(1, round(height * factor)), max(1, round(width * factor)))  # a strip is a pixel wide at least
         y0, x0 = (round(fraction * max(r - s, 0)) for r, s in zip(resized, size, strict=True))
         crop = (x0, y0, min(x0 + size[1], resized[1]), min(y0 + size[0], resized[0]))
         return cls(flip, (height, width), resized, crop, size)

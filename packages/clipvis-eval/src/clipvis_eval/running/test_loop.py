@@ -13,7 +13,7 @@ from mmengine.runner.amp import autocast
 
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.foundation.folder_lock import FolderLock
-from clipvis_core.foundation.whole_file import write_json
+from clipvis_core.foundation.whole_file import remove_unfinished, write_json
 
 from ..metrics import TrackMetric, track_records
 from ..summary import flat_numbers
@@ -58,6 +58,8 @@ class ResumableTestLoop(TestLoop):
         if is_main_process():
             folder.mkdir(parents=True, exist_ok=True)
             self._lock = FolderLock(folder, "wait for it, or choose another --work-dir")
+            for place in (folder, self.work_dir):
+                remove_unfinished(place, "*.json")
             ResultStore(folder, identity, resume=resume)
         barrier()
         self.store = ResultStore(folder, identity, resume=True)

@@ -1,0 +1,212 @@
+"""A video's tracks under other words, from kept features: what `Tracker` does after the network."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import islice
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.rle import RleError, validate_rles
+from clipvis_core.pipelining import ahead
+from clipvis_core.text import VocabularyEmbedding
+from clipvis_core.text.naming import name_regions
+from clipvis_core.tracking import TopTracks, TrackScores, VideoTracks
+from clipvis_core.tracking.contrast_scores import ContrastScores
+from clipvis_core.tracking.feature_file import FeatureFile
+from clipvis_core.tracking.frame_features import FrameFeatures
+from clipvis_core.tracking.image_scores import rank_image_pairs, top_image_pairs
+from clipvis_core.tracking.mask_archive import MaskArchive
+from clipvis_core.tracking.spill_file import SpillFile
+
+TRACKS_FIRST = 16  # looked at first, to see which others can be among the best
+_NOISE = 1e-4  # of float32, generously
+_FRAMES_CHECKED = 32  # whose masks are checked together
+_SILENT_SECONDS = 2
+
+
+class Words:
+    """Categories and contrast words, as the encoder of some features sees them.
+
+    Args:
+        scale: The encoder's `logit_scale`.
+        asked: The categories.
+        contrast: Words nobody asked for, or None.
+    """
+
+    def __init__(self, scale: float, asked: VocabularyEmbedding, contrast: VocabularyEmbedding | None) -> None:
+        self.scale = scale
+        self.asked = asked
+        self.contrast = contrast
+
+    def without_contrast(self) -> Words:
+        """The categories alone."""
+        return Words(self.scale, self.asked, None)
+
+    def judge(self, regions: np.ndarray) -> tuple[Tensor, Tensor | None]:
+        """Of regions `(Q, D)`, probabilities `(Q, K)` and, beside contrast words, logits `(Q, K + M)`; see
+        `name_regions`."""
+        return name_regions(torch.from_numpy(regions), self.scale, self.asked, self.contrast)
+
+
+class NoProbs:
+    """`DoubtfulProbs` where only scores are asked for, not hidden frames."""
+
+    nbytes = 0
+
+    def append(self, class_probs: Tensor, in_doubt: np.ndarray) -> None:
+        """Keeps nothing."""
+
+    def read(self, frame: int, in_doubt: np.ndarray, queries: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """Is not called."""
+        raise NotImplementedError
+
+
+class RecalledProbs:
+    """`DoubtfulProbs` that are computed again when they are asked for.
+
+    Args:
+        features: The video.
+        words: What is asked for.
+        tracks: int64 `(S,)`, the tracks whose scores are collected.
+    """
+
+    nbytes = 0
+
+    def __init__(self, features: FeatureFile, words: Words, tracks: np.ndarray) -> None:
+        self._features = features
+        self._words = words.without_contrast()
+        self._tracks = tracks
+
+    def append(self, class_probs: Tensor, in_doubt: np.ndarray) -> None:
+        """Keeps nothing."""
+
+    def read(self, frame: int, in_doubt: np.ndarray, queries: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """See `DoubtfulProbs`."""
+        probs, _ = self._words.judge(self._features.frame(frame, self._tracks[queries]).regions)
+        return probs[torch.arange(len(labels)), torch.from_numpy(labels)].numpy()
+
+
+@torch.no_grad()
+def replay_image(features: FeatureFile, words: Words, topk: int) -> VideoTracks:
+    """What `CLIPVISImage` says of an image under these words.
+
+    Raises:
+        InputError: The features are damaged, or the disk is full.
+    """
+    frame = features.frame(0)
+    class_probs, contrast_logits = words.judge(frame.regions)
+    ious, object_logits, *statistics = measured(frame)
+    pairs = top_image_pairs(class_probs, ious, object_logits, topk)
+    scores, order = rank_image_pairs(pairs, torch.from_numpy(frame.quality.copy())[pairs.queries])
+    hidden = torch.zeros((len(order), 1), dtype=torch.bool)
+    values = (value[order] for value in (pairs.queries, pairs.labels, pairs.class_scores))
+    contrast = ContrastScores(features.facts.calibration)
+    if contrast_logits is not None:
+        contrast.update(contrast_logits, class_probs, ious, object_logits, *statistics)
+    top = TopTracks(*values, scores, hidden)
+    calibrated = contrast.scores(top.queries, top.labels) if contrast else None
+    size = features.facts.height, features.facts.width
+    return VideoTracks.of(top, masks_of(features, set(pairs.queries.tolist())), size, calibrated)
+
+
+@torch.no_grad()
+def replay(features: FeatureFile, words: Words, topk: int, *, progress: bool = False) -> VideoTracks:
+    """The published result of the video under these words; in memory is one frame and about 2 KB of each other.
+
+    Args:
+        features: The video.
+        words: What is asked for.
+        topk: Most (query, category) pairs.
+        progress: Show a progress bar where it takes more than two seconds.
+
+    Raises:
+        InputError: The features are damaged, or the disk is full.
+    """
+    tracks = tracks_in_question(features, words, topk)
+    scores, contrast = collected(features, words, tracks, progress=progress)
+    top = scores.top(topk)
+    calibrated = contrast.scores(top.queries, top.labels).cpu() if contrast else None
+    top = replace(top, queries=torch.from_numpy(tracks)[top.queries])
+    size = features.facts.height, features.facts.width
+    return VideoTracks.of(top, masks_of(features, set(top.queries.tolist())), size, calibrated)
+
+
+def collected(
+    features: FeatureFile, words: Words, tracks: np.ndarray, *, progress: bool = False
+) -> tuple[TrackScores, ContrastScores]:
+    """What all frames say of some tracks, int64 `(S,)`, which count from 0 in the scores."""
+    scores = TrackScores(RecalledProbs(features, words, tracks), weighted=features.facts.weighted)
+    contrast = ContrastScores(features.facts.calibration)
+    frames = features.frames(tracks)
+    for frame in tqdm(frames, "asking", unit="frame", total=len(features), disable=not progress, delay=_SILENT_SECONDS):
+        class_probs, contrast_logits = words.judge(frame.regions)
+        rows = class_probs, *measured(frame)
+        scores.update(*rows)
+        if contrast_logits is not None:
+            contrast.update(contrast_logits, *rows)
+    return scores, contrast
+
+
+def tracks_in_question(features: FeatureFile, words: Words, topk: int) -> np.ndarray:
+    """The tracks, int64 `(S,)`, that can be among the best pairs under these words.
+
+    Objectness and predicted IoU bound a track's score whatever its name: with probabilities of 1. The tracks with the
+    highest bounds are looked at first; those whose bound is below the scores of their `topk` best pairs are out.
+    """
+    bounds = score_bounds(features)
+    first = np.sort(np.argsort(-bounds, kind="stable")[:TRACKS_FIRST])
+    best = collected(features, words.without_contrast(), first)[0].top_pairs(topk).class_scores
+    least = float(best[-1]) if len(best) == topk else 0.0
+    return np.flatnonzero(bounds * (1 + _NOISE) >= least)
+
+
+def score_bounds(features: FeatureFile) -> np.ndarray:
+    """The most that each track can score, float32 `(Q,)`."""
+    scores = TrackScores(NoProbs(), weighted=features.facts.weighted)
+    for frame in features.frames(named=False):
+        scores.update(torch.ones((len(frame.ious), 1)), *measured(frame))
+    return scores.scores().squeeze(1).numpy()
+
+
+def measured(frame: FrameFeatures) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """IoUs, object logits, mask sums and mask cells, as `FrameOutputs.rows` gives them."""
+    values = (frame.ious, frame.object_logits, frame.mask_sums, frame.mask_cells)
+    return tuple(torch.from_numpy(value.copy()) for value in values)
+
+
+def masks_of(features: FeatureFile, tracks: set[int]) -> MaskArchive:
+    """The masks of some tracks, checked, in a temporary file of their own."""
+    archive = MaskArchive(SpillFile())
+    unpacked = ahead((features.codes(t) for t in range(len(features))), depth=_FRAMES_CHECKED)
+    for start in range(0, len(features), _FRAMES_CHECKED):
+        frames = [
+            {track: code for track, code in codes.items() if track in tracks}
+            for codes in islice(unpacked, _FRAMES_CHECKED)
+        ]
+        good = iter(checked(features, start, frames))
+        for codes in frames:
+            archive.append({track: next(good) for track in codes})
+    return archive
+
+
+def checked(features: FeatureFile, start: int, frames: list[dict[int, bytes]]) -> list[bytes]:
+    """The run-length codes of frames from `start` on, one after the other, which pycocotools may see.
+
+    Raises:
+        InputError: One is none of a mask of this size.
+    """
+    height, width = features.facts.height, features.facts.width
+    records = [{"size": [height, width], "counts": code} for codes in frames for code in codes.values()]
+    try:
+        masks = validate_rles(records, height, width)
+    except RleError as error:
+        places = [t for t, codes in enumerate(frames, start) for _ in codes]
+        raise InputError(
+            f"the features are damaged: a mask of frame {places[error.index]} {error}; run clipvis again"
+        ) from None
+    return [mask["counts"] if isinstance(mask["counts"], bytes) else mask["counts"].encode("ascii") for mask in masks]

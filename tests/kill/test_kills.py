@@ -1,0 +1,16 @@
+"""A few kills of each program; `make kill-test SEED=... KILLS=...` is the long run."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for left processes in /proc")
+def test_killed_runs_lose_nothing(tmp_path):
+    from killing import kill_runs
+
+    counts, faults = kill_runs(seed=1, kills=4, folder=tmp_path)
+    assert not faults, "\n".join(faults)
+    assert sum(found.total() for found in counts.values()) == 4
