@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-emoji test fuzz lint bench docs
+.PHONY: help setup demo demo-emoji test test-browser fuzz lint bench docs
 
 # `make demo VIDEO=my.mp4 CLASSES="cat; sofa"`: your own video (or folder of frames, or image), your own words.
 VIDEO := assets/street.mp4
@@ -33,6 +33,9 @@ demo-emoji: setup ## the same with emoji that move over a street (EMOJI=, WORDS=
 test: setup ## linter and all tests
 	$(BIN)/ruff check .
 	$(BIN)/python -m pytest
+
+test-browser: setup ## all tests in a browser (Debian: apt install chromium chromium-driver)
+	$(BIN)/python -m pytest tests/browser -m ""
 
 # `make fuzz SEED=7 CASES=10000`: other damage, and more of it.
 SEED := 1

@@ -24,9 +24,10 @@ from clipvis_core.inference.overlay import overlay_frames, write_overlay
 from clipvis_core.inference.result import DrawnTracks, SegmentationResult
 from clipvis_core.inference.stream_writer import LINES, OVERLAY, SHEET, first_interrupt, write_picture, write_stream
 from clipvis_core.media import ContactSheet, FrameSource, open_frames
+from clipvis_core.report import MOST_FRAMES, report_chunks
 from clipvis_core.tracking import LiveRule
 
-MASKS, PICTURE = "masks", "overlay.png"
+MASKS, PICTURE, REPORT = "masks", "overlay.png", "report.html"
 
 
 def infer(args: argparse.Namespace) -> int:
@@ -56,7 +57,8 @@ def infer(args: argparse.Namespace) -> int:
     check_masks(args, out_dir)
     reads = [path for path in (args.input, args.checkpoint, args.config, args.classes_file, args.vocabulary) if path]
     stopped = threading.Event()
-    folder = OutputFolder(out_dir, planned(args, is_image, streaming), reads=reads, video=video)
+    names = planned(args, source, is_image, streaming)
+    folder = OutputFolder(out_dir, names, reads=reads, video=video)
     with folder, full_disk_in_a_line():
         inferencer = build_inferencer(args, vocabulary, is_image=is_image)
         score_thr = inferencer.score_thr if args.score_thr is None else args.score_thr
@@ -75,6 +77,8 @@ def infer(args: argparse.Namespace) -> int:
             write_result(drawn, folder, masks=args.masks)
             if not streaming and not args.no_video:
                 draw_result(drawn, source, folder, is_image=is_image)
+            if REPORT in names:
+                write_page(result, source, folder, complete=not stopped.is_set(), **shown)
     if result is not None:
         print_table(drawn, score_thr)
     print(f"wrote {', '.join(sorted(folder.written))} to {out_dir}")
@@ -85,8 +89,8 @@ def infer(args: argparse.Namespace) -> int:
     return 0
 
 
-def planned(args: argparse.Namespace, is_image: bool, streaming: bool) -> list[str]:
-    """Names of the files that these options ask for."""
+def planned(args: argparse.Namespace, source: FrameSource, is_image: bool, streaming: bool) -> list[str]:
+    """Names of the files that these options ask for; a page needs frames that can be read again."""
     wanted = {
         WORDS: True,
         RESULTS: not args.live_only,
@@ -95,6 +99,7 @@ def planned(args: argparse.Namespace, is_image: bool, streaming: bool) -> list[s
         OVERLAY: not is_image and not args.no_video,
         SHEET: not is_image and not args.no_video,
         PICTURE: is_image and not args.no_video,
+        REPORT: not (args.no_video or args.no_report or args.live_only or source.live),
     }
     return [name for name, is_wanted in wanted.items() if is_wanted]
 
@@ -144,6 +149,24 @@ def draw_result(drawn: DrawnTracks, source: FrameSource, folder: OutputFolder, *
     write_overlay(drawn, source, folder.path / OVERLAY, sheet=sheet)
     write_picture(sheet.image(), folder.path / SHEET)
     folder.written += [OVERLAY, SHEET]
+
+
+def write_page(
+    result: SegmentationResult,
+    source: FrameSource,
+    folder: OutputFolder,
+    *,
+    score_thr: float,
+    all_tracks: bool,
+    complete: bool,
+) -> None:
+    """Writes the page of the answer, if it is not too long for one."""
+    if result.num_frames > MOST_FRAMES:
+        print(f"no {REPORT}: {result.num_frames} frames are more than {MOST_FRAMES}, its limit", file=sys.stderr)
+        return
+    with folder.file(REPORT) as file:
+        chunks = report_chunks(result, source, score_thr=score_thr, all_tracks=all_tracks, complete=complete)
+        file.writelines(chunks)
 
 
 def write_result(drawn: DrawnTracks, folder: OutputFolder, *, masks: bool) -> None:

@@ -1,8 +1,9 @@
 """Segment, track and name everything a list of words asks for in a video, a folder of frames or an image.
 
 Written to the output folder: results.json (all tracks, as a YouTube-VIS result list), vocabulary.json, overlay.mp4 (the
-tracks drawn on the frames) and contact_sheet.png (some of these side by side; for an image overlay.png); with --stream,
-and for input that comes once (`-`, a pipe, a camera), also frames.jsonl: each frame's tracks as soon as they are known.
+tracks drawn on the frames), contact_sheet.png (some of these side by side; for an image overlay.png) and report.html (a
+page to look through them); with --stream, and for input that comes once (`-`, a pipe, a camera; without a page), also
+frames.jsonl: each frame's tracks as soon as they are known.
 """
 
 from __future__ import annotations
@@ -66,7 +67,8 @@ def parse_args(
     parser.add_argument("--device", help="cpu or cuda (default: a GPU if there is one)")
     parser.add_argument("--dtype", default="float32", choices=DTYPES, help="of the heavy parts (default: float32)")
     parser.add_argument("--compile", action="store_true", help="compile the network first; pays off on long videos")
-    parser.add_argument("--no-video", action="store_true", help="write no overlay")
+    parser.add_argument("--no-video", action="store_true", help="write no overlay and no page")
+    parser.add_argument("--no-report", action="store_true", help="write no page (report.html) with video and masks")
     parser.add_argument(
         "--masks",
         action="store_true",
