@@ -25,6 +25,7 @@ KINDS = {
     "stages": "one frame through the network: time a stage, beside the published order",
     "eval": "the track-AP evaluator on a generated set: time a phase, peak memory",
     "data": "the training pipelines: images a second on one core",
+    "report": "the page of an answer in Chromium: size, time to open, time of each control",
     "train": "one training iteration: time a stage, memory, ratio to the published order",
 }
 PACKAGES = ("torch", "mmcv", "mmdet", "numpy", "pycocotools")

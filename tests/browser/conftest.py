@@ -48,6 +48,13 @@ class Page:
     def click(self, selector: str) -> None:
         self.one(selector).click()
 
+    def point(self, selector: str, x: int = 0, y: int = 0, *, click: bool = False) -> None:
+        """Moves the pointer to a place of an element, counted from its middle."""
+        from selenium.webdriver import ActionChains
+
+        actions = ActionChains(self.driver).move_to_element_with_offset(self.one(selector), x, y)
+        (actions.click() if click else actions).perform()
+
     def keys(self, *keys: str, held: str = "") -> None:
         """Presses keys one after the other, whatever has the focus; `held` is down meanwhile."""
         from selenium.webdriver import ActionChains

@@ -91,19 +91,23 @@ class Steps {
   loops() {
     const loops = [];
     for (const start of this.next.keys()) {
-      const loop = [];
-      let at = start;
-      let direction = 0;
-      do {
-        const to = this._take(at);
-        const towards = to - at > 0 ? (to - at >= this.stride ? 1 : 2) : at - to >= this.stride ? 3 : 4;
-        if (towards !== direction) loop.push(Math.floor(at / this.stride), at % this.stride);
-        direction = towards;
-        at = to;
-      } while (at !== start);
-      loops.push(loop);
+      while (this.next.has(start)) loops.push(this._loop(start)); // twice where two pixels touch
     }
     return loops;
+  }
+
+  _loop(start) {
+    const loop = [];
+    let at = start;
+    let direction = 0;
+    do {
+      const to = this._take(at);
+      const towards = to - at > 0 ? (to - at >= this.stride ? 1 : 2) : at - to >= this.stride ? 3 : 4;
+      if (towards !== direction) loop.push(Math.floor(at / this.stride), at % this.stride);
+      direction = towards;
+      at = to;
+    } while (at !== start);
+    return loop;
   }
 
   _take(at) {
