@@ -116,6 +116,11 @@ class OutputFolder:
             raise InputError(f"{self.path / name} cannot be written ({error.strerror}); is the disk full?") from None
         self.written = sorted({*self.written, name})
 
+    def remove(self, name: str) -> None:
+        """Removes a file that an earlier run wrote."""
+        if name in (self._before or {}).get("files", ()):
+            (self.path / name).unlink(missing_ok=True)
+
     def _check(self) -> None:
         """Whether what is going to be written replaces nothing that anybody needs."""
         ours = set((self._before or {}).get("files", ()))
