@@ -70,7 +70,7 @@ def test_the_video_is_carried_as_it_is(tmp_path):
     page = written(answer, tmp_path)
     (tmp_path / "carried.mp4").write_bytes(base64.b64decode(element(page, "media"), validate=True))
     source = open_frames(tmp_path / "carried.mp4")
-    assert ((source.height, source.width), len(list(source))) == ((60, 84), 9)
+    assert ((source.height, source.width), len(list(source))) == ((62, 84), 9)
 
 
 def test_names_cannot_leave_their_place(tmp_path):
