@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-emoji test test-slow test-scale fuzz kill-test lint bench docs
+.PHONY: help setup demo demo-emoji test test-slow test-browser test-scale fuzz kill-test lint bench docs
 
 # `make demo VIDEO=my.mp4 CLASSES="cat; sofa"`: your own video (or folder of frames, or image), your own words.
 VIDEO := assets/street.mp4
@@ -36,6 +36,9 @@ test: setup ## linter and tests
 
 test-slow: setup ## what takes tens of seconds a test: trainings of several processes, accuracy of shipped weights
 	$(BIN)/python -m pytest -m slow
+
+test-browser: setup ## all tests in a browser (Debian: apt install chromium chromium-driver)
+	$(BIN)/python -m pytest tests/browser
 
 # `make fuzz SEED=7 CASES=10000`: other damage, and more of it.
 SEED := 1
