@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-emoji test fuzz lint bench docs
+.PHONY: help setup demo demo-emoji test test-docs fuzz lint bench docs notebook
 
 # `make demo VIDEO=my.mp4 CLASSES="cat; sofa"`: your own video (or folder of frames, or image), your own words.
 VIDEO := assets/street.mp4
@@ -51,5 +51,13 @@ bench: setup ## speed and memory, as JSON under outputs/bench
 	$(BIN)/python tools/benchmark.py train --out outputs/bench/train.json
 	$(BIN)/python tools/benchmark.py infer --out outputs/bench/infer.json
 
-docs: setup ## examples in docstrings, links and commands in the documents
+test-docs: setup ## examples in docstrings, links and commands in the documents
 	$(BIN)/python -m pytest tests/docs
+
+docs: ## the documentation site: build/site/index.html
+	@$(PYTHON) tools/setup_workspace.py --docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --clean
+
+notebook: ## runs the notebook again and keeps its outputs in the file
+	@$(PYTHON) tools/setup_workspace.py --docs
+	$(BIN)/python tools/docs_site/notebooks.py

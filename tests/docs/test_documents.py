@@ -14,7 +14,7 @@ DOCUMENTS = sorted(path for path in ROOT.rglob("*.md") if not IGNORED & set(path
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
 FOLDERS = "tools|configs|packages|projects|tests|docs|assets"
 FILE = re.compile(rf"(?<![\w/.-])((?:{FOLDERS})/[\w./-]*\w\.(?:py|sh|md|txt|mp4))")
-TARGET = re.compile(r"`make ([a-z]+)|^\s*make ([a-z]+)", re.MULTILINE)
+TARGET = re.compile(r"`make ([a-z-]+)|^\s*make ([a-z-]+)", re.MULTILINE)
 
 
 def ids(path: Path) -> str:
@@ -22,9 +22,11 @@ def ids(path: Path) -> str:
 
 
 def headings(path: Path) -> set[str]:
-    """Anchors that GitHub makes of a document's headings."""
-    titles = re.findall(r"^#+ +(.+?)\s*$", path.read_text(encoding="utf-8"), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+    """Anchors that GitHub makes of a document's headings, and those that stand in it."""
+    text = path.read_text(encoding="utf-8")
+    titles = re.findall(r"^#+ +(.+?)\s*$", text, re.MULTILINE)
+    named = re.findall(r'<a id="([\w-]+)"></a>', text)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles} | set(named)
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=ids)
@@ -47,6 +49,6 @@ def test_files_named_in_the_text(path):
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=ids)
 def test_make_targets_named_in_the_text(path):
-    known = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    known = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for groups in TARGET.findall(path.read_text(encoding="utf-8")):
         assert (groups[0] or groups[1]) in known

@@ -1,0 +1,94 @@
+"""What mkdocs calls while it builds the site; see mkdocs' documentation of plugin events."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
+from mkdocs.structure.files import File, Files, InclusionLevel
+from mkdocs.structure.pages import Page
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "tools"), *(str(path) for path in ROOT.glob("packages/*/src"))]
+
+from docs_site import model_table, notebooks, programs, reference  # noqa: E402
+from docs_site.equations import typeset, with_equations  # noqa: E402
+from docs_site.flowcharts import draw_flowcharts  # noqa: E402
+from docs_site.hosts import loaded_from_elsewhere  # noqa: E402
+from docs_site.links import Sources, github_anchor, link_equations, rewrite  # noqa: E402
+from docs_site.stash import Stash  # noqa: E402
+
+#: Documents outside docs/ that are pages too.
+DOCUMENTS = (
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "README.md",
+    "SECURITY.md",
+    "assets/README.md",
+    *(str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("packages/*/README.md"))),
+    *(str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("projects/**/README.md"))),
+    *(str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("weights/*.md"))),
+)
+
+#: The page that shows the equations it links to, and the page that has them.
+METHOD, EQUATIONS = "docs/method.md", "docs/model.md"
+
+sources = Sources(ROOT)
+stash = Stash()
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Headings get the anchors that GitHub gives them, and the generated pages their place in the navigation."""
+    config.mdx_configs.setdefault("toc", {})["slugify"] = github_anchor
+    for section in config.nav:
+        if "Reference" in section:
+            section["Reference"] += [{"Commands": programs.navigation()}, *reference.navigation(ROOT)]
+    return config
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Adds the pages that are not in docs/."""
+    generated = {**reference.pages(ROOT), **programs.pages(), **model_table.pages(ROOT)}
+    for uri, content in generated.items():
+        files.append(File.generated(config, uri, content=content))
+    for path in DOCUMENTS:
+        files.append(File.generated(config, sources.page(path), content=(ROOT / path).read_text(encoding="utf-8")))
+    for uri, content in notebooks.pages(ROOT).items():
+        files.append(File.generated(config, uri, content=content))
+    known = {file.src_uri for file in files}
+    for path in sorted(sources.linked()):
+        uri = sources.page(path)
+        if uri in known:
+            continue
+        if uri == path:  # a picture
+            files.append(File.generated(config, uri, abs_src_path=str(ROOT / path)))
+        else:
+            listing = File.generated(config, uri, content=sources.listing(path), inclusion=InclusionLevel.NOT_IN_NAV)
+            files.append(listing)
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
+    """Links between the repository's files become links between pages; formulas and flowcharts become pictures."""
+    path = sources.path_of_page(page.file.src_uri)
+    if path is None:  # made for the site: its links are right, and it has no formulas
+        return markdown
+    if path == METHOD:
+        markdown = with_equations(markdown, ROOT / EQUATIONS)
+    markdown = rewrite(markdown, path, sources)
+    return draw_flowcharts(typeset(markdown, stash), stash)
+
+
+def on_page_content(html: str, page: Page, **_: object) -> str:
+    """Puts formulas and flowcharts into their places."""
+    if page.file.src_uri.startswith("reference/"):
+        html = link_equations(html, page.file.src_uri)
+    return stash.restore(html)
+
+
+def on_post_build(config: MkDocsConfig) -> None:
+    """Refuses a site that would load something from another host."""
+    if found := sorted(loaded_from_elsewhere(Path(config.site_dir))):
+        raise PluginError("these pages load from other hosts: " + "; ".join(found[:5]))
