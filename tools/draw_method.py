@@ -17,8 +17,9 @@ ROOT = Path(__file__).resolve().parents[1]
 CONFIG = ROOT / "configs/video/clipvis_r50_lvis.py"
 VIDEO = ROOT / "assets/street.mp4"
 WORDS = ["car", "person", "dog", "bicycle", "traffic light"]
-#: The car, a gateway and a tree, as they are found in the clip; the frame is one at which all nine memories are full.
-TRACKS, FRAME = [15, 27, 9], 10
+#: The car, a gateway and a tree; and three tracks of a frame in which two of them change their queries.
+TRACKS = [15, 27, 9]
+FRAME, MATCHED = 15, [15, 17, 40]
 
 
 def main() -> None:
@@ -31,7 +32,7 @@ def main() -> None:
     pictures = {
         "network": draw_network(CONFIG),
         "classification": draw_classification(recording),
-        "matching": draw_matching(recording, FRAME, TRACKS),
+        "matching": draw_matching(recording, FRAME, MATCHED),
         "streaming": draw_streaming(recording, TRACKS),
     }
     for name, svg in pictures.items():

@@ -69,7 +69,7 @@ def test_numbers_of_the_page(tmp_path, row):
     annotations, predictions = CASES[case]
     truth = {
         "videos": [{"id": 1, "height": HEIGHT, "width": WIDTH, "length": 1}],
-        "categories": [{"id": 1, "name": "thing", "partition": 0}],
+        "categories": [{"id": 1, "name": "dog", "partition": 0}],
         "annotations": annotations,
     }
     (tmp_path / "gt.json").write_text(json.dumps(truth))

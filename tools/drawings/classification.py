@@ -20,12 +20,8 @@ def draw_classification(recording: Recording) -> str:
     label = int(probs.mean(axis=0).argmax())
     word = f'"{recording.words[label]}"'
     canvas = Canvas(780, 560, "How the name and the score of a track are made of what is said in each frame")
-    canvas.text(
-        20,
-        28,
-        f"One track, {num_frames} frames: the best of your words is {word}",
-        font_weight="bold",
-    )
+    title = f"One track, {num_frames} frames: the best of the words is {word}"
+    canvas.text(20, 28, title, font_weight="bold")
     for place, t in enumerate(np.linspace(0, num_frames - 1, SHOWN).round().astype(int).tolist()):
         canvas.image(20 + 150 * place, 45, 140, 79, recording.thumbnail(t, [track], 280))
         canvas.text(90 + 150 * place, 142, f"frame {t}", size=13, anchor="middle", fill=GREY)

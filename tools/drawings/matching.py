@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch.nn.functional as F
 
-from clipvis_core.media.palette import track_color
 from clipvis_core.tracking.temporal_matching import assign
 from drawings.canvas import BLUE, GREY, INK, PALE, Canvas
-from drawings.recording import Recording
+from drawings.recording import Recording, hex_color
 
 NUM_MEMORY, NUM_MATCH = 9, 5
 TOTALS = 170  # where the bars of the costs stand
@@ -27,19 +26,11 @@ def draw_matching(recording: Recording, frame: int, tracks: list[int]) -> str:
         raise RuntimeError("the drawing does not follow the code")
 
     canvas = Canvas(780, 670, f"Matching of frame {frame} with the nine frames before it")
-    canvas.text(
-        20,
-        26,
-        f"1. Frame {frame} is matched with each of the {len(costs)} frames that are remembered",
-        font_weight="bold",
-    )
+    first = f"1. Frame {frame} is matched with each of the {len(costs)} frames that are remembered"
+    canvas.text(20, 26, first, font_weight="bold")
     draw_memories(canvas, recording, frame, tracks, totals, chosen)
-    canvas.text(
-        20,
-        358,
-        "2. The costs of these five are added up, and matched once more: who goes on with which track?",
-        font_weight="bold",
-    )
+    second = "2. Their costs are added up and matched once more: which query goes on with which track?"
+    canvas.text(20, 358, second, font_weight="bold")
     draw_links(canvas, recording, frame, tracks, combined / weights.sum(), order)
     return canvas.svg()
 
@@ -74,38 +65,30 @@ def draw_links(
     canvas: Canvas, recording: Recording, frame: int, tracks: list[int], costs: np.ndarray, order: np.ndarray
 ) -> None:
     """Tracks on the left, queries of the frame on the right, and the mean cost of each pair."""
-    queries = sorted(int(order[track]) for track in tracks)
-    place_of = {query: LINKS + 46 + 96 * place for place, query in enumerate(queries)}
-    for place, track in enumerate(tracks):
-        y = LINKS + 46 + 96 * place
-        color = "#{:02x}{:02x}{:02x}".format(*track_color(track + 1))
-        canvas.image(20, y - 40, 142, 80, recording.thumbnail(frame - 1, [track], 284))
-        canvas.rect(20, y - 40, 142, 80, fill="none", stroke=color, stroke_width="3")
+    queries = sorted(order[tracks].tolist())
+    heights = [LINKS + 46 + 96 * place for place in range(len(tracks))]
+    for track, y in zip(tracks, heights, strict=True):
         canvas.text(172, y + 5, f"track {track}", font_weight="bold")
-        for query in queries:
-            ours = order[track] == query
-            start, end = (245, y), (520, place_of[query])
-            canvas.line(
-                [start, end],
-                color=color if ours else GREY,
-                width=4 if ours else 1,
-                **({} if ours else {"stroke-dasharray": "4 4"}),
-            )
-            share = 0.22 if ours else 0.8 - 0.08 * place
-            at = [a + share * (b - a) for a, b in zip(start, end, strict=True)]
-            canvas.rect(at[0] - 19, at[1] - 10, 38, 19, fill="#ffffff", rx="3")
-            canvas.text(
-                at[0],
-                at[1] + 5,
-                f"{costs[track, query]:.2f}",
-                size=13,
-                anchor="middle",
-                font_weight="bold" if ours else "normal",
-            )
-    for query in queries:
-        y = place_of[query]
-        track = tracks[[int(order[track]) for track in tracks].index(query)]
-        canvas.text(530, y + 5, f"query {query}", font_weight="bold")
-        canvas.image(618, y - 40, 142, 80, recording.thumbnail(frame, [track], 284))
-    canvas.text(91, LINKS + 300, f"frame {frame - 1}", size=13, anchor="middle", fill=GREY)
-    canvas.text(689, LINKS + 300, f"frame {frame}", size=13, anchor="middle", fill=GREY)
+        draw_picture(canvas, (20, y), recording.close_up(frame - 1, track, 284), track)
+        query = int(order[track])
+        canvas.text(530, heights[queries.index(query)] + 5, f"query {query}", font_weight="bold")
+        draw_picture(canvas, (618, heights[queries.index(query)]), recording.close_up(frame, track, 284), track)
+    pairs = [(track, query, order[track] == query) for track in tracks for query in queries]
+    for track, query, taken in sorted(pairs, key=lambda pair: bool(pair[2])):  # those that are taken lie on top
+        start, end = (245, heights[tracks.index(track)]), (520, heights[queries.index(query)])
+        style = {"color": hex_color(track), "width": 4} if taken else {"color": GREY, "width": 1}
+        canvas.line([start, end], **style)
+        share = 0.25 if taken else 0.82 - 0.1 * tracks.index(track)
+        x, y = (a + share * (b - a) for a, b in zip(start, end, strict=True))
+        canvas.rect(x - 19, y - 10, 38, 19, fill="#ffffff", rx="3")
+        weight = "bold" if taken else "normal"
+        canvas.text(x, y + 5, f"{costs[track, query]:.2f}", size=13, anchor="middle", font_weight=weight)
+    for x, t in ((91, frame - 1), (689, frame)):
+        canvas.text(x, LINKS + 300, f"frame {t}", size=13, anchor="middle", fill=GREY)
+
+
+def draw_picture(canvas: Canvas, place: tuple[float, float], pixels: np.ndarray, track: int) -> None:
+    """A picture with a frame in the colour of a track; `place` is its left end and the middle of its height."""
+    x, y = place
+    canvas.image(x, y - 40, 142, 80, pixels)
+    canvas.rect(x, y - 40, 142, 80, fill="none", stroke=hex_color(track), stroke_width="3")

@@ -55,13 +55,30 @@ class Recording:
         )
         return np.asarray(picture) > 0
 
-    def thumbnail(self, t: int, tracks: list[int], width: int) -> np.ndarray:
-        """Frame `t` with the masks of some tracks, RGB uint8, so many pixels wide."""
+    def painted(self, t: int, tracks: list[int]) -> Image.Image:
+        """Frame `t` with the masks of some tracks."""
         image = self.images[t].astype(np.float32)
         for track in tracks:
-            image[self.mask(t, track)] = 0.35 * image[self.mask(t, track)] + 0.65 * np.array(track_color(track + 1))
-        height = round(width * image.shape[0] / image.shape[1])
-        return np.asarray(Image.fromarray(image.round().astype(np.uint8)).resize((width, height), Image.Resampling.BOX))
+            inside = self.mask(t, track)
+            image[inside] = 0.35 * image[inside] + 0.65 * np.array(track_color(track + 1))
+        return Image.fromarray(image.round().astype(np.uint8))
+
+    def thumbnail(self, t: int, tracks: list[int], width: int) -> np.ndarray:
+        """Frame `t` with the masks of some tracks, RGB uint8, so many pixels wide."""
+        image = self.painted(t, tracks)
+        return np.asarray(image.resize((width, round(width * image.height / image.width)), Image.Resampling.BOX))
+
+    def close_up(self, t: int, track: int, width: int) -> np.ndarray:
+        """The part of frame `t` around the mask of a track, RGB uint8, so many pixels wide, as high as a thumbnail."""
+        image = self.painted(t, [track])
+        rows, columns = np.nonzero(self.mask(t, track))
+        ratio = image.width / image.height
+        wide = min(image.width, max(160, 1.8 * np.ptp(columns), 1.8 * ratio * np.ptp(rows)))
+        left = np.clip((columns.min() + columns.max() - wide) / 2, 0, image.width - wide)
+        top = np.clip((rows.min() + rows.max() - wide / ratio) / 2, 0, image.height - wide / ratio)
+        size = width, round(width / ratio)
+        box = (left, top, left + wide, top + wide / ratio)
+        return np.asarray(image.resize(size, Image.Resampling.BICUBIC, box=box))
 
 
 def record(video: str, words: list[str]) -> Recording:
@@ -97,3 +114,8 @@ def record(video: str, words: list[str]) -> Recording:
         drawn=result.tracks.queries[drawn.indices].tolist(),
         cells=tuple(side // 4 for side in trackers[0].sizes.image),
     )
+
+
+def hex_color(track: int) -> str:
+    """The colour in which a track is drawn."""
+    return "#{:02x}{:02x}{:02x}".format(*track_color(track + 1))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from clipvis_core.media.palette import track_color
 from drawings.canvas import BLUE, GREEN, GREY, PALE, WHITE, Canvas
-from drawings.recording import Recording
+from drawings.recording import Recording, hex_color
 
 SHOWN = 5  # frames with a picture
 LEFT, WIDTH = 60, 540
@@ -28,11 +27,11 @@ def draw_streaming(recording: Recording, tracks: list[int]) -> str:
     for place, track in enumerate(tracks):
         draw_scores(canvas, recording, track, place)
 
-    last = (
+    files = (
         ("frames.jsonl", "a line after each frame", BLUE, LEFT, WIDTH),
         ("results.json", "at the end", GREEN, LEFT + WIDTH - 4, 8),
     )
-    for place, (name, when, color, x, length) in enumerate(last):
+    for place, (name, when, color, x, length) in enumerate(files):
         y = 390 + 50 * place
         canvas.rect(x, y, length, 14, fill=color, fill_opacity="0.6")
         canvas.text(LEFT + WIDTH + 20, y + 12, name, font_weight="bold", fill=color)
@@ -40,9 +39,8 @@ def draw_streaming(recording: Recording, tracks: list[int]) -> str:
     for t in range(num_frames):
         x = LEFT + WIDTH * t / (num_frames - 1)
         canvas.line([(x, 390), (x, 404)], color=WHITE, width=2)
-    canvas.text(
-        LEFT, 472, "the published scores are means over all frames, so they are known here →", size=13, fill=GREY
-    )
+    note = "the published scores are means over all frames: they are known at the end"
+    canvas.text(LEFT, 472, note, size=13, fill=GREY)
     canvas.text(LEFT, 498, "time", size=13, fill=GREY)
     canvas.arrow((LEFT + 36, 494), (LEFT + WIDTH, 494), color=GREY)
     return canvas.svg()
@@ -51,7 +49,7 @@ def draw_streaming(recording: Recording, tracks: list[int]) -> str:
 def draw_scores(canvas: Canvas, recording: Recording, track: int, place: int) -> None:
     """The curve of a track's score so far."""
     num_frames = len(recording.images)
-    color = "#{:02x}{:02x}{:02x}".format(*track_color(track + 1))
+    color = hex_color(track)
     points = [
         (LEFT + WIDTH * t / (num_frames - 1), TOP + HEIGHT * (1 - scores[track]))
         for t, scores in enumerate(recording.so_far)
@@ -59,5 +57,5 @@ def draw_scores(canvas: Canvas, recording: Recording, track: int, place: int) ->
     ]
     canvas.line(points, color=color, width=2.5)
     final = recording.tracks.scores[recording.tracks.queries == track].max().item()
-    canvas.text(LEFT + WIDTH + 12, TOP + 20 + 24 * place, f"track {track}: {final:.2f} at the end", size=14)
-    canvas.rect(LEFT + WIDTH + 165, TOP + 9 + 24 * place, 12, 12, fill=color)
+    canvas.text(LEFT + WIDTH + 12, TOP + 20 + 24 * place, f"track {track}: {final:.2f}", size=14)
+    canvas.rect(LEFT + WIDTH + 112, TOP + 9 + 24 * place, 12, 12, fill=color)
