@@ -29,7 +29,7 @@ def draw_matching(recording: Recording, frame: int, tracks: list[int]) -> str:
     first = f"1. Frame {frame} is matched with each of the {len(costs)} frames that are remembered"
     canvas.text(20, 26, first, font_weight="bold")
     draw_memories(canvas, recording, frame, tracks, totals, chosen)
-    second = "2. Their costs are added up and matched once more: which query goes on with which track?"
+    second = "2. Their costs are added up and matched once more: which query continues a track?"
     canvas.text(20, 358, second, font_weight="bold")
     draw_links(canvas, recording, frame, tracks, combined / weights.sum(), order)
     return canvas.svg()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from PIL import Image
+from scipy import ndimage
 
 from clipvis_core.inference import CLIPVISInferencer
 from clipvis_core.media.palette import track_color
@@ -69,9 +70,10 @@ class Recording:
         return np.asarray(image.resize((width, round(width * image.height / image.width)), Image.Resampling.BOX))
 
     def close_up(self, t: int, track: int, width: int) -> np.ndarray:
-        """The part of frame `t` around the mask of a track, RGB uint8, so many pixels wide, as high as a thumbnail."""
+        """The part of frame `t` around the largest piece of a track's mask, as a thumbnail of that width."""
         image = self.painted(t, [track])
-        rows, columns = np.nonzero(self.mask(t, track))
+        pieces, _ = ndimage.label(self.mask(t, track))
+        rows, columns = np.nonzero(pieces == np.bincount(pieces.flat)[1:].argmax() + 1)
         ratio = image.width / image.height
         wide = min(image.width, max(160, 1.8 * np.ptp(columns), 1.8 * ratio * np.ptp(rows)))
         left = np.clip((columns.min() + columns.max() - wide) / 2, 0, image.width - wide)
