@@ -73,12 +73,22 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
     """Links between the repository's files become links between pages; formulas and flowcharts become pictures."""
     path = sources.path_of_page(page.file.src_uri)
+    page.meta.setdefault("search", {})["boost"] = boost(page.file.src_uri)
     if path is None:  # made for the site: its links are right, and it has no formulas
         return markdown
     if path == METHOD:
         markdown = with_equations(markdown, ROOT / EQUATIONS)
     markdown = rewrite(markdown, path, sources)
     return draw_flowcharts(typeset(markdown, stash), stash)
+
+
+def boost(uri: str) -> float:
+    """How far up a page stands among what the search finds: people ask documents first, and then for names."""
+    if uri.startswith(("guides/", "faq")):
+        return 3.0
+    if uri.startswith("reference/"):
+        return 0.7
+    return 2.0 if (ROOT / "docs" / uri).exists() else 1.0
 
 
 def on_page_content(html: str, page: Page, **_: object) -> str:

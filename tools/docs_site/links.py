@@ -54,8 +54,8 @@ class Sources:
             return "repository.md"
         if path.startswith("docs/"):
             return path.removeprefix("docs/").replace(".ipynb", ".md")
-        if path.endswith((".md", *PICTURES)):
-            return path if path.count("/") else path.lower()
+        if path.endswith((".md", *PICTURES)):  # mkdocs would take a README for the front page of its section
+            return path.replace("/README.md", "/about.md") if "/" in path else path.lower()
         return reference.page_of(path) or programs.page_of(path) or model_table.page_of(path) or f"files/{path}.md"
 
     def path_of_page(self, uri: str) -> str | None:
