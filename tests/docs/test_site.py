@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import sys
@@ -167,6 +168,20 @@ def test_formulas_become_mathml():
     html = stash.restore(typeset(text, stash))
     assert html.count("<math") == 2
     assert "softmax" in html
+
+
+def test_the_drawing_of_the_network_is_that_of_the_config():
+    from draw_method import CONFIG, draw_network
+
+    assert (ROOT / "docs/images/network.svg").read_text(encoding="utf-8") == draw_network(CONFIG)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "docs").rglob("*.ipynb")), ids=name)
+def test_notebooks_keep_their_outputs_and_nothing_of_the_machine(path):
+    cells = [cell for cell in json.loads(path.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"]
+    outputs = [output for cell in cells for output in cell["outputs"]]
+    assert sum(bool(cell["outputs"]) for cell in cells) >= len(cells) - 1
+    assert not [output for output in outputs if output["output_type"] == "error" or output.get("name") == "stderr"]
 
 
 def test_the_citation_file_is_valid():

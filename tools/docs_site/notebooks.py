@@ -33,10 +33,11 @@ def pages(root: Path) -> dict[str, str | bytes]:
 def execute(path: Path, root: Path) -> nbformat.NotebookNode:
     """The notebook with the outputs that its cells have now; it runs in the root of the repository."""
     notebook = nbformat.read(path, as_version=4)
-    client = NotebookClient(
-        notebook, timeout=SECONDS, kernel_name="python3", resources={"metadata": {"path": str(root)}}
-    )
-    client.execute()
+    resources = {"metadata": {"path": str(root)}}
+    NotebookClient(notebook, timeout=SECONDS, kernel_name="python3", resources=resources).execute()
+    for cell in notebook.cells:
+        if cell.cell_type == "code":  # progress bars, and warnings with paths of this machine
+            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
     return notebook
 
 
