@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import nbformat
+from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbconvert import MarkdownExporter
 
@@ -34,7 +36,9 @@ def execute(path: Path, root: Path) -> nbformat.NotebookNode:
     """The notebook with the outputs that its cells have now; it runs in the root of the repository."""
     notebook = nbformat.read(path, as_version=4)
     resources = {"metadata": {"path": str(root)}}
-    NotebookClient(notebook, timeout=SECONDS, kernel_name="python3", resources=resources).execute()
+    with tempfile.TemporaryDirectory() as folder:  # sockets in a folder: no port of the machine is opened
+        kernel = AsyncKernelManager(kernel_name="python3", transport="ipc", ip=f"{folder}/socket")
+        NotebookClient(notebook, km=kernel, timeout=SECONDS, resources=resources).execute()
     for cell in notebook.cells:
         if cell.cell_type == "code":  # progress bars, and warnings with paths of this machine
             cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
