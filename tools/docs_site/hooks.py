@@ -84,10 +84,10 @@ def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
 
 def boost(uri: str) -> float:
     """How far up a page stands among what the search finds: people ask documents first, and then for names."""
-    if uri.startswith(("guides/", "faq")):
+    if uri.startswith(("guides/", "commands/", "faq")):
         return 3.0
     if uri.startswith("reference/"):
-        return 0.7
+        return 0.2
     return 2.0 if (ROOT / "docs" / uri).exists() else 1.0
 
 

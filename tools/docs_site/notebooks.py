@@ -6,9 +6,9 @@ import tempfile
 from pathlib import Path
 
 import nbformat
-from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbconvert import MarkdownExporter
+from traitlets.config import Config
 
 FOLDER = "docs/notebooks"
 SECONDS = 170  # a notebook has to be done by then
@@ -37,8 +37,9 @@ def execute(path: Path, root: Path) -> nbformat.NotebookNode:
     notebook = nbformat.read(path, as_version=4)
     resources = {"metadata": {"path": str(root)}}
     with tempfile.TemporaryDirectory() as folder:  # sockets in a folder: no port of the machine is opened
-        kernel = AsyncKernelManager(kernel_name="python3", transport="ipc", ip=f"{folder}/socket")
-        NotebookClient(notebook, km=kernel, timeout=SECONDS, resources=resources).execute()
+        config = Config({"KernelManager": {"transport": "ipc", "ip": f"{folder}/socket"}})
+        options = {"kernel_name": "python3", "timeout": SECONDS, "resources": resources}
+        NotebookClient(notebook, config=config, **options).execute()
     for cell in notebook.cells:
         if cell.cell_type == "code":  # progress bars, and warnings with paths of this machine
             cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]

@@ -19,6 +19,7 @@ from clipvis_core.command_line.clipvis import SUBCOMMANDS
 ROOT = Path(__file__).resolve().parents[2]
 #: Programs of a checkout that are an installed command under another name.
 INSTALLED = {"tools/prepare_data.py": "clipvis-data", "tools/evaluate.py": "clipvis-eval"}
+FOLDERS = ("tools/[a-z]*.py", "projects/*/tools/[a-z]*.py")
 CLIPVIS = "tools/infer.py"  # `clipvis` itself
 HEAD = """# Commands
 
@@ -61,10 +62,11 @@ def programs() -> Iterator[Program]:
     yield Program("clipvis", "commands/clipvis.md", CLIPVIS)
     for name in SUBCOMMANDS:
         yield Program(f"clipvis {name}", f"commands/clipvis_{name}.md", None)
-    for path in sorted([*ROOT.glob("tools/[a-z]*.py"), *ROOT.glob("projects/*/tools/[a-z]*.py")]):
-        relative = str(path.relative_to(ROOT))
-        if relative != CLIPVIS and re.search(r"ArgumentParser|command_line", path.read_text(encoding="utf-8")):
-            yield Program(INSTALLED.get(relative, relative), f"commands/{path.stem}.md", relative)
+    found = [str(path.relative_to(ROOT)) for pattern in FOLDERS for path in sorted(ROOT.glob(pattern))]
+    for path in sorted(found, key=lambda path: path not in INSTALLED):
+        text = (ROOT / path).read_text(encoding="utf-8")
+        if path != CLIPVIS and re.search(r"ArgumentParser|command_line", text):
+            yield Program(INSTALLED.get(path, path), f"commands/{Path(path).stem}.md", path)
 
 
 def page_of(path: str) -> str | None:
