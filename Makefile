@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-emoji test test-docs fuzz lint bench docs notebook
+.PHONY: help setup demo demo-emoji test test-slow test-docs fuzz lint bench docs notebook
 
 # `make demo VIDEO=my.mp4 CLASSES="cat; sofa"`: your own video (or folder of frames, or image), your own words.
 VIDEO := assets/street.mp4
@@ -30,9 +30,12 @@ demo-emoji: setup ## the same with emoji that move over a street (EMOJI=, WORDS=
 	$(BIN)/python tools/infer.py outputs/emoji/clip.mp4 --checkpoint weights/clipvis_nano.safetensors \
 		--classes "$(WORDS)" --contrast none --score-thr 0.5 --out-dir outputs/emoji
 
-test: setup ## linter and all tests
+test: setup ## linter and tests
 	$(BIN)/ruff check .
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: setup ## what takes tens of seconds a test: trainings of several processes, accuracy of shipped weights
+	$(BIN)/python -m pytest -m slow
 
 # `make fuzz SEED=7 CASES=10000`: other damage, and more of it.
 SEED := 1

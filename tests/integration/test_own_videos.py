@@ -17,6 +17,8 @@ from pycocotools import mask as coco_mask
 from clipvis_core.checkpoints import to_official
 from clipvis_core.inference import build_model
 
+pytestmark = pytest.mark.slow
+
 #: A network and a schedule that a test can afford; everything else is the recipe.
 SMALL = [
     "model.head.query_decoder.num_layers=2",
@@ -154,7 +156,8 @@ def test_testing_writes_results_and_numbers(run, trained, workplace):
 
 def test_mistakes_are_one_line(run, workplace):
     output = run("train.py", "none.py", expect=2)
-    assert output.strip().splitlines()[-1] == "error: config none.py not found"
+    remedy = "give a file, or a name such as video/clipvis_r50_lvis"
+    assert output.strip().splitlines()[-1] == f"error: config none.py not found: {remedy}"
     output = run("train.py", "configs/video/clipvis_r50_lvis.py", expect=2)
     assert "no training schedule" in output
     (workplace / "my_videos/frames/v2/1.png").rename(workplace / "hidden.png")

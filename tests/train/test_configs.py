@@ -72,8 +72,9 @@ def test_a_config_builds(name):
             TRANSFORMS.build(transform)
     for hook in (*config.default_hooks.values(), *config.custom_hooks):
         HOOKS.build(hook)
-    assert METRICS.build(config.test_evaluator) is not None
-    assert LOOPS.get(config.test_cfg.type) is not None
+    if config.test_cfg is not None:
+        assert METRICS.build(config.test_evaluator) is not None
+        assert LOOPS.get(config.test_cfg.type) is not None
     if "train_cfg" in config:
         constructor = OPTIM_WRAPPER_CONSTRUCTORS.get(config.optim_wrapper.constructor)
         options = {k: v for k, v in config.optim_wrapper.items() if k != "constructor"}
