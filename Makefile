@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-emoji test test-slow test-docs fuzz lint bench docs notebook
+.PHONY: help setup demo demo-emoji test test-slow fuzz lint bench docs
 
 # `make demo VIDEO=my.mp4 CLASSES="cat; sofa"`: your own video (or folder of frames, or image), your own words.
 VIDEO := assets/street.mp4
@@ -54,6 +54,7 @@ bench: setup ## speed and memory, as JSON under outputs/bench
 	$(BIN)/python tools/benchmark.py train --out outputs/bench/train.json
 	$(BIN)/python tools/benchmark.py infer --out outputs/bench/infer.json
 
+.PHONY: test-docs notebook
 test-docs: setup ## examples in docstrings, links and commands in the documents
 	$(BIN)/python -m pytest tests/docs
 

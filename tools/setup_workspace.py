@@ -27,12 +27,12 @@ CONSTRAINTS = ROOT / "constraints.txt"
 PACKAGES = ("clipvis-core", "clipvis-data", "clipvis-eval[burst]", "clipvis-train[tensorboard]")
 INSTALLERS = ("pip", "setuptools", "wheel")
 TEST_TOOLS = ("pytest", "hypothesis", "ruff")
-SITE_TOOLS = ("mkdocs-material", "mkdocstrings[python]", "latex2mathml", "mermaidx", "nbconvert", "ipykernel")
 OPERATOR_BUILD_TOOLS = ("ninja", "psutil", "packaging")
 PYTHONS = ((3, 11), (3, 12), (3, 13))  # what the pinned versions are for
 IMPORTS = "import clipvis_core.models, clipvis_data, clipvis_eval, clipvis_train"
 LINES_READ = 100  # from the end of pip's log: earlier lines may hold errors that pip recovered from
 MEMORY_PER_JOB = 2 * 2**30  # bytes that one compiler process of mmcv may take
+SITE_TOOLS = ("mkdocs-material", "mkdocstrings[python]", "latex2mathml", "mermaidx", "nbconvert", "ipykernel")
 
 #: What pip's output says, and what a person can do about it. The first that fits is shown.
 REMEDIES = (
