@@ -32,6 +32,7 @@ DOCUMENTS = (
     *(str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("weights/*.md"))),
 )
 
+SOURCE = '<details class="mkdocstrings-source"'
 #: The page that shows the equations it links to, and the page that has them.
 METHOD, EQUATIONS = "docs/method.md", "docs/model.md"
 
@@ -95,6 +96,9 @@ def on_page_content(html: str, page: Page, **_: object) -> str:
     """Puts formulas and flowcharts into their places."""
     if page.file.src_uri.startswith("reference/"):
         html = link_equations(html, page.file.src_uri)
+        html = html.replace(
+            '<details class="mkdocstrings-source">', '<details class="mkdocstrings-source" data-search-exclude>'
+        )
     return stash.restore(html)
 
 
