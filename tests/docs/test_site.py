@@ -22,6 +22,7 @@ from docs_site.links import Sources, rewrite  # noqa: E402
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 SHELL = re.compile(r"^```(?:sh|bash|)\n(.*?)^```", re.M | re.S)
 COMMAND = re.compile(r"`(?:clipvis|make|python|tools/)[^`]*`")
+CALL = re.compile(r"\s*(?:\w+=\S+ )*(?:\S*python )?(?:\.venv/bin/)?(?:clipvis|tools/|projects/)")
 #: Words in commands that stand for something else, and commands that show a pattern.
 PATTERN = re.compile(r"[\[{|]|\.\.\.|<\w")
 
@@ -112,7 +113,8 @@ def commands() -> list[tuple[str, str]]:
     found = []
     for path in [*PAGES, *ROOT.glob("*.md"), *ROOT.glob("weights/*.md")]:
         text = "".join(SHELL.findall(path.read_text(encoding="utf-8"))).replace("\\\n", " ")
-        found += [(line.split("| ")[-1], name(path)) for line in text.splitlines() if not PATTERN.search(line)]
+        lines = [line.split("| ")[-1] for line in text.splitlines() if not PATTERN.search(line)]
+        found += [(line, name(path)) for line in lines if CALL.match(line)]
     return found
 
 
@@ -124,7 +126,7 @@ def test_commands_of_the_documents_have_options_that_their_programs_know(parsers
         words = shlex.split(line, comments=True)
         while words and (re.match(r"\w+=", words[0]) or words[0].endswith("python")):
             words.pop(0)
-        program, *arguments = [word.removeprefix(".venv/bin/") for word in words] or [""]
+        program, *arguments = [word.removeprefix(".venv/bin/") for word in words]
         if program not in by_name:
             continue
         if f"{program} {' '.join(arguments[:1])}" in by_name:
