@@ -42,6 +42,8 @@ stash = Stash()
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Headings get the anchors that GitHub gives them, and the generated pages their place in the navigation."""
+    if missing := list(reference.undocumented(ROOT)):
+        raise PluginError("these public names have no docstring: " + ", ".join(missing))
     config.mdx_configs.setdefault("toc", {})["slugify"] = github_anchor
     for section in config.nav:
         if "Reference" in section:
