@@ -53,12 +53,9 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Adds the pages that are not in docs/."""
-    generated = {**reference.pages(ROOT), **programs.pages(), **model_table.pages(ROOT)}
-    for uri, content in generated.items():
-        files.append(File.generated(config, uri, content=content))
-    for path in DOCUMENTS:
-        files.append(File.generated(config, sources.page(path), content=(ROOT / path).read_text(encoding="utf-8")))
-    for uri, content in notebooks.pages(ROOT).items():
+    documents = {sources.page(path): (ROOT / path).read_text(encoding="utf-8") for path in DOCUMENTS}
+    made = reference.pages(ROOT) | programs.pages() | model_table.pages(ROOT) | notebooks.pages(ROOT)
+    for uri, content in (documents | made).items():
         files.append(File.generated(config, uri, content=content))
     known = {file.src_uri for file in files}
     for path in sorted(sources.linked()):
