@@ -70,5 +70,14 @@ bench: setup ## speed and memory, as JSON under outputs/bench
 	$(BIN)/python tools/benchmark.py infer --out outputs/bench/infer.json
 	$(BIN)/python tools/benchmark.py batch --out outputs/bench/batch.json
 
-docs: setup ## examples in docstrings, links and commands in the documents
+.PHONY: test-docs notebook
+test-docs: setup ## examples in docstrings, links and commands in the documents
 	$(BIN)/python -m pytest tests/docs
+
+docs: ## the documentation site: build/site/index.html
+	@$(PYTHON) tools/setup_workspace.py --docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --clean
+
+notebook: ## runs the notebook again and keeps its outputs in the file
+	@$(PYTHON) tools/setup_workspace.py --docs
+	$(BIN)/python tools/docs_site/notebooks.py
