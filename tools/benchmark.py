@@ -22,6 +22,7 @@ from clipvis_core.foundation.errors import InputError
 
 KINDS = {
     "infer": "the model on a video: time a stage, frames a second, peak memory",
+    "ask": "features: bytes and milliseconds a frame to keep them, seconds to ask for many words",
     "stages": "one frame through the network: time a stage, beside the published order",
     "eval": "the track-AP evaluator on a generated set: time a phase, peak memory",
     "data": "the training pipelines: images a second on one core",

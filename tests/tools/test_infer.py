@@ -80,7 +80,9 @@ def test_threshold_changes_the_table_only(infer, frames_folder, tmp_path):
             frames_folder, "--classes", "dog", "--out-dir", out, *SHORT, "--score-thr", threshold, "--no-video"
         )
         assert code == 0
-        assert sorted(path.name for path in out.iterdir()) == ["results.json", "video.json", "vocabulary.json"]
+        assert sorted(path.name for path in out.iterdir()) == [
+            "features.bin", "results.json", "video.json", "vocabulary.json"
+        ]  # fmt: skip
         results.append(((out / "results.json").read_bytes(), stdout))
     assert results[0][0] == results[1][0]
     assert "0 tracks" in results[1][1]
@@ -161,10 +163,13 @@ def test_only_what_this_run_wrote_is_listed(infer, frames_folder, tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     (tmp_path / "overlay.mp4").write_text("of an earlier run")
     given = [frames_folder, "--classes", "dog", "--out-dir", tmp_path, *SHORT, "--no-video"]
-    for options, files in (([], ""), (["--stream"], "frames.jsonl, ")):
+    for options, files in (([], ""), (["--stream"], ", frames.jsonl")):
         code, stdout, _ = infer(*given, *options)
         assert code == 0
-        assert stdout.splitlines()[-1] == f"wrote {files}results.json, video.json, vocabulary.json to {tmp_path}"
+        assert (
+            stdout.splitlines()[-1]
+            == f"wrote features.bin{files}, results.json, video.json, vocabulary.json to {tmp_path}"
+        )
 
 
 def test_stream_of_a_file(infer, frames_folder, tmp_path):
@@ -179,6 +184,7 @@ def test_stream_of_a_file(infer, frames_folder, tmp_path):
     assert (stream / "results.json").read_bytes() == (plain / "results.json").read_bytes()
     assert sorted(path.name for path in stream.iterdir()) == [
         "contact_sheet.png",
+        "features.bin",
         "frames.jsonl",
         "overlay.mp4",
         "results.json",

@@ -58,7 +58,10 @@ def test_times_and_same_stems_and_odd_names(infer, clip, tmp_path, monkeypatch):
     shutil.copy(clip, tmp_path / "clip.mov")
     code, stdout, _ = infer("clip.mp4", *SHORT)
     assert code == 0
-    assert "wrote contact_sheet.png, overlay.mp4, results.json, video.json, vocabulary.json to outputs/clip" in stdout
+    assert (
+        "wrote contact_sheet.png, features.bin, overlay.mp4, results.json, video.json, vocabulary.json to outputs/clip"
+        in stdout
+    )
     code, stdout, _ = infer("clip.mov", *SHORT, "--stream", "--no-video")
     assert (code, stdout.splitlines()[-1].split(" to ")[1]) == (0, "outputs/clip-2")
     assert times_of("outputs/clip/overlay.mp4") == pytest.approx(TIMES, abs=2e-3)

@@ -125,6 +125,15 @@ def packaged_config(name: str) -> Path | None:
     return next((place.resolve() for place in places if place.is_file()), None)
 
 
+def config_name(path: str | Path | None) -> str:
+    """What `find_config` finds a config by: its name below `configs` if it is one of this repository, else its path."""
+    if path is None:
+        return ""
+    path = Path(path).resolve()
+    folder = (PACKAGED / "configs").resolve()
+    return path.relative_to(folder).with_suffix("").as_posix() if path.is_relative_to(folder) else str(path)
+
+
 def weights_folder() -> Path:
     """Where downloaded weights are looked for: `$CLIPVIS_WEIGHTS`, or `weights` in the cache folder."""
     return Path(os.environ.get("CLIPVIS_WEIGHTS") or cache_folder() / "weights")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from clipvis_core.checkpoints.files import WEIGHTS_SUFFIX, read_checkpoint
 from clipvis_core.checkpoints.keys import (
@@ -32,6 +32,9 @@ FITTING_CONFIGS = {
     Layout("ConvNeXt-B", 6): "configs/video/clipvis_convnext-b_lvis.py",
     Layout("ConvNeXt-B", 9): "configs/video/clipvis_convnext-b_ytvis2019.py",
 }
+
+
+_ENCODER = "backbone."  # what the names of its weights begin with
 
 
 def model_state(content: dict[str, Any], path: str | Path = "the checkpoint") -> dict[str, Tensor]:
@@ -79,6 +82,20 @@ def load_checkpoint(model: CLIPVISModel, path: str | Path) -> Layout:
     is_weights = Path(path).suffix == WEIGHTS_SUFFIX
     model.calibration = Calibration.from_meta(content["meta"], path) if is_weights else None
     return named
+
+
+def load_encoder(encoder: nn.Module, path: str | Path) -> None:
+    """Loads the part of a checkpoint that is the encoder's; checksums are not looked at.
+
+    Raises:
+        InputError: The file is no readable checkpoint, or its encoder is another one.
+    """
+    state = model_state(read_checkpoint(path, sums=False), path)
+    if is_official(state):
+        state = to_ours(state)
+    state = {name.removeprefix(_ENCODER): value for name, value in state.items() if name.startswith(_ENCODER)}
+    check_shapes(state, encoder.state_dict(), path)
+    encoder.load_state_dict(state, strict=True)
 
 
 def check_shapes(state: dict[str, Tensor], expected: dict[str, Tensor], path: str | Path) -> None:

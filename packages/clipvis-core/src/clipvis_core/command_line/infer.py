@@ -11,11 +11,14 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from clipvis_core.command_line.infer_options import ALWAYS, NEVER
 from clipvis_core.command_line.table import print_table
 from clipvis_core.command_line.words import read_words, separator_hint
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.foundation.vocabulary import Vocabulary
+from clipvis_core.inference.asking import FEATURES, MOST_FEATURE_BYTES
 from clipvis_core.inference.index_masks import check_replaceable, write_index_masks
 from clipvis_core.inference.inferencer import CLIPVISInferencer
 from clipvis_core.inference.model_choice import choose_model
@@ -25,6 +28,7 @@ from clipvis_core.inference.result import DrawnTracks, SegmentationResult
 from clipvis_core.inference.stream_writer import LINES, OVERLAY, SHEET, first_interrupt, write_picture, write_stream
 from clipvis_core.media import ContactSheet, FrameSource, open_frames
 from clipvis_core.report import MOST_FRAMES, report_chunks
+from clipvis_core.text.contrast import AUTO, NONE
 from clipvis_core.tracking import LiveRule
 
 MASKS, PICTURE, REPORT = "masks", "overlay.png", "report.html"
@@ -39,16 +43,9 @@ def infer(args: argparse.Namespace) -> int:
     Raises:
         InputError: Something the user gave cannot be used.
     """
-    warnings.filterwarnings("ignore", category=UserWarning, module="torch")
-    warnings.showwarning = lambda message, *_: print(f"warning: {message}", file=sys.stderr)
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="replace")  # a word that the terminal cannot show must not end the run
-    if args.score_thr is not None and not 0 <= args.score_thr <= 1:
-        raise InputError(f"--score-thr {args.score_thr:g}: scores go from 0 to 1, so give a number in between")
+    prepare(args)
     live = live_rule(args)
     vocabulary = read_words(args)
-    if args.classes is not None and (hint := separator_hint(args.classes)):
-        print(f"hint: {hint}", file=sys.stderr)
     source = open_frames(args.input, allow_truncated=args.allow_truncated)
     video = None if source.live else str(Path(args.input).resolve())
     out_dir = Path(args.out_dir) if args.out_dir else default_folder(source.name, video)
@@ -63,12 +60,13 @@ def infer(args: argparse.Namespace) -> int:
         inferencer = build_inferencer(args, vocabulary, is_image=is_image)
         score_thr = inferencer.score_thr if args.score_thr is None else args.score_thr
         shown = {"score_thr": score_thr, "all_tracks": args.all_tracks}
-        if streaming:
-            stream = inferencer.stream(source, live=live, keep=not args.live_only, progress=True)
-            folder.written += write_stream(stream, out_dir, draw=not args.no_video, stopped=stopped, **shown)
-            result = None if args.live_only else stream.result()
-        else:
-            result = segment(inferencer, source, stopped)
+        with kept_features(args, folder, is_image=is_image) as kept:
+            if streaming:
+                stream = inferencer.stream(source, live=live, keep=not args.live_only, progress=True, **kept)
+                folder.written += write_stream(stream, out_dir, draw=not args.no_video, stopped=stopped, **shown)
+                result = None if args.live_only else stream.result()
+            else:
+                result = segment(inferencer, source, stopped, **kept)
         with folder.file(WORDS) as file:
             file.write(vocabulary.to_json().encode("utf-8"))
         if result is not None:
@@ -89,12 +87,25 @@ def infer(args: argparse.Namespace) -> int:
     return 0
 
 
+def prepare(args: argparse.Namespace) -> None:
+    """Warnings in one line each, a terminal that takes every word, and a look at what can be wrong with options."""
+    warnings.filterwarnings("ignore", category=UserWarning, module="torch")
+    warnings.showwarning = lambda message, *_: print(f"warning: {message}", file=sys.stderr)
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # a word that the terminal cannot show must not end the run
+    if args.score_thr is not None and not 0 <= args.score_thr <= 1:
+        raise InputError(f"--score-thr {args.score_thr:g}: scores go from 0 to 1, so give a number in between")
+    if args.classes is not None and (hint := separator_hint(args.classes)):
+        print(f"hint: {hint}", file=sys.stderr)
+
+
 def planned(args: argparse.Namespace, source: FrameSource, is_image: bool, streaming: bool) -> list[str]:
     """Names of the files that these options ask for; a page needs frames that can be read again."""
     wanted = {
         WORDS: True,
         RESULTS: not args.live_only,
         MASKS: args.masks,
+        FEATURES: keeps_features(args, is_image=is_image),
         LINES: streaming,
         OVERLAY: not is_image and not args.no_video,
         SHEET: not is_image and not args.no_video,
@@ -104,11 +115,33 @@ def planned(args: argparse.Namespace, source: FrameSource, is_image: bool, strea
     return [name for name, is_wanted in wanted.items() if is_wanted]
 
 
-def segment(inferencer: CLIPVISInferencer, source: FrameSource, stopped: threading.Event) -> SegmentationResult:
-    """The result of a video or an image; with Ctrl-C, which sets `stopped`, that of the frames so far."""
+def keeps_features(args: argparse.Namespace, *, is_image: bool) -> bool:
+    """Whether these options ask for features."""
+    return args.keep_features != NEVER and not is_image and not args.live_only
+
+
+@contextmanager
+def kept_features(args: argparse.Namespace, folder: OutputFolder, *, is_image: bool) -> Iterator[dict[str, Any]]:
+    """What to tell `CLIPVISInferencer.stream` so that the folder gets its features."""
+    if not keeps_features(args, is_image=is_image):
+        yield {}
+        folder.remove(FEATURES)
+        return
+    with folder.spare_file(FEATURES) as file:
+        limit = None if args.keep_features == ALWAYS else MOST_FEATURE_BYTES
+        yield {"keep_features": file, "most_feature_bytes": limit}
+
+
+def segment(
+    inferencer: CLIPVISInferencer, source: FrameSource, stopped: threading.Event, **kept: Any
+) -> SegmentationResult:
+    """The result of a video or an image; with Ctrl-C, which sets `stopped`, that of the frames so far.
+
+    `kept` is what `kept_features` says.
+    """
     if not inferencer.takes_videos:
         return inferencer(source)
-    stream = inferencer.stream(source, progress=True)
+    stream = inferencer.stream(source, progress=True, **kept)
     with first_interrupt(stopped):
         for _ in stream:
             if stopped.is_set():
@@ -132,11 +165,16 @@ def full_disk_in_a_line() -> Iterator[None]:
 def build_inferencer(args: argparse.Namespace, vocabulary: Vocabulary, *, is_image: bool) -> CLIPVISInferencer:
     """The model that the command line asks for."""
     config, checkpoint = choose_model(args.model, args.config, args.checkpoint, is_image=is_image)
-    names = ("contrast", "device", "dtype", "compile", "short_side", "topk", "num_memory", "num_match")
-    options = {name: getattr(args, name) for name in names}
-    if args.contrast is None:  # the benchmarks' lists are compared as published
-        options["contrast"] = "none" if args.vocabulary is not None else "auto"
+    names = ("device", "dtype", "compile", "short_side", "topk", "num_memory", "num_match")
+    options = {name: getattr(args, name) for name in names} | {"contrast": contrast_choice(args)}
     return CLIPVISInferencer(config, checkpoint, vocabulary=vocabulary, **options)
+
+
+def contrast_choice(args: argparse.Namespace) -> str:
+    """The contrast words that are asked for; by default, the benchmarks' lists are compared as published."""
+    if args.contrast is not None:
+        return args.contrast
+    return NONE if args.vocabulary is not None else AUTO
 
 
 def draw_result(drawn: DrawnTracks, source: FrameSource, folder: OutputFolder, *, is_image: bool) -> None:

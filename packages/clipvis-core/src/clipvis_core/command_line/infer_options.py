@@ -12,6 +12,7 @@ import argparse
 from collections.abc import Sequence
 
 DTYPES = ("float32", "bfloat16", "float16")
+AUTO, ALWAYS, NEVER = "auto", "always", "never"
 
 
 def parse_args(
@@ -39,6 +40,37 @@ def parse_args(
         help="model config, a file or a name such as video/clipvis_r50_lvis; default: the one that fits the weights. "
         "Without weights they are random",
     )
+    add_word_arguments(parser)
+    parser.add_argument("--out-dir", help="folder for the results (default: outputs/NAME OF INPUT)")
+    parser.add_argument("--short-side", type=int, help="resize frames to this shorter side (default: the config's)")
+    parser.add_argument("--topk", type=int, help="most (track, category) pairs (default: the config's)")
+    add_drawing_arguments(parser)
+    parser.add_argument(
+        "--num-memory", type=int, help="frames the matching remembers, 0 for none (default: the config's)"
+    )
+    parser.add_argument("--num-match", type=int, help="memories the matching combines (default: the config's)")
+    parser.add_argument("--device", help="cpu or cuda (default: a GPU if there is one)")
+    parser.add_argument("--dtype", default="float32", choices=DTYPES, help="of the heavy parts (default: float32)")
+    parser.add_argument("--compile", action="store_true", help="compile the network first; pays off on long videos")
+    parser.add_argument(
+        "--keep-features",
+        default=AUTO,
+        choices=(AUTO, ALWAYS, NEVER),
+        help="write features.bin, of which `clipvis ask` asks other words without the network (default: auto, as long "
+        "as it has under 2 GiB)",
+    )
+    parser.add_argument(
+        "--masks",
+        action="store_true",
+        help="also write masks/, a PNG a frame whose pixels are the numbers of the tracks in results.json, 0 for none",
+    )
+    parser.add_argument("--allow-truncated", action="store_true", help="take what a broken video yields")
+    add_live_arguments(parser)
+    return parser.parse_args(arguments)
+
+
+def add_word_arguments(parser: argparse.ArgumentParser) -> argparse._MutuallyExclusiveGroup:
+    """What is looked for; returns the group of which one is given."""
     words = parser.add_mutually_exclusive_group()
     words.add_argument("--classes", help="categories to look for: `;` parts categories, `,` parts synonyms")
     words.add_argument("--classes-file", help="text file with one category a line")
@@ -49,9 +81,11 @@ def parse_args(
         help="words that nobody asked for: what fits one of them better is no answer. auto is the shipped list, "
         "FILE has one category a line (default: auto; with --vocabulary none)",
     )
-    parser.add_argument("--out-dir", help="folder for the results (default: outputs/NAME OF INPUT)")
-    parser.add_argument("--short-side", type=int, help="resize frames to this shorter side (default: the config's)")
-    parser.add_argument("--topk", type=int, help="most (track, category) pairs (default: the config's)")
+    return words
+
+
+def add_drawing_arguments(parser: argparse.ArgumentParser) -> None:
+    """What is drawn and printed."""
     parser.add_argument(
         "--score-thr",
         type=float,
@@ -60,23 +94,8 @@ def parse_args(
     parser.add_argument(
         "--all-tracks", action="store_true", help="also show duplicates, parts of a thing, and tracks that flicker"
     )
-    parser.add_argument(
-        "--num-memory", type=int, help="frames the matching remembers, 0 for none (default: the config's)"
-    )
-    parser.add_argument("--num-match", type=int, help="memories the matching combines (default: the config's)")
-    parser.add_argument("--device", help="cpu or cuda (default: a GPU if there is one)")
-    parser.add_argument("--dtype", default="float32", choices=DTYPES, help="of the heavy parts (default: float32)")
-    parser.add_argument("--compile", action="store_true", help="compile the network first; pays off on long videos")
     parser.add_argument("--no-video", action="store_true", help="write no overlay and no page")
     parser.add_argument("--no-report", action="store_true", help="write no page (report.html) with video and masks")
-    parser.add_argument(
-        "--masks",
-        action="store_true",
-        help="also write masks/, a PNG a frame whose pixels are the numbers of the tracks in results.json, 0 for none",
-    )
-    parser.add_argument("--allow-truncated", action="store_true", help="take what a broken video yields")
-    add_live_arguments(parser)
-    return parser.parse_args(arguments)
 
 
 def add_live_arguments(parser: argparse.ArgumentParser) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from clipvis_core.inference.finding import Moment
 from clipvis_core.inference.result import DrawnTracks
 
 TABLE_ROWS = 30
@@ -48,6 +51,24 @@ def print_table(drawn: DrawnTracks, score_thr: float) -> None:
     console.print(table)
     if len(lines) > TABLE_ROWS:
         console.print(f"... and {len(lines) - TABLE_ROWS} more in results.json")
+
+
+def print_moments(found: Sequence[tuple[str, Moment]], words: str) -> None:
+    """Moments of folders on the terminal."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    if not found:
+        print(f'nothing looks like "{words}"')
+        return
+    table = Table()
+    for column in ("seconds", "folder", "track", "label", "score", "seen"):
+        table.add_column(column, justify="left" if column in ("folder", "label") else "right")
+    for folder, moment in found:
+        values = (f"{moment.time:.2f}", escape(folder), str(moment.track), escape(moment.label), f"{moment.score:.3f}")
+        table.add_row(*values, f"{moment.first:.2f}-{moment.last:.2f}")
+    Console().print(table)
 
 
 def count(number: int, thing: str) -> str:

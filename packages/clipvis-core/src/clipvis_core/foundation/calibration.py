@@ -51,3 +51,8 @@ class Calibration:
     def to_meta(self) -> dict[str, str]:
         """The fact that a file of weights keeps."""
         return {META_KEY: json.dumps({name: round(value, 4) for name, value in asdict(self).items()})}
+
+
+def shown_from(calibration: Calibration | None, *, has_contrast: bool) -> float:
+    """Least score that is drawn by default: what the calibration says of calibrated scores, or 0.3."""
+    return calibration.threshold if calibration is not None and has_contrast else PLAIN_THRESHOLD

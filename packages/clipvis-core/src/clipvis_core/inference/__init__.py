@@ -2,6 +2,7 @@
 
 from clipvis_core.foundation.images import resized_size
 from clipvis_core.inference.answer import Answer
+from clipvis_core.inference.asking import Asker, ask
 from clipvis_core.inference.building import build_model
 from clipvis_core.inference.frame_stream import FrameStream
 from clipvis_core.inference.index_masks import check_replaceable, index_mask, write_index_masks
@@ -11,10 +12,12 @@ from clipvis_core.inference.result import DrawnTracks, SegmentationResult
 
 __all__ = [
     "Answer",
+    "Asker",
     "CLIPVISInferencer",
     "DrawnTracks",
     "FrameStream",
     "SegmentationResult",
+    "ask",
     "build_model",
     "check_replaceable",
     "draw_records",

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import torch
 from mmdet.registry import MODELS
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.registry import init_default_scope
 
-from clipvis_core.checkpoints import load_checkpoint
+from clipvis_core.checkpoints import load_checkpoint, load_encoder
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.model_zoo import find_config
 from clipvis_core.models.base import CLIPVISModel
+from clipvis_core.models.encoder import ImageTextEncoder
 
 RANDOM_SEED = 0
 _SIBLINGS = ("clipvis_data", "clipvis_eval", "clipvis_train")
@@ -74,19 +78,43 @@ def build_model(
         InputError: The config or checkpoint cannot be used; see `load_checkpoint`.
     """
     config = read_config(config)
-    init_default_scope("mmdet")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(RANDOM_SEED)
-        try:
-            model = MODELS.build(config.model)
-        except InputError:
-            raise
-        except Exception as error:  # a key that no part knows, a type that is none: a fault in the config
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise InputError(f"the config's model cannot be built: {reason[:200]}") from None
+    with _seeded():
+        model = _built(config.model)
         if checkpoint is None:
             model.head.init_weights()
             model.text_classifier.cache_dir = False
     if checkpoint is not None:
         load_checkpoint(model, checkpoint)
     return model.to(device).eval()
+
+
+def build_encoder(config: str | Path | Config, checkpoint: str | Path | None) -> ImageTextEncoder:
+    """The encoder of `build_model` alone, on the CPU; the arguments are the same.
+
+    Raises:
+        InputError: The config or checkpoint cannot be used.
+    """
+    with _seeded():
+        encoder = _built(read_config(config).model.backbone)
+    if checkpoint is not None:
+        load_encoder(encoder, checkpoint)
+    return encoder.eval()
+
+
+@contextmanager
+def _seeded() -> Iterator[None]:
+    """Random weights are the same each time; what is random elsewhere goes on as if nothing had been."""
+    init_default_scope("mmdet")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(RANDOM_SEED)
+        yield
+
+
+def _built(part: ConfigDict) -> Any:
+    try:
+        return MODELS.build(part)
+    except InputError:
+        raise
+    except Exception as error:  # a key that no part knows, a type that is none: a fault in the config
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise InputError(f"the config's model cannot be built: {reason[:200]}") from None

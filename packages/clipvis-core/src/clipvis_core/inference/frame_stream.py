@@ -12,6 +12,7 @@ import numpy as np
 from torch import Tensor
 from tqdm import tqdm
 
+from clipvis_core.inference.keeping import Keeping
 from clipvis_core.inference.preprocessing import to_input
 from clipvis_core.inference.result import SegmentationResult
 from clipvis_core.media import FrameSource
@@ -34,18 +35,28 @@ class FrameStream:
         model: The network.
         tracker: The video's tracker, from `model.tracker`.
         progress: Show a progress bar with frames a second.
+        keeping: Keeps the tracker's features, so that other words can be asked of the result.
 
     Attributes:
         time: When the latest frame is shown, in seconds from the first.
         times: The same for all frames so far; empty for a tracker that keeps nothing.
     """
 
-    def __init__(self, source: FrameSource, model: CLIPVISVideo, tracker: Tracker, *, progress: bool) -> None:
+    def __init__(
+        self,
+        source: FrameSource,
+        model: CLIPVISVideo,
+        tracker: Tracker,
+        *,
+        progress: bool,
+        keeping: Keeping | None = None,
+    ) -> None:
         self.source = source
         self.vocabulary = model.vocabulary
         self._model = model
         self._tracker = tracker
         self._progress = progress
+        self._keeping = keeping
         self._frames = self._run()
         self.time = 0.0
         self.times = array("d")
@@ -72,8 +83,9 @@ class FrameStream:
         for _ in self._frames:
             pass
         tracks = self._tracker.finish()
+        asker = None if self._keeping is None else self._keeping.finish(self.times)
         return SegmentationResult.of(
-            self.source, self.vocabulary, tracks, num_frames=len(self._tracker), times=self.times
+            self.source, self.vocabulary, tracks, num_frames=len(self._tracker), times=self.times, asker=asker
         )
 
     def _run(self) -> Iterator[tuple[np.ndarray, FrameTracks]]:

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
 from mmdet.structures import DetDataSample
 from mmengine.config import Config
 
-from clipvis_core.foundation.calibration import PLAIN_THRESHOLD
+from clipvis_core.foundation.calibration import shown_from
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.foundation.images import resized_size
 from clipvis_core.foundation.vocabulary import Vocabulary
+from clipvis_core.inference.asking import MOST_FEATURE_BYTES
 from clipvis_core.inference.building import build_model, read_config
 from clipvis_core.inference.frame_stream import FrameStream
+from clipvis_core.inference.keeping import Keeping
 from clipvis_core.inference.model_choice import resolve_model
 from clipvis_core.inference.preprocessing import to_input
 from clipvis_core.inference.result import SegmentationResult, tracks_of_image
 from clipvis_core.media import FrameSource, open_frames
 from clipvis_core.models import Arithmetic, CLIPVISVideo
-from clipvis_core.text.contrast import AUTO, NONE, read_contrast
+from clipvis_core.text.contrast import AUTO, contrast_words
 from clipvis_core.tracking import MaskSizes
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -75,6 +78,7 @@ class CLIPVISInferencer:
     ) -> None:
         config, checkpoint = resolve_model(model, checkpoint)
         config = read_config(config)
+        self._origin = config.filename, checkpoint
         self.device = _usable_device(device)
         if dtype not in DTYPES:
             raise InputError(f"dtype '{dtype}' is unknown: use one of {', '.join(DTYPES)}")
@@ -90,11 +94,7 @@ class CLIPVISInferencer:
             self.model.num_match = _at_least("num_match", 1, num_match, self.model.num_match)
         elif num_memory is not None or num_match is not None:
             raise InputError("num_memory and num_match belong to video models: use a config of configs/video")
-        if contrast == AUTO and checkpoint is None:
-            contrast = NONE
-        self.contrast = contrast if isinstance(contrast, Vocabulary) else read_contrast(contrast)
-        if contrast == AUTO:  # nobody chose these words: an encoder that cannot read some does without them
-            self.contrast = self.model.text_classifier.readable(self.contrast)
+        self.contrast = contrast_words(contrast, self.model.text_classifier, is_random=checkpoint is None)
         self.set_vocabulary(vocabulary)
 
     def set_vocabulary(self, vocabulary: Vocabulary | Sequence[str | Sequence[str]]) -> None:
@@ -110,9 +110,7 @@ class CLIPVISInferencer:
     @property
     def score_thr(self) -> float:
         """Least score that is drawn by default: what the calibration of the weights says, or 0.3."""
-        calibration = self.model.calibration
-        calibrated = calibration is not None and self.model.contrast_embedding() is not None
-        return calibration.threshold if calibrated else PLAIN_THRESHOLD
+        return shown_from(self.model.calibration, has_contrast=self.model.contrast_embedding() is not None)
 
     def __call__(
         self,
@@ -120,6 +118,7 @@ class CLIPVISInferencer:
         *,
         allow_truncated: bool = False,
         progress: bool = True,
+        keep_features: bool = True,
     ) -> SegmentationResult:
         """Segments one video, folder of frames, image, or iterable of RGB uint8 arrays `(H, W, 3)`.
 
@@ -127,6 +126,7 @@ class CLIPVISInferencer:
             source: See `clipvis_core.media.open_frames`.
             allow_truncated: Take a video that breaks half-way for what could be decoded.
             progress: Show a progress bar with frames a second.
+            keep_features: Whether other words can be asked of the result; see `stream`.
 
         Raises:
             InputError: The source cannot be read, breaks half-way, or has several frames and the model is an
@@ -134,7 +134,7 @@ class CLIPVISInferencer:
         """
         frames = _as_source(source, allow_truncated)
         if self.takes_videos:
-            return self.stream(frames, progress=progress).result()
+            return self.stream(frames, progress=progress, keep_features=keep_features).result()
         return self._segment_image(frames)
 
     def stream(
@@ -143,6 +143,8 @@ class CLIPVISInferencer:
         *,
         allow_truncated: bool = False,
         progress: bool = False,
+        keep_features: bool | BinaryIO = False,
+        most_feature_bytes: int | None = MOST_FEATURE_BYTES,
         **tracking: Any,
     ) -> FrameStream:
         """Segments a video frame by frame: iterate over what this returns, then ask for its `result()`.
@@ -151,6 +153,9 @@ class CLIPVISInferencer:
             source: As for a call; also `-` (a video on standard input), a named pipe or a camera.
             allow_truncated: Take a video that breaks half-way for what could be decoded.
             progress: Show a progress bar with frames a second.
+            keep_features: Keep what asking for other words needs, in a temporary file or in one that is open for
+                writing; `SegmentationResult.ask` then needs no network.
+            most_feature_bytes: Size of that file from which on nothing is kept after all; None for any.
             tracking: `live`, `keep` and `temp_dir` of `Tracker`: when tracks start and end, whether `result` will be
                 asked for, and where the temporary files go (about 0.1 MB a frame).
 
@@ -168,7 +173,15 @@ class CLIPVISInferencer:
         frames = _as_source(source, allow_truncated)
         size = self._network_size(frames)
         sizes = MaskSizes(self.model.padded_size(size), size, (frames.height, frames.width))
-        return FrameStream(frames, self.model, self.model.tracker(sizes, **tracking), progress=progress)
+        keeping = None
+        if keep_features and tracking.get("keep", True):
+            file = keep_features
+            if keep_features is True:
+                file = tempfile.TemporaryFile(dir=tracking.get("temp_dir"))  # noqa: SIM115 (open while it is asked of)
+            keeping = Keeping(frames, self.model, *self._origin, file, most_feature_bytes)
+            tracking["features"] = keeping.writer
+        tracker = self.model.tracker(sizes, **tracking)
+        return FrameStream(frames, self.model, tracker, progress=progress, keeping=keeping)
 
     def _network_size(self, frames: FrameSource) -> tuple[int, int]:
         return resized_size(frames.height, frames.width, self.short_side, self.max_long_side)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -115,6 +116,29 @@ class OutputFolder:
         except OSError as error:
             raise InputError(f"{self.path / name} cannot be written ({error.strerror}); is the disk full?") from None
         self.written = sorted({*self.written, name})
+
+    @contextmanager
+    def spare_file(self, name: str) -> Iterator[BinaryIO]:
+        """A file that the run can do without: if it is empty in the end, or cannot be written, it is not there.
+
+        An earlier one of that name goes too: it would not belong to what else is in the folder.
+        """
+        done = False
+        try:
+            with self.file(name) as file:
+                yield file
+                done = True
+                if not os.fstat(file.fileno()).st_size:
+                    raise InputError(f"{self.path / name} is empty")
+        except InputError:
+            if not done:
+                raise
+            self.remove(name)
+
+    def remove(self, name: str) -> None:
+        """Removes a file that an earlier run wrote."""
+        if name in (self._before or {}).get("files", ()):
+            (self.path / name).unlink(missing_ok=True)
 
     def _check(self) -> None:
         """Whether what is going to be written replaces nothing that anybody needs."""

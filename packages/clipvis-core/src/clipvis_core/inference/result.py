@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import BinaryIO
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from mmengine.structures import InstanceData
 from pycocotools import mask as coco_mask
 from torch import Tensor
 
+from clipvis_core.foundation.errors import InputError
 from clipvis_core.foundation.vocabulary import Vocabulary
 from clipvis_core.inference.duplicates import distinct, is_steady
 from clipvis_core.media import FrameSource, draw_tracks
 from clipvis_core.tracking import VideoTracks, encode_masks
+
+if TYPE_CHECKING:
+    from clipvis_core.inference.asking import Asker, Categories
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,7 @@ class SegmentationResult:
         vocabulary: The categories that labels count in.
         tracks: Scores, labels and masks, best first.
         times: When each frame is shown, in seconds from the first; empty where nobody knows.
+        asker: What other words can be asked of, where features were kept.
     """
 
     name: str
@@ -61,6 +67,7 @@ class SegmentationResult:
     vocabulary: Vocabulary
     tracks: VideoTracks
     times: Sequence[float] = ()
+    asker: Asker | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def of(
@@ -70,9 +77,21 @@ class SegmentationResult:
         tracks: VideoTracks,
         num_frames: int,
         times: Sequence[float] = (0.0,),
+        asker: Asker | None = None,
     ) -> SegmentationResult:
         """The result of a source, of which `num_frames` were decoded."""
-        return cls(source.name, source.height, source.width, source.frame_rate, num_frames, vocabulary, tracks, times)
+        facts = (source.name, source.height, source.width, source.frame_rate)
+        return cls(*facts, num_frames, vocabulary, tracks, times, asker)
+
+    def ask(self, vocabulary: Categories, *, contrast: Vocabulary | str | Path | None = "auto") -> SegmentationResult:
+        """What the video's answer is for other words, without the network; see `Asker.ask`.
+
+        Raises:
+            InputError: No features were kept, or the encoder cannot read a word.
+        """
+        if self.asker is None:
+            raise InputError("no features were kept of this video: segment it again with keep_features=True")
+        return self.asker.ask(vocabulary, contrast=contrast)
 
     def records(self, video_id: int = 1) -> list[dict]:
         """The YouTube-VIS result list, ready for JSON: all tracks, whatever their score."""

@@ -23,6 +23,7 @@ from clipvis_core.models.encoder import EncoderFeatures, ImageTextEncoder
 from clipvis_core.models.query_decoder import QueryPrediction
 from clipvis_core.text import TextClassifier, VocabularyEmbedding, remaining_contrast
 from clipvis_core.text.contrast import same_cosine
+from clipvis_core.text.naming import name_regions
 from clipvis_core.tracking.outputs import FrameOutputs
 
 
@@ -130,20 +131,16 @@ class CLIPVISModel(BaseDetector):
         with self.arithmetic.running(images.device):
             prediction, dense = self.segment(images)
             regions = self.region_embeddings(prediction.mask_logits, dense)
-            class_logits = self.vocabulary_embedding().logits(regions, self.backbone.logit_scale)
-            contrast_probs = None
-            if self.contrast_embedding() is not None:
-                contrast_logits = self.contrast_embedding().logits(regions, self.backbone.logit_scale)
-                unnamed = (regions == 0).all(dim=-1, keepdim=True)  # which no word fits
-                asked_logits = class_logits.masked_fill(unnamed, float("-inf"))
-                contrast_probs = torch.cat([asked_logits, contrast_logits], dim=-1).float().softmax(dim=-1)
+            words = self.vocabulary_embedding(), self.contrast_embedding()
+            class_probs, contrast_probs = name_regions(regions, self.backbone.logit_scale, *words)
         return FrameOutputs(
-            class_probs=class_logits.float().softmax(dim=-1),
+            class_probs=class_probs,
             ious=prediction.ious.float(),
             object_logits=prediction.object_logits.float(),
             mask_logits=prediction.mask_logits.float(),
             embeddings=prediction.embeddings.float(),
             contrast_probs=contrast_probs,
+            regions=regions,
         )
 
     def segment(self, images: Tensor) -> tuple[QueryPrediction, Tensor]:

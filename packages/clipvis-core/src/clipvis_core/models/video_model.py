@@ -125,7 +125,7 @@ class CLIPVISVideo(CLIPVISModel):
 
         Args:
             sizes: Padded size of its frames (see `padded_size`), size before padding, and size of the masks wanted.
-            options: `live`, `keep` and `temp_dir` of `Tracker`.
+            options: `live`, `keep`, `temp_dir` and `features` of `Tracker`.
         """
         return Tracker(
             sizes,

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from clipvis_core.foundation.vocabulary import Vocabulary
-from clipvis_core.text.classifier import VocabularyEmbedding
+from clipvis_core.text.classifier import TextClassifier, VocabularyEmbedding
 from clipvis_core.text.nouns import NounHierarchy, shipped_nouns
 
 NONE, AUTO = "none", "auto"
@@ -26,6 +26,28 @@ def read_contrast(choice: str | Path | None) -> Vocabulary | None:
     if choice is None or choice == NONE:
         return None
     return Vocabulary.from_file(WORDS_FILE if choice == AUTO else choice)
+
+
+def contrast_words(
+    choice: Vocabulary | str | Path | None, classifier: TextClassifier, *, is_random: bool
+) -> Vocabulary | None:
+    """The contrast words of a choice that an encoder can read.
+
+    Args:
+        choice: As for `read_contrast`, or the words themselves.
+        classifier: That of the encoder.
+        is_random: Whether its weights are random: `auto` then means none.
+
+    Raises:
+        InputError: The file cannot be read.
+    """
+    if isinstance(choice, Vocabulary):
+        return choice
+    if choice != AUTO:
+        return read_contrast(choice)
+    if is_random:
+        return None
+    return classifier.readable(read_contrast(AUTO))  # nobody chose these words: the encoder does without some
 
 
 def remaining_contrast(
@@ -53,10 +75,11 @@ def remaining_contrast(
     least = same_cosine(contrast) if least is None else least
     near = (asked.rows @ contrast.rows.T >= least).any(dim=0).tolist()
     same = {word.casefold() for word in words}
+    related = nouns.related_names(words, listed)
     gone = {
         category
         for name, category, is_near in zip(listed, contrast.category_of_row.tolist(), near, strict=True)
-        if is_near or name.casefold() in same or any(nouns.related(word, name) for word in words)
+        if is_near or name.casefold() in same or name in related
     }
     if len(gone) == len(contrast.vocabulary):
         return None

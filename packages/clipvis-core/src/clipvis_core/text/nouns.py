@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -49,9 +49,19 @@ class NounHierarchy:
 
         A listed name that can mean a person and a thing (tiger, mug) means the thing.
         """
-        theirs = self.senses(listed)
-        theirs = [sense for sense in theirs if not self._is_person(sense)] or theirs
-        return any(a in self._above[b] or b in self._above[a] for a in self.senses(asked) for b in theirs)
+        return bool(self.related_names([asked], [listed]))
+
+    def related_names(self, asked: Iterable[str], listed: Iterable[str]) -> set[str]:
+        """The listed names that are `related` to one of those asked for, without a look at each pair."""
+        senses = {sense for name in asked for sense in self.senses(name)}
+        above = frozenset().union(*(self._above[sense] for sense in senses))
+        found = set()
+        for name in listed:
+            theirs = self.senses(name)
+            theirs = [sense for sense in theirs if not self._is_person(sense)] or theirs
+            if any(sense in above or not senses.isdisjoint(self._above[sense]) for sense in theirs):
+                found.add(name)
+        return found
 
     def senses(self, name: str) -> list[int]:
         """Senses of a name, none if it is unknown.

@@ -11,6 +11,8 @@ from pycocotools import mask as coco_mask
 from torch import Tensor
 
 from clipvis_core.pipelining import Behind
+from clipvis_core.tracking.feature_file import FeatureWriter
+from clipvis_core.tracking.frame_features import FrameFeatures
 from clipvis_core.tracking.mask_rendering import MaskRenderer, MaskSizes
 from clipvis_core.tracking.spill_file import SpillFile
 
@@ -64,13 +66,15 @@ class MaskRecorder:
     Args:
         sizes: Sizes the masks go through.
         file: Takes the codes until `finish`; without one, only what leads at the time is encoded and nothing is kept.
+        features: Takes every frame with all its masks, none of which waits then.
     """
 
-    def __init__(self, sizes: MaskSizes, file: SpillFile | None) -> None:
+    def __init__(self, sizes: MaskSizes, file: SpillFile | None, features: FeatureWriter | None = None) -> None:
         self._archive = MaskArchive(file) if file is not None else None
         self._waiting: deque[tuple[dict[int, bytes], dict[int, np.ndarray]]] = deque()
         self._renderer = MaskRenderer(sizes)
         self._worker = Behind(depth=_FRAMES_BEHIND)
+        self._features = features
 
     @property
     def temporary_bytes(self) -> int:
@@ -78,7 +82,12 @@ class MaskRecorder:
         return 0 if self._archive is None else self._archive.nbytes
 
     def add(
-        self, mask_logits: Tensor, permutation: Tensor, filled: np.ndarray, leading: Collection[int]
+        self,
+        mask_logits: Tensor,
+        permutation: Tensor,
+        filled: np.ndarray,
+        leading: Collection[int],
+        features: FrameFeatures | None = None,
     ) -> Future[dict[int, bytes]]:
         """Takes the next frame in.
 
@@ -89,11 +98,15 @@ class MaskRecorder:
             permutation: int64 `(Q,)`, the network's query of each track.
             filled: bool `(Q,)` in track order, whether a mask has a positive cell.
             leading: Tracks to encode at once.
+            features: The frame without its masks, where features are kept.
 
         Returns:
             Codes of the leading tracks that have a mask in the frame, when they are ready.
         """
-        return self._worker.submit(self._record, mask_logits, permutation, filled, set(leading))
+        codes = self._worker.submit(self._record, mask_logits, permutation, filled, set(leading))
+        if features is not None:
+            self._worker.submit(self._keep, features)
+        return codes
 
     def finish(self, queries: Collection[int]) -> MaskArchive:
         """Encodes what waits, for these tracks, and ends the worker.
@@ -124,10 +137,16 @@ class MaskRecorder:
                 self._store(None)
         return codes
 
-    def _store(self, wanted: set[int] | None) -> None:
+    def _keep(self, features: FrameFeatures) -> None:
+        """Has the latest frame, with all its masks, among the features."""
+        self._features.append(features, self._store(None))
+
+    def _store(self, wanted: set[int] | None) -> dict[int, bytes]:
         """Moves the oldest waiting frame to the archive, with the masks of all tracks or of those wanted."""
         codes, logits = self._waiting.popleft()
-        self._archive.append(codes | self._encoded(logits, logits if wanted is None else wanted))
+        codes = codes | self._encoded(logits, logits if wanted is None else wanted)
+        self._archive.append(codes)
+        return codes
 
     def _encoded(self, logits: dict[int, np.ndarray], tracks: Iterable[int]) -> dict[int, bytes]:
         codes = {}

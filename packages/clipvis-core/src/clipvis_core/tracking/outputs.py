@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from clipvis_core.tracking.frame_features import FrameFeatures
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,8 @@ class FrameOutputs:
         mask_logits: `(n, Q, h, w)` at stride 4, padding included.
         embeddings: `(n, Q, C)`.
         contrast_probs: `(n, Q, K + M)`, softmax over the K categories and M contrast words; None without such words.
+        regions: `(n, Q, D)`, the encoder's vectors of the masks, which words are compared with; None where there is no
+            encoder.
     """
 
     class_probs: Tensor
@@ -28,6 +33,7 @@ class FrameOutputs:
     mask_logits: Tensor
     embeddings: Tensor
     contrast_probs: Tensor | None = None
+    regions: Tensor | None = None
 
     @cached_property
     def mask_statistics(self) -> tuple[Tensor, Tensor]:
@@ -46,6 +52,12 @@ class FrameOutputs:
         """
         values = (self.class_probs, self.ious, self.object_logits, *self.mask_statistics)
         return tuple(value[t][order] for value in values)
+
+    def features(self, t: int, order: Tensor) -> FrameFeatures:
+        """What asking for other words needs of frame `t`, its queries in another order, on the host."""
+        values = (self.regions, self.ious, self.object_logits, *self.mask_statistics)
+        on_host = (value[t][order].float().cpu().numpy() for value in values)
+        return FrameFeatures(*on_host, permutation=order.cpu().numpy().astype(np.int16))
 
 
 def mask_statistics(mask_logits: Tensor) -> tuple[Tensor, Tensor]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from clipvis_core.tracking.spill_file import FrameRows, SpillFile
+from clipvis_core.tracking.doubtful_probs import DoubtfulProbs, SpilledProbs
+from clipvis_core.tracking.spill_file import FrameRows
 
 #: A frame of a track is shown if its presence reaches this share of the track's score.
 PRESENCE_SHARE = 0.1
@@ -18,7 +18,6 @@ PRESENCE_SHARE = 0.1
 _SIGMOID_0, _SIGMOID_1 = 0.5, 0.7310586
 # With an objectness above this no frame is ever hidden: the score is at most 1. (The last digit is for rounding.)
 _ALWAYS_PRESENT = 1.0001 * PRESENCE_SHARE**2 / _SIGMOID_0
-_PROBABILITY_STEPS = 65535
 
 
 def is_hidden(class_probs: Tensor, object_logits: Tensor, class_scores: Tensor) -> Tensor:
@@ -72,22 +71,21 @@ class TrackScores:
 
     In which frames a pair is hidden depends on its final score, and so does the reported score; of each frame the
     objectness and the sums over each mask are kept in memory. The class probabilities decide only where the
-    objectness is below 0.02, and by a factor between 0.5 and 0.73: those rows go to a file, in steps of 1/65535. The
-    step changes a presence by 2e-6 of its value at most, as much as float noise changes the score it is compared with.
+    objectness is below 0.02, and by a factor between 0.5 and 0.73: those rows go to a file.
 
     Args:
-        class_probs: Takes the class probabilities; by default a file of its own.
+        class_probs: Gives those rows back; by default a file of its own.
         weighted: Whether mask IoU and objectness weigh the class probabilities (paper: weighted open-vocabulary
             classification). Without, which is there for ablations, a track scores the mean of its probabilities.
     """
 
-    def __init__(self, class_probs: SpillFile | None = None, *, weighted: bool = True) -> None:
+    def __init__(self, class_probs: DoubtfulProbs | None = None, *, weighted: bool = True) -> None:
         self.weighted = weighted
         self._class_sum: Tensor | None = None
         self._object_sum: Tensor | None = None
         self._frames = FrameRows("f")  # of each query: objectness, sum over its mask, cells of its mask
         self._mask_totals: np.ndarray | float = 0.0
-        self._class_probs = class_probs or SpillFile()
+        self._class_probs = SpilledProbs() if class_probs is None else class_probs
 
     def __len__(self) -> int:
         """T, the number of frames so far."""
@@ -111,9 +109,7 @@ class TrackScores:
         small = torch.stack([object_logits.softmax(dim=-1)[:, 0], mask_sums, mask_cells]).cpu().numpy()
         self._frames.append(small)
         self._mask_totals = self._mask_totals + small[1:].astype(np.float64)
-        in_doubt = torch.from_numpy(_in_doubt(small)).to(class_probs.device)
-        steps = (class_probs[in_doubt].nan_to_num() * _PROBABILITY_STEPS).round()
-        self._class_probs.append(zlib.compress(steps.cpu().numpy().astype(np.uint16).tobytes(), level=1))
+        self._class_probs.append(class_probs, _in_doubt(small))
 
     def scores(self) -> Tensor:
         """Track scores before mask quality, `(Q, K)`: sqrt(mean sqrt(p IoU) * softmax(mean object logits)).
@@ -178,10 +174,8 @@ class TrackScores:
         hidden &= in_doubt[queries]
         undecided = np.flatnonzero(in_doubt[queries] & ~hidden & (np.sqrt(_SIGMOID_0 * object_probs) < least))
         if len(undecided):
-            steps = np.frombuffer(zlib.decompress(self._class_probs.read(t)), np.uint16)
-            rows = (np.cumsum(in_doubt) - 1)[queries[undecided]]
-            probs = steps.reshape(in_doubt.sum(), -1)[rows, labels[undecided]]
-            weight = 1.0 / (1.0 + np.exp(-probs.astype(np.float32) / _PROBABILITY_STEPS))
+            probs = self._class_probs.read(t, in_doubt, queries[undecided], labels[undecided])
+            weight = 1.0 / (1.0 + np.exp(-probs))
             hidden[undecided] = np.sqrt(weight * object_probs[undecided]) < least[undecided]
         return hidden
 

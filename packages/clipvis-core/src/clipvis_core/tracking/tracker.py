@@ -11,6 +11,8 @@ from torch import Tensor
 
 from clipvis_core.foundation.calibration import Calibration
 from clipvis_core.tracking.contrast_scores import ContrastScores
+from clipvis_core.tracking.doubtful_probs import SpilledProbs
+from clipvis_core.tracking.feature_file import FeatureWriter
 from clipvis_core.tracking.live_tracks import LiveRule, LiveTracks
 from clipvis_core.tracking.mask_archive import MaskRecorder
 from clipvis_core.tracking.mask_rendering import MaskSizes
@@ -18,7 +20,7 @@ from clipvis_core.tracking.outputs import FrameOutputs
 from clipvis_core.tracking.spill_file import FrameRows, SpillFile
 from clipvis_core.tracking.temporal_matching import TemporalMatcher
 from clipvis_core.tracking.track_scores import TrackScores, is_hidden
-from clipvis_core.tracking.tracks import FrameTracks, TrackSegments, VideoTracks
+from clipvis_core.tracking.tracks import FrameTracks, VideoTracks
 
 
 class Tracker:
@@ -41,6 +43,7 @@ class Tracker:
             without an end.
         temp_dir: Folder of the temporary files; by default where the system puts them (`TMPDIR`).
         calibration: How tracks are judged where the outputs have contrast words; see `ContrastScores`.
+        features: Takes what asking for other words needs of each frame. They are in it when `finish` has been called.
 
     Example:
         tracker = Tracker(MaskSizes((480, 864), (480, 853), (720, 1280)))
@@ -63,18 +66,20 @@ class Tracker:
         keep: bool = True,
         temp_dir: str | Path | None = None,
         calibration: Calibration | None = None,
+        features: FeatureWriter | None = None,
     ) -> None:
         if live is None and not keep:
             raise ValueError("keep=False needs a live rule: without one, tracks count from the first frame")
         self.sizes = sizes
         self.topk = topk
-        self.scores = TrackScores(SpillFile(temp_dir), weighted=weighted)
+        self.scores = TrackScores(SpilledProbs(SpillFile(temp_dir)), weighted=weighted)
         self._permutations = FrameRows("h")
         self._matcher = TemporalMatcher(num_memory, num_match)
         self._contrast = ContrastScores(calibration)
         self._live = LiveTracks(live, ContrastScores(calibration)) if live is not None else None
         self.keeps = keep
-        self._recorder = MaskRecorder(sizes, SpillFile(temp_dir) if keep else None)
+        self._features = features if keep else None
+        self._recorder = MaskRecorder(sizes, SpillFile(temp_dir) if keep else None, self._features)
         self._num_frames = 0
 
     def __len__(self) -> int:
@@ -119,7 +124,8 @@ class Tracker:
                     self._contrast.update(contrast_probs, *rows)
             tracks = self._live.update(*rows, contrast_probs) if self._live is not None else self._leading(rows)
             filled = (rows[-1] > 0).cpu().numpy()
-            codes = self._recorder.add(outputs.mask_logits[t], permutation, filled, tracks.queries.tolist())
+            kept = outputs.features(t, permutation) if self._features is not None else None
+            codes = self._recorder.add(outputs.mask_logits[t], permutation, filled, tracks.queries.tolist(), kept)
             self._num_frames += 1
             yield tracks.masked(self._num_frames - 1, self.sizes.output, codes)
 
@@ -151,9 +157,4 @@ class Tracker:
             raise ValueError("nothing was kept of past frames: there is no result of the whole")
         top = self.scores.top(self.topk)
         archive = self._recorder.finish(top.queries.tolist())
-        segmentations = [
-            TrackSegments(archive, query, hidden, self.sizes.output)
-            for query, hidden in zip(top.queries.tolist(), top.hidden.numpy(), strict=True)
-        ]
-        calibrated = self._contrast.scores(top.queries, top.labels).cpu() if self._contrast else None
-        return VideoTracks(top.scores, top.labels, top.queries, segmentations, calibrated)
+        return VideoTracks.of(top, archive, self.sizes.output, self._contrast)

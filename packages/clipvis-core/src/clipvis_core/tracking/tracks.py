@@ -12,6 +12,7 @@ from torch import Tensor
 
 from clipvis_core.tracking.contrast_scores import ContrastScores
 from clipvis_core.tracking.mask_archive import MaskArchive
+from clipvis_core.tracking.track_scores import TopTracks
 
 
 @dataclass(frozen=True)
@@ -142,6 +143,16 @@ class VideoTracks:
     queries: Tensor
     segmentations: Sequence[Sequence[dict | None]]
     calibrated: Tensor | None = None
+
+    @classmethod
+    def of(cls, top: TopTracks, archive: MaskArchive, size: tuple[int, int], contrast: ContrastScores) -> VideoTracks:
+        """The best pairs of a video with their masks of a size (H, W), judged by contrast words where there are any."""
+        segmentations = [
+            TrackSegments(archive, query, hidden, size)
+            for query, hidden in zip(top.queries.tolist(), top.hidden.numpy(), strict=True)
+        ]
+        calibrated = contrast.scores(top.queries, top.labels).cpu() if contrast else None
+        return cls(top.scores, top.labels, top.queries, segmentations, calibrated)
 
 
 def shown_score(record: dict) -> float:

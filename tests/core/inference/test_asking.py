@@ -1,0 +1,287 @@
+"""Asking a video for other words gives what a run with these words gives."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from io import BytesIO
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mmengine.config import Config
+
+from clipvis_core import InputError, Vocabulary
+from clipvis_core.checkpoints import read_checkpoint, write_weights
+from clipvis_core.inference import Asker, CLIPVISInferencer, SegmentationResult, ask
+from clipvis_core.inference.asking import FEATURES
+from clipvis_core.inference.finding import find_moments, frame_scores
+from clipvis_core.inference.kept_encoder import KeptEncoder
+from clipvis_core.inference.replay import Words
+from clipvis_core.text import VocabularyEmbedding
+from clipvis_core.text.contrast import AUTO, NONE
+from clipvis_core.tracking.feature_file import FeatureFile
+
+FIRST = ["grass, lawn"]
+WORDS = ("dog", "puppy", "red car", "person", "street", "sky", "a tall tree", "cat", "rocket")
+CONTRAST = Vocabulary.from_text("house; water, sea; cat; bicycle")
+TIE = 1e-5  # scores nearer than this may change places by float noise
+
+
+def r50_config(repo_root) -> Config:
+    """R50 with random weights and a narrow decoder."""
+    config = Config.fromfile(repo_root / "configs/video/clipvis_r50_lvis.py")
+    config.model.head.query_decoder.num_layers = 2
+    config.model.head.query_decoder.num_queries = 12
+    return config
+
+
+@pytest.fixture(scope="module")
+def inferencers(repo_root, tmp_path_factory):
+    """Models by name, each with contrast words."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CLIPVIS_CACHE", str(tmp_path_factory.mktemp("cache")))
+        nano = repo_root / "weights/clipvis_nano.safetensors"
+        options = dict(vocabulary=FIRST, device="cpu", short_side=64)
+        yield {
+            "r50": CLIPVISInferencer(r50_config(repo_root), contrast=CONTRAST, topk=15, **options),
+            "nano": CLIPVISInferencer(None, nano, contrast=CONTRAST, topk=20, **options),
+            "photo-mini": CLIPVISInferencer("photo-mini", **options),
+        }
+
+
+def clip(seed: int, num_frames: int) -> list[np.ndarray]:
+    """Coloured blocks that move."""
+    rng = np.random.default_rng(seed)
+    picture = np.kron(rng.integers(0, 255, (9, 12, 3)), np.ones((8, 8, 1))).astype(np.uint8)
+    return [np.roll(picture, 3 * t, axis=1) for t in range(num_frames)]
+
+
+def run(inferencer: CLIPVISInferencer, frames, words, *, keep: bool = False) -> SegmentationResult:
+    inferencer.set_vocabulary(words)
+    return inferencer(frames, progress=False, keep_features=keep)
+
+
+def pairs_of(result: SegmentationResult) -> dict:
+    """Score, calibrated score and masks by (query, category)."""
+    tracks = result.tracks
+    calibrated = tracks.scores * 0 - 1 if tracks.calibrated is None else tracks.calibrated
+    keys = zip(tracks.queries.tolist(), tracks.labels.tolist(), strict=True)
+    values = zip(tracks.scores.tolist(), calibrated.tolist(), map(list, tracks.segmentations), strict=True)
+    return dict(zip(keys, values, strict=True))
+
+
+def assert_same(asked: SegmentationResult, expected: SegmentationResult) -> None:
+    """But for pairs at the end of the list that are as good as each other."""
+    found, wanted = pairs_of(asked), pairs_of(expected)
+    assert len(found) == len(wanted)
+    for pair in found.keys() ^ wanted.keys():
+        others = wanted if pair in found else found
+        assert min(abs((found.get(pair) or wanted[pair])[0] - score) for score, _, _ in others.values()) < TIE
+    for pair in found.keys() & wanted.keys():
+        assert found[pair][:2] == pytest.approx(wanted[pair][:2], abs=1e-3)
+        assert found[pair][2] == wanted[pair][2]
+    for field in ("name", "height", "width", "frame_rate", "num_frames", "vocabulary"):
+        assert getattr(asked, field) == getattr(expected, field)
+    assert list(asked.times) == pytest.approx(list(expected.times), abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["r50", "nano", "photo-mini"])
+@settings(max_examples=6, deadline=None, derandomize=True)
+@given(
+    words=st.lists(st.sampled_from(WORDS), min_size=1, max_size=len(WORDS), unique=True),
+    synonyms=st.booleans(),
+    seed=st.integers(0, 2**16),
+    num_frames=st.integers(1, 4),
+)
+def test_asking_is_running(inferencers, name, words, synonyms, seed, num_frames):
+    inferencer = inferencers[name]
+    frames = clip(seed, num_frames)
+    vocabulary = Vocabulary.from_categories([words[:2], *words[2:]] if synonyms else words)
+    first = run(inferencer, frames, FIRST, keep=True)
+    contrast = AUTO if name == "photo-mini" else CONTRAST
+    assert_same(first.ask(vocabulary, contrast=contrast), run(inferencer, frames, vocabulary))
+    assert_same(first.ask(FIRST, contrast=contrast), first)
+
+
+def test_longer_than_masks_wait(inferencers):
+    frames = clip(0, 40)
+    inferencer = inferencers["photo-mini"]
+    first = run(inferencer, frames, FIRST, keep=True)
+    assert_same(first.ask(WORDS), run(inferencer, frames, WORDS))
+    assert_same(first, run(inferencer, frames, FIRST))
+
+
+@pytest.fixture
+def features(inferencers, tmp_path):
+    """A folder with the features of three frames, by the name of a model."""
+
+    def keep(name: str):
+        inferencer = inferencers[name]
+        inferencer.set_vocabulary(FIRST)
+        with (tmp_path / FEATURES).open("wb") as file:
+            stream = inferencer.stream(clip(1, 3), keep_features=file)
+            result = stream.result()
+        assert result.asker is None  # the file cannot be read while it is written
+        return tmp_path
+
+    return keep
+
+
+@pytest.mark.parametrize("name", ["r50", "nano", "photo-mini"])
+def test_a_folder_needs_no_model(inferencers, features, name, tmp_path):
+    """But for the text side of the encoder, and that only for words that no cache knows."""
+    folder = features(name)
+    contrast = AUTO if name == "photo-mini" else CONTRAST
+    cache = tmp_path / "cache"
+    expected = run(inferencers[name], clip(1, 3), WORDS[:4])
+    asker = Asker.open(folder, cache_dir=cache)
+    assert_same(asker.ask(WORDS[:4], contrast=contrast), expected)
+    assert any(cache.glob("text-*.pt")) == (name != "r50")  # random weights are not worth a cache
+    if name != "r50":
+        again = Asker.open(folder, cache_dir=cache, checkpoint="not_there.pth")
+        assert_same(again.ask(WORDS[:4], contrast=contrast), expected)
+
+
+def test_without_contrast(inferencers, features):
+    inferencer = inferencers["nano"]
+    folder = features("nano")
+    asked = ask(folder, WORDS[:3], contrast=NONE, topk=5)
+    assert asked.tracks.calibrated is None
+    assert len(asked.tracks.scores) == 5
+    expected = run(inferencer, clip(1, 3), WORDS[:3])
+    assert asked.tracks.scores.tolist() == pytest.approx(expected.tracks.scores[:5].tolist(), abs=1e-3)
+
+
+def test_an_answer_can_be_asked_again(inferencers):
+    first = run(inferencers["photo-mini"], clip(2, 2), FIRST, keep=True)
+    asked = first.ask(["dog"])
+    assert_same(asked.ask(FIRST), first)
+    with pytest.raises(InputError, match="keep_features=True"):
+        run(inferencers["photo-mini"], clip(2, 1), FIRST).ask(["dog"])
+
+
+def test_other_weights_are_one_line(inferencers, features, repo_root, tmp_path):
+    folder = features("nano")
+    other = tmp_path / "other.safetensors"
+    content = read_checkpoint(repo_root / "weights/clipvis_nano.safetensors")
+    content["state_dict"]["backbone.clip.text_projection"] *= 1.5
+    write_weights(content["state_dict"], other, meta=content["meta"])
+    for weights, message in (
+        (other, "has another text encoder than these features"),
+        (repo_root / "weights/photo_mini.safetensors", "does not fit the model"),
+        ("gone.pth", "cannot read the checkpoint"),
+    ):
+        with pytest.raises(InputError, match=message) as error:
+            Asker.open(folder, checkpoint=weights, cache_dir=False).ask(["dog"], contrast=NONE)
+        assert "\n" not in str(error.value)
+
+
+def test_weights_that_moved_are_found_by_their_config(features):
+    """Where the model is one of the zoo: the file that the features name is gone."""
+    folder = features("photo-mini")
+    path = folder / FEATURES
+    facts = FeatureFile.open(path).facts
+    words = KeptEncoder(facts).encode_text(["dog"])
+    moved = replace(facts, checkpoint="/gone/photo_mini.safetensors")
+    assert torch.equal(KeptEncoder(moved).encode_text(["dog"]), words)
+    for config, message in (("/home/somebody/config.py", "not of this package"), ("video/clipvis_r50_own", "are gone")):
+        with pytest.raises(InputError, match=message):
+            KeptEncoder(replace(moved, config=config)).encode_text(["dog"])
+
+
+def test_words_that_cannot_be_encoded(features):
+    folder = features("photo-mini")
+    before = (folder / FEATURES).read_bytes()
+    with pytest.raises(InputError, match="write it in English"):
+        ask(folder, ["狗"])
+    assert (folder / FEATURES).read_bytes() == before
+
+
+def test_a_broken_end_is_the_answer_of_the_frames_before(inferencers, features):
+    folder = features("photo-mini")
+    whole = (folder / FEATURES).read_bytes()
+    (folder / FEATURES).write_bytes(whole[: int(len(whole) * 0.8)])
+    asker = Asker.open(folder)
+    assert not asker.features.ended
+    expected = run(inferencers["photo-mini"], clip(1, len(asker.features)), WORDS)
+    assert len(asker.features) == 2
+    assert_same(asker.ask(WORDS), expected)
+
+
+def test_what_a_killed_run_left_can_be_asked(features):
+    folder = features("photo-mini")
+    expected = ask(folder, ["dog"])
+    (folder / FEATURES).rename(folder / f".{FEATURES}.x1y2.part")
+    assert_same(ask(folder, ["dog"]), expected)
+    (folder / f".{FEATURES}.x1y2.part").unlink()
+    with pytest.raises(InputError, match=r"has no features\.bin to ask"):
+        ask(folder, ["dog"])
+
+
+def test_damaged_masks_are_one_line(features, monkeypatch):
+    folder = features("photo-mini")
+    monkeypatch.setattr(FeatureFile, "codes", lambda self, t: dict.fromkeys(range(50), b"~~~"))
+    with pytest.raises(InputError, match="features are damaged: a mask of frame 0"):
+        ask(folder, ["dog"])
+
+
+def test_memory_does_not_grow_with_the_video(inferencers, monkeypatch):
+    """While a video is asked, never more than a frame is unpacked: each is let go before the next is read."""
+    import weakref
+
+    first = run(inferencers["photo-mini"], clip(3, 6), FIRST, keep=True)
+    alive: list[weakref.ref] = []
+    frame = FeatureFile.frame
+
+    def watched(self, t):
+        assert sum(ref() is not None for ref in alive) <= 1  # that of the loop, until it has the next
+        found = frame(self, t)
+        alive.append(weakref.ref(found.regions))
+        return found
+
+    monkeypatch.setattr(FeatureFile, "frame", watched)
+    first.ask(WORDS)
+    assert len(alive) >= 6
+
+
+def test_hidden_frames_are_those_of_the_run(inferencers):
+    """Class probabilities that decide whether a frame is hidden are computed again: the same as were kept."""
+    first = run(inferencers["nano"], clip(4, 3), FIRST, keep=True)
+    asked = first.ask(WORDS, contrast=CONTRAST)
+    assert asked.tracks.segmentations[0][0] == asked.tracks.segmentations[0][:1][0]
+    assert_same(asked, run(inferencers["nano"], clip(4, 3), WORDS))
+
+
+def test_moments(inferencers):
+    first = run(inferencers["photo-mini"], clip(5, 5), FIRST, keep=True)
+    moments = find_moments(first.asker, ["red car", "sky"], most=3)
+    assert 0 < len(moments) <= 3
+    assert [moment.score for moment in moments] == sorted((moment.score for moment in moments), reverse=True)
+    answer = first.ask(["red car", "sky"])
+    drawn = answer.drawn(0.0).first(3)
+    scores = frame_scores(first.asker, drawn, first.asker.words(["red car", "sky"]))
+    for moment, number, label, row in zip(moments, drawn.numbers, drawn.labels, scores, strict=True):
+        assert (moment.track, moment.label) == (number, label)
+        seen = [mask is not None for mask in answer.tracks.segmentations[number - 1]]
+        assert seen[moment.frame]
+        assert row[moment.frame] == pytest.approx(max(score for score, there in zip(row, seen, strict=True) if there))
+        assert moment.first <= moment.time <= moment.last
+
+
+def test_a_region_that_cannot_be_named():
+    """It is each category alike, and none beside contrast words; also after it was kept."""
+    rows = torch.eye(4)
+    asked = VocabularyEmbedding(Vocabulary.from_text("a; b"), rows[:2], torch.tensor([0, 1]))
+    contrast = VocabularyEmbedding(Vocabulary.from_text("c"), rows[2:3], torch.tensor([0]))
+    probs, beside = Words(10.0, asked, contrast).probabilities(np.zeros((1, 4), np.float32))
+    assert probs.tolist() == [[0.5, 0.5]]
+    assert beside.tolist() == [[0.0, 0.0, 1.0]]
+
+
+def test_a_file_that_is_no_features(tmp_path):
+    with pytest.raises(InputError, match="no file of features"):
+        FeatureFile(BytesIO(b"nothing"))
+    with pytest.raises(InputError, match="has no features"):
+        ask(tmp_path, ["dog"])
