@@ -24,7 +24,7 @@ from typing import NoReturn
 ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
 CONSTRAINTS = ROOT / "constraints.txt"
-PACKAGES = ("clipvis-core", "clipvis-data", "clipvis-eval[burst]", "clipvis-train[tensorboard]")
+PACKAGES = ("clipvis-core[supervision]", "clipvis-data", "clipvis-eval[burst]", "clipvis-train[tensorboard]")
 INSTALLERS = ("pip", "setuptools", "wheel")
 TEST_TOOLS = ("pytest", "hypothesis", "ruff", "selenium")  # selenium: pages in a real browser
 OPERATOR_BUILD_TOOLS = ("ninja", "psutil", "packaging")

@@ -13,6 +13,7 @@ from clipvis_core.foundation.program import run
 #: What each sub-command does; module `clipvis_core.command_line.NAME` has it, as `main(arguments) -> exit code`.
 SUBCOMMANDS = {
     "ask": "asks an earlier answer for other words, without the network",
+    "export": "writes what was found as COCO, YouTube-VIS, CVAT, csv, cut-outs and more",
     "models": "lists the models by name",
 }
 EPILOG = "Other commands: " + "; ".join(f"`clipvis {name}` {does}" for name, does in SUBCOMMANDS.items()) + "."

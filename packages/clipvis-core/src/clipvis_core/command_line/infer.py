@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from clipvis_core.command_line.export import planned_exports, write_exports
 from clipvis_core.command_line.infer_options import ALWAYS, NEVER
 from clipvis_core.command_line.table import print_table
 from clipvis_core.command_line.words import read_words, separator_hint
@@ -52,6 +53,7 @@ def infer(args: argparse.Namespace) -> int:
     streaming = args.stream or live is not None or source.live
     is_image = source.num_frames == 1 and not streaming
     check_masks(args, out_dir)
+    exports = planned_exports(args.export, out_dir, kept=not args.live_only, live=source.live)
     reads = [path for path in (args.input, args.checkpoint, args.config, args.classes_file, args.vocabulary) if path]
     stopped = threading.Event()
     names = planned(args, source, is_image, streaming)
@@ -80,6 +82,7 @@ def infer(args: argparse.Namespace) -> int:
     if result is not None:
         print_table(drawn, score_thr)
     print(f"wrote {', '.join(sorted(folder.written))} to {out_dir}")
+    write_exports(exports, out_dir, all_tracks=args.all_tracks)
     if stopped.is_set():
         frames = "so far" if result is None else f"before: {result.num_frames}"
         print(f"interrupted: this is the result of the frames {frames}", file=sys.stderr)

@@ -64,6 +64,11 @@ def parse_args(
         action="store_true",
         help="also write masks/, a PNG a frame whose pixels are the numbers of the tracks in results.json, 0 for none",
     )
+    parser.add_argument(
+        "--export",
+        metavar="KIND[,KIND]",
+        help="also write the drawn tracks as coco, ytvis, csv, ... to exports/, as `clipvis export` does",
+    )
     parser.add_argument("--allow-truncated", action="store_true", help="take what a broken video yields")
     add_live_arguments(parser)
     return parser.parse_args(arguments)
