@@ -79,6 +79,8 @@ def infer(args: argparse.Namespace) -> int:
                 draw_result(drawn, source, folder, is_image=is_image)
             if REPORT in names:
                 write_page(result, source, folder, complete=not stopped.is_set(), **shown)
+            else:
+                folder.remove(REPORT)
     if result is not None:
         print_table(drawn, score_thr)
     print(f"wrote {', '.join(sorted(folder.written))} to {out_dir}")
@@ -204,6 +206,7 @@ def write_page(
     """Writes the page of the answer, if it is not too long for one."""
     if result.num_frames > MOST_FRAMES:
         print(f"no {REPORT}: {result.num_frames} frames are more than {MOST_FRAMES}, its limit", file=sys.stderr)
+        folder.remove(REPORT)
         return
     with folder.file(REPORT) as file:
         chunks = report_chunks(result, source, score_thr=score_thr, all_tracks=all_tracks, complete=complete)
