@@ -28,7 +28,7 @@ from clipvis_core.model_zoo import DEFAULT_MODEL, zoo
 from clipvis_core.text.contrast import AUTO, read_contrast
 
 _ONE_JOB = {"concurrency_limit": 1, "concurrency_id": "job"}  # runs, questions and exports wait for each other
-_STYLE = """
+STYLE = """
 #answer iframe { width: 100%; height: 78vh; border: 1px solid var(--border-color-primary); border-radius: 8px; }
 #status textarea { font-variant-numeric: tabular-nums; }
 """
@@ -168,36 +168,13 @@ def available_models() -> list[str]:
 def build_page(library: Library) -> gradio.Blocks:
     """The page, for one folder of answers."""
     board = Board(library)
-    models = available_models()
     with gradio.Blocks(title="CLIP-VIS studio", analytics_enabled=False, fill_width=True) as page:
         gradio.Markdown("## CLIP-VIS studio")
         with gradio.Row():
             with gradio.Column(scale=1, min_width=320):
-                files = gradio.File(
-                    label="A video, an image, several images or a zip of them", file_count="multiple", elem_id="files"
-                )
-                words = gradio.Textbox(
-                    label="Words: ; parts categories, , parts synonyms",
-                    placeholder="dog, puppy; frisbee",
-                    elem_id="words",
-                )
-                chosen = gradio.Dropdown(suggestions(), multiselect=True, label="Suggestions", elem_id="suggestions")
-                model = gradio.Dropdown(models, value=next(iter(models), None), label="Model", elem_id="model")
-                with gradio.Row():
-                    run = gradio.Button("Run", variant="primary", elem_id="run")
-                    cancel = gradio.Button("Cancel", elem_id="cancel")
-                status = gradio.Textbox(label="Status", interactive=False, lines=2, elem_id="status")
-                picture = gradio.Image(label="Latest frame", interactive=False, format="jpeg", elem_id="picture")
+                files, words, chosen, model, run, cancel, status, picture = _asked_column()
             with gradio.Column(scale=3, min_width=480):
-                with gradio.Row():
-                    answers = gradio.Dropdown(library.names(), value=None, label="Answers", elem_id="answers")
-                    other = gradio.Textbox(label="Other words for it, without a new run", elem_id="other")
-                    asking = gradio.Button("Ask", elem_id="ask", scale=0)
-                answer = gradio.HTML(elem_id="answer")
-                with gradio.Row():
-                    kind = gradio.Dropdown(list(KINDS), value="coco", label="Export", elem_id="kind")
-                    exporting = gradio.Button("Export", elem_id="export", scale=0)
-                links = gradio.HTML(elem_id="links")
+                answers, other, asking, answer, kind, exporting, links = _answer_column(library)
         shown = [status, picture, answer, answers, links]
         begun = run.click(board.begin, outputs=status, queue=False)
         begun.then(_with_request(board.run), [files, words, model], shown, **_ONE_JOB)
@@ -208,6 +185,40 @@ def build_page(library: Library) -> gradio.Blocks:
         chosen.input(with_suggestions, [words, chosen], [words, chosen], queue=False)
         page.load(board.refresh, outputs=answers, queue=False)
     return page
+
+
+def _asked_column() -> tuple[gradio.components.Component, ...]:
+    """What a run needs, and what it says."""
+    models = available_models()
+    files = gradio.File(label="A video, an image, several images or a zip", file_count="multiple", elem_id="files")
+    words = gradio.Textbox(
+        label="Words (; parts categories, a comma synonyms)", placeholder="dog, puppy; frisbee", elem_id="words"
+    )
+    chosen = gradio.Dropdown(suggestions(), multiselect=True, label="Suggestions", elem_id="suggestions")
+    model = gradio.Dropdown(models, value=next(iter(models), None), label="Model", elem_id="model")
+    with gradio.Row():
+        run = gradio.Button("Run", variant="primary", elem_id="run")
+        cancel = gradio.Button("Cancel", elem_id="cancel")
+    status = gradio.Textbox(label="Status", interactive=False, lines=2, elem_id="status")
+    picture = gradio.Image(label="Latest frame", interactive=False, format="jpeg", elem_id="picture")
+    return files, words, chosen, model, run, cancel, status, picture
+
+
+def _answer_column(library: Library) -> tuple[gradio.components.Component, ...]:
+    """An answer, what else it can be asked, and what it can be written as."""
+    with gradio.Row(equal_height=True):
+        # a name that is not listed any more is refused by the library, with a line that says so
+        answers = gradio.Dropdown(
+            library.names(), value=None, label="Answers", elem_id="answers", allow_custom_value=True
+        )
+        other = gradio.Textbox(label="Other words for it, without a new run", elem_id="other")
+        asking = gradio.Button("Ask", elem_id="ask", scale=0)
+    answer = gradio.HTML(elem_id="answer")
+    with gradio.Row(equal_height=True):
+        kind = gradio.Dropdown(list(KINDS), value="coco", label="Export", elem_id="kind")
+        exporting = gradio.Button("Export", elem_id="export", scale=0)
+    links = gradio.HTML(elem_id="links")
+    return answers, other, asking, answer, kind, exporting, links
 
 
 def _with_request(handler: Callable[..., Iterator[Shown]]) -> Callable[..., Iterator[Shown]]:

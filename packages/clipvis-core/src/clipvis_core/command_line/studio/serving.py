@@ -10,7 +10,7 @@ import gradio
 import uvicorn
 
 from clipvis_core.command_line.studio.access import Access
-from clipvis_core.command_line.studio.board import build_page
+from clipvis_core.command_line.studio.board import STYLE, build_page
 from clipvis_core.command_line.studio.library import Library
 from clipvis_core.command_line.studio.uploads import MOST_BYTES
 from clipvis_core.foundation.errors import InputError
@@ -37,9 +37,9 @@ def build_app(root: Path, token: str | None = None) -> Access:
 
     page = build_page(library)
     page.queue(max_size=32)
-    mounted = gradio.mount_gradio_app(
-        app, page, path="/", max_file_size=MOST_BYTES, show_error=False, footer_links=[], ssr_mode=False
-    )
+    theme = gradio.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"])  # nothing is fetched
+    options = {"show_error": False, "footer_links": [], "ssr_mode": False, "theme": theme, "css": STYLE}
+    mounted = gradio.mount_gradio_app(app, page, path="/", max_file_size=MOST_BYTES, **options)
     return Access(mounted, token)
 
 
