@@ -88,15 +88,19 @@ def run(args: argparse.Namespace) -> dict:
 def made_answer(num_tracks: int, num_frames: int, height: int, width: int) -> SegmentationResult:
     """Ragged discs that wander."""
     rng = np.random.default_rng(0)
-    rows, columns = np.mgrid[:height, :width]
     starts, steps = rng.random((num_tracks, 2)) * (height, width), rng.normal(0, 2, (num_tracks, 2))
-    noise = rng.random((height, width))
-    noise = noise.repeat(8, axis=0)[:height].repeat(8, axis=1)[:, :width]
+    radii = height * rng.uniform(0.06, 0.16, num_tracks)
+    noise = rng.random((height // 8 + 1, width // 8 + 1)).repeat(8, axis=0).repeat(8, axis=1)
 
     def mask(place: int, frame: int) -> dict:
-        y, x = (starts[place] + steps[place] * frame) % (height, width)
-        disc = np.hypot(rows - y, columns - x) < height * (0.06 + 0.1 * (place % 7) / 7) * (1 + 0.3 * noise)
-        return record_of(coco_mask.encode(np.asfortranarray(disc, dtype=np.uint8)))
+        (y, x), reach = (starts[place] + steps[place] * frame) % (height, width), 1.3 * radii[place]
+        part = np.s_[max(int(y - reach), 0) : int(y + reach) + 1, max(int(x - reach), 0) : int(x + reach) + 1]
+        canvas = np.zeros((height, width), np.uint8, order="F")
+        rows, columns = np.ogrid[part]
+        rough = noise[:height, :width][part]
+        disc = np.hypot(rows - y, columns - x)[: rough.shape[0], : rough.shape[1]] < radii[place] * (1 + 0.3 * rough)
+        canvas[part] = disc
+        return record_of(coco_mask.encode(canvas))
 
     tracks = VideoTracks(
         scores=torch.linspace(0.95, 0.05, num_tracks),

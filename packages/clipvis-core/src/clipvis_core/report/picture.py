@@ -68,7 +68,7 @@ def clip_size(height: int, width: int, num_frames: int) -> tuple[int, int]:
     ((480, 854), (540, 960))
     """
     scale = min(1.0, math.sqrt(MOST_PIXELS / (height * width * num_frames)))
-    return tuple(max(2, 2 * round(side * scale / 2)) for side in (height, width))
+    return tuple(max(2, 2 * int(side * scale / 2 + 0.5)) for side in (height, width))
 
 
 def _scaled(image: np.ndarray, most_pixels: int) -> np.ndarray:

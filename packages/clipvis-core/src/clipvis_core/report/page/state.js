@@ -38,14 +38,17 @@ export class State {
     return this.isListed(track) && !this.hiddenTracks.has(track.place) && !this.hiddenWords.has(track.word);
   }
 
-  /** Tracks in the table, in its order. */
-  listed() {
+  /** All tracks in the order of the table. */
+  ordered() {
     const { key, down } = this.order;
     const sign = down ? -1 : 1;
     const compare = (a, b) => (typeof a === "string" ? a.localeCompare(b) : a - b);
-    return this.facts.tracks
-      .filter((track) => this.isListed(track))
-      .sort((a, b) => sign * compare(a[key], b[key]) || a.place - b.place);
+    return [...this.facts.tracks].sort((a, b) => sign * compare(a[key], b[key]) || a.place - b.place);
+  }
+
+  /** Tracks in the table, in its order. */
+  listed() {
+    return this.ordered().filter((track) => this.isListed(track));
   }
 
   /** The selected tracks that are listed, best first. */

@@ -35,9 +35,10 @@ export class Table {
 
   show() {
     const { state } = this;
-    const listed = state.listed();
-    const order = listed.map((track) => track.place).join();
-    if (order !== this._order) this.body.append(...listed.map((track) => this.rows[track.place].element));
+    const ordered = state.ordered();
+    const listed = ordered.filter((track) => state.isListed(track));
+    const order = ordered.map((track) => track.place).join();
+    if (order !== this._order) this.body.append(...ordered.map((track) => this.rows[track.place].element));
     this._order = order;
     const stop = listed.some((track) => track.place === state.current) ? state.current : listed[0]?.place;
     for (const row of this.rows) this._showRow(row, stop);
@@ -57,21 +58,19 @@ export class Table {
 
   /** Draws the time lines whose size changed, or that were hidden. */
   drawPresence() {
-    for (const { canvas, track, element } of this.rows) {
-      if (element.hidden) continue;
-      const width = Math.round(canvas.clientWidth * devicePixelRatio);
-      const height = Math.round(canvas.clientHeight * devicePixelRatio);
-      if (!width || (canvas.width === width && canvas.height === height)) continue;
-      canvas.width = width;
-      canvas.height = height;
+    const sizes = this.rows.map(({ canvas }) => [canvas.clientWidth, canvas.clientHeight]); // all before one changes
+    this.rows.forEach(({ canvas, track }, place) => {
+      const [width, height] = sizes[place].map((side) => Math.round(side * devicePixelRatio));
+      if (!width || (canvas.width === width && canvas.height === height)) return;
+      Object.assign(canvas, { width, height });
       const context = canvas.getContext("2d");
       context.fillStyle = track.color;
       const unit = width / this.state.facts.frames;
       for (let i = 0; i < track.runs.length; i += 2) {
-        const left = track.runs[i] * unit;
-        context.fillRect(left, 0, Math.max(1, (track.runs[i + 1] - track.runs[i]) * unit), height);
+        const length = track.runs[i + 1] - track.runs[i];
+        context.fillRect(track.runs[i] * unit, 0, Math.max(1, length * unit), height);
       }
-    }
+    });
   }
 
   _row(track) {
