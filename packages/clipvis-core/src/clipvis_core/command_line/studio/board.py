@@ -23,7 +23,7 @@ from clipvis_core.command_line.words import VOCABULARY_SOURCES
 from clipvis_core.exports import KINDS, export
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.inference.answer import Answer
-from clipvis_core.inference.output_folder import read_record
+from clipvis_core.inference.output_folder import RESULTS, read_record
 from clipvis_core.model_zoo import DEFAULT_MODEL, zoo
 from clipvis_core.text.contrast import AUTO, read_contrast
 
@@ -61,7 +61,8 @@ class Board:
                 picture = gradio.skip() if step.picture is None else step.picture
                 yield self._shown(step.message, picture)
         except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)  # made for this run alone, which left no answer
+            if not (folder / RESULTS).exists():
+                shutil.rmtree(folder, ignore_errors=True)  # made for this run alone
             raise
         end = "stopped: this is the answer of the frames so far" if stopped.is_set() else "done"
         yield self._answer(folder, end)
