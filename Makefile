@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-emoji studio test test-browser fuzz lint bench docs
+.PHONY: help setup demo demo-emoji studio test test-slow test-browser fuzz lint bench docs
 
 # `make demo VIDEO=my.mp4 CLASSES="cat; sofa"`: your own video (or folder of frames, or image), your own words.
 VIDEO := assets/street.mp4
@@ -34,12 +34,15 @@ studio: ## a page to run videos, ask words and take results along (PORT=)
 	@$(PYTHON) tools/setup_workspace.py --studio
 	$(BIN)/clipvis studio $(if $(PORT),--port $(PORT))
 
-test: setup ## linter and all tests
+test: setup ## linter and tests
 	$(BIN)/ruff check .
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: setup ## what takes tens of seconds a test: trainings of several processes, accuracy of shipped weights
+	$(BIN)/python -m pytest -m slow
 
 test-browser: setup ## all tests in a browser (Debian: apt install chromium chromium-driver)
-	$(BIN)/python -m pytest tests/browser -m ""
+	$(BIN)/python -m pytest tests/browser
 
 # `make fuzz SEED=7 CASES=10000`: other damage, and more of it.
 SEED := 1

@@ -11,6 +11,7 @@ from moving_answers import WORDS, moving_shapes, write_video
 from PIL import Image
 from pycocotools import mask as coco_mask
 
+from clipvis_core.exports import Review
 from clipvis_core.media import open_frames
 from clipvis_core.report import write_report
 
@@ -266,7 +267,14 @@ def test_the_review_is_saved_and_kept(opened, report):
     opened.open(report.as_uri())
     assert opened.one("#review").text == "1 accepted, 1 rejected"
     opened.click("[data-export=review]")
-    lines = list(csv.reader(opened.saved("*-review.csv").open(newline="")))
+    path = opened.saved("*-review.csv")
+    judged = Review.read(path).rows['clip "1" <b>&amp;']
+    assert [(judged[number].label, judged[number].accepted) for number in (1, 2, 3)] == [
+        (WORDS[0][0], True),
+        (WORDS[1][0], None),
+        (WORDS[2][0], False),
+    ]
+    lines = list(csv.reader(path.open(newline="")))
     assert lines[0] == ["video", "track", "label", "decision"]
     assert [line[3] for line in lines[1:]] == ["accepted", "", "rejected", "", "", ""]
     assert lines[1][0] == 'clip "1" <b>&amp;'

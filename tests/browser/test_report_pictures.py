@@ -16,7 +16,7 @@ from clipvis_core.inference import CLIPVISInferencer
 from clipvis_core.media import open_frames
 from clipvis_core.report import write_report
 
-pytestmark = pytest.mark.slow_browser
+pytestmark = pytest.mark.slow
 
 WORDS = ["dog, puppy", "ball", "grass", "person", "tree"]
 SIZES = {"phone": (390, 844), "desk": (1920, 1080)}

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("gradio", reason="needs gradio: pip install 'clipvis-core[studio]'")
-pytestmark = pytest.mark.slow_browser
+pytestmark = pytest.mark.slow
 
 READY = "#run"
 CODE = "from clipvis_core.command_line.clipvis import console; console()"

@@ -17,6 +17,8 @@ from pycocotools import mask as coco_mask
 from clipvis_core.checkpoints import to_official
 from clipvis_core.inference import build_model
 
+pytestmark = pytest.mark.slow
+
 #: A network and a schedule that a test can afford; everything else is the recipe.
 SMALL = [
     "model.head.query_decoder.num_layers=2",

@@ -15,6 +15,8 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 from run_tools import run_tool
 
+pytestmark = pytest.mark.slow
+
 CONFIG = """
 _base_ = "{root}/configs/quick/clips.py"
 

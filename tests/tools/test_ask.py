@@ -56,7 +56,7 @@ def test_an_answer_like_that_of_a_run(out, frames_folder, tmp_path, capsys):
     before = {path.name: path.read_bytes() for path in out.iterdir()}
     assert ask(out, "--classes", WORDS, "--score-thr", "0.01") == 0
     printed = capsys.readouterr().out
-    files = "contact_sheet.png, overlay.mp4, results.json, video.json, vocabulary.json"
+    files = "contact_sheet.png, overlay.mp4, report.html, results.json, video.json, vocabulary.json"
     assert printed.splitlines()[-1] == f"wrote {files} to {out / 'asked'}"
     assert {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()} == before
     run = [frames_folder, "--classes", WORDS, "--out-dir", tmp_path / "run", "--short-side", "64", "--topk", "9"]
@@ -68,6 +68,20 @@ def test_an_answer_like_that_of_a_run(out, frames_folder, tmp_path, capsys):
     for one, other in zip(asked.result.records(), expected.result.records(), strict=True):
         assert one == pytest.approx(other, abs=1e-3)
     assert len(list(open_frames(out / "asked/overlay.mp4"))) == 3
+
+
+def test_an_image(frames_folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("CLIPVIS_CACHE", str(tmp_path / "cache"))
+    short = ["--short-side", "64", "--score-thr", "0"]
+    for name, words in (("first", "grass"), ("second", WORDS)):
+        assert (
+            main([*map(str, [frames_folder / "0.jpg", "--classes", words, "--out-dir", tmp_path / name, *short])]) == 0
+        )
+    assert ask(tmp_path / "first", "--classes", WORDS, "--score-thr", "0") == 0
+    asked, expected = Answer.read(tmp_path / "first/asked"), Answer.read(tmp_path / "second")
+    assert len(asked.result.records()) == len(expected.result.records()) > 0
+    assert asked.result.tracks.scores.tolist() == pytest.approx(expected.result.tracks.scores.tolist(), abs=1e-3)
+    assert (tmp_path / "first/asked/overlay.png").exists()
 
 
 def test_the_next_answer_replaces_the_one_before(out, tmp_path):

@@ -13,6 +13,8 @@ from clipvis_eval.identity import identity_of_files
 from clipvis_eval.track_ap import evaluate_files
 from projects.emojivis.emojivis import EmojiWorld, write_emojivis
 
+pytestmark = pytest.mark.slow
+
 CLIPS = 12
 MOST_LOST = 0.03
 

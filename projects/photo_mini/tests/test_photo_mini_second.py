@@ -13,6 +13,8 @@ from mmengine.registry import init_default_scope
 
 from clipvis_data.seeding import StreamIndex
 
+pytestmark = pytest.mark.slow
+
 FOLDER = Path(__file__).resolve().parents[1] / "configs"
 FIRST = {
     "coco_full",

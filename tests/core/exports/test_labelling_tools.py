@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
-from answered_clips import FRAMES, HEIGHT, WIDTH, answered, filled, iou, moving_masks
+from answered_clips import FRAMES, HEIGHT, WIDTH, answered, cvat_mask, filled, iou, moving_masks
 from pycocotools import mask as coco_mask
 
 from clipvis_core.exports import Options, export

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from pycocotools import mask as coco_mask
 
 from clipvis_core.exports.brush_rle import brush_rle
-from clipvis_core.exports.outlines import joined_outline, outlines
+from clipvis_core.exports.outlines import MOST_PARTS, joined_outline, outlines
 
 MASKS = st.tuples(st.integers(1, 9), st.integers(1, 9)).flatmap(lambda size: arrays(bool, size))
 
@@ -33,6 +33,15 @@ def test_outlines_enclose_the_mask_without_its_holes(mask):
     joined = joined_outline(mask)
     assert (painted([joined], mask) == truth).all()
     assert len(joined) >= 4
+
+
+def test_of_dust_the_largest_parts_are_kept():
+    dust = np.zeros((60, 60), dtype=bool)
+    dust[::2, ::2] = True
+    dust[40:60, 40:60] = True
+    found = painted([joined_outline(dust)], dust)
+    assert found[40:60, 40:60].all()
+    assert found.sum() == 400 + MOST_PARTS - 1
 
 
 @settings(max_examples=100, deadline=None)

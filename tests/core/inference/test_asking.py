@@ -19,6 +19,7 @@ from clipvis_core.inference.asking import FEATURES
 from clipvis_core.inference.finding import find_moments, frame_scores
 from clipvis_core.inference.kept_encoder import KeptEncoder
 from clipvis_core.inference.replay import Words
+from clipvis_core.model_zoo import find_weights
 from clipvis_core.text import VocabularyEmbedding
 from clipvis_core.text.contrast import AUTO, NONE
 from clipvis_core.tracking.feature_file import FeatureFile
@@ -142,6 +143,23 @@ def test_a_folder_needs_no_model(inferencers, features, name, tmp_path):
     if name != "r50":
         again = Asker.open(folder, cache_dir=cache, checkpoint="not_there.pth")
         assert_same(again.ask(WORDS[:4], contrast=contrast), expected)
+
+
+@pytest.mark.parametrize("contrast", [AUTO, NONE])
+def test_an_image(tmp_path, monkeypatch, contrast):
+    """Has scores of its own; from memory and from a file."""
+    monkeypatch.setenv("CLIPVIS_CACHE", str(tmp_path / "cache"))
+    options = dict(vocabulary=FIRST, device="cpu", short_side=64, contrast=contrast)
+    inferencer = CLIPVISInferencer("photo_mini/photo_mini_image", find_weights("photo-mini"), **options)
+    image = clip(7, 1)
+    first = run(inferencer, image, FIRST, keep=True)
+    with (tmp_path / FEATURES).open("wb") as file:
+        assert inferencer(image, progress=False, keep_features=file).asker is None
+    assert_same(first, run(inferencer, image, FIRST))
+    for words in (WORDS, WORDS[:2]):
+        expected = run(inferencer, image, words)
+        assert_same(first.ask(words, contrast=contrast), expected)
+        assert_same(ask(tmp_path, words, contrast=contrast), expected)
 
 
 def test_without_contrast(inferencers, features):

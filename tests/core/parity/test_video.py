@@ -70,8 +70,7 @@ def test_scores_and_pairs(reference, clip_run, record_property):
     case, expected, trackers = clip_run
     flipped = mask_pixel_flips(reference.arrays(f"infer_{case}_decoder"), trackers["t9k5"])
     for tag, tracker in trackers.items():
-        scores = tracker.scores.scores().numpy()
-        np.testing.assert_allclose(scores, expected[f"final_scores_{tag}"], atol=2e-5, rtol=0, err_msg=tag)
+        errors = score_errors(tracker, expected[f"final_scores_{tag}"], flipped, tag)
         tracks = tracker.scores.top(tracker.topk)
         ours = dict(
             zip(zip(tracks.queries.tolist(), tracks.labels.tolist(), strict=True), tracks.scores.tolist(), strict=True)
@@ -83,9 +82,23 @@ def test_scores_and_pairs(reference, clip_run, record_property):
         for (query, label), score in theirs.items():
             flips = sum(flipped[t, permutations[t, query]] for t in range(len(permutations)))
             # A pixel on the other side of zero enters the mean sigmoid inside the mask with about 0.5.
-            allowed = 2e-5 + flips * 0.5 / mask_pixels(tracker, query)
+            allowed = 2e-5 + flips * (0.5 / mask_pixels(tracker, query) + errors[query])
             record_property(f"flips_{tag}_{query}_{label}", int(flips))
             assert abs(ours[query, label] - score) <= allowed, (tag, query, label, flips)
+
+
+def score_errors(tracker, expected: np.ndarray, flipped: np.ndarray, tag: str) -> np.ndarray:
+    """Largest error of each track's scores `(Q,)`: at most 2e-5 but for the few with a pixel on the other side of zero.
+
+    Such a pixel is one more or one less in the mean feature of the mask, from which the track gets its names. Which
+    pixels lie so near to zero depends on the processor's order of summation.
+    """
+    errors = np.abs(tracker.scores.scores().numpy() - expected).max(axis=-1)
+    flips = sum(row[permutation] for row, permutation in zip(flipped, tracker.permutations, strict=True))
+    assert flips.sum() <= 10, tag  # of some 10,000 pixels in each of 100 tracks
+    pixels = np.array([mask_pixels(tracker, query) for query in range(len(errors))])
+    assert (errors <= 2e-5 + flips * 4 / pixels).all(), (tag, errors.max())
+    return errors
 
 
 def test_hidden_frames(clip_run):

@@ -77,6 +77,19 @@ def test_a_frame_comes_back(queries, dim, seed):
         layout.unpack_codes(content[: rng.integers(0, len(content))])
 
 
+def test_an_image_also_has_the_quality_of_its_masks():
+    rng = np.random.default_rng(0)
+    frame = replace(random_frame(rng), quality=rng.random(6).astype(np.float32))
+    file = BytesIO()
+    writer = FeatureWriter(file, replace(FACTS, image=True))
+    writer.append(frame, {2: b"code"})
+    writer.finish([0.0])
+    features = FeatureFile(file)
+    np.testing.assert_array_equal(features.frame(0).quality, frame.quality)
+    np.testing.assert_array_equal(features.frame(0).permutation, frame.permutation)
+    assert features.codes(0) == {2: b"code"}
+
+
 def test_equal_regions_are_kept_once():
     rng = np.random.default_rng(0)
     frame = random_frame(rng, 50, 100)

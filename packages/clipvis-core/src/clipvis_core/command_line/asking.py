@@ -128,6 +128,8 @@ def write_answer(
         if pages:
             shown = {"score_thr": score_thr, "all_tracks": args.all_tracks}
             write_page(result, source, folder, complete=complete, **shown)
+        else:
+            folder.remove(REPORT)
     return sorted(folder.written), out_dir
 
 

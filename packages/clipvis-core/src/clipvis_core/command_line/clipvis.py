@@ -12,8 +12,8 @@ from clipvis_core.foundation.program import run
 
 #: What each sub-command does; module `clipvis_core.command_line.NAME` has it, as `main(arguments) -> exit code`.
 SUBCOMMANDS = {
-    "ask": "asks an earlier answer for other words, without the network",
     "export": "writes what was found as COCO, YouTube-VIS, CVAT, csv, cut-outs and more",
+    "ask": "asks an earlier answer for other words, without the network",
     "models": "lists the models by name",
     "studio": "opens a page to run videos, ask words and take results along",
 }

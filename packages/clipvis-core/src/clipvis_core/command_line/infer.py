@@ -62,7 +62,7 @@ def infer(args: argparse.Namespace) -> int:
         inferencer = build_inferencer(args, vocabulary, is_image=is_image)
         score_thr = inferencer.score_thr if args.score_thr is None else args.score_thr
         shown = {"score_thr": score_thr, "all_tracks": args.all_tracks}
-        with kept_features(args, folder, is_image=is_image) as kept:
+        with kept_features(args, folder) as kept:
             if streaming:
                 stream = inferencer.stream(source, live=live, keep=not args.live_only, progress=True, **kept)
                 folder.written += write_stream(stream, out_dir, draw=not args.no_video, stopped=stopped, **shown)
@@ -110,7 +110,7 @@ def planned(args: argparse.Namespace, source: FrameSource, is_image: bool, strea
         WORDS: True,
         RESULTS: not args.live_only,
         MASKS: args.masks,
-        FEATURES: keeps_features(args, is_image=is_image),
+        FEATURES: keeps_features(args),
         LINES: streaming,
         OVERLAY: not is_image and not args.no_video,
         SHEET: not is_image and not args.no_video,
@@ -120,15 +120,15 @@ def planned(args: argparse.Namespace, source: FrameSource, is_image: bool, strea
     return [name for name, is_wanted in wanted.items() if is_wanted]
 
 
-def keeps_features(args: argparse.Namespace, *, is_image: bool) -> bool:
+def keeps_features(args: argparse.Namespace) -> bool:
     """Whether these options ask for features."""
-    return args.keep_features != NEVER and not is_image and not args.live_only
+    return args.keep_features != NEVER and not args.live_only
 
 
 @contextmanager
-def kept_features(args: argparse.Namespace, folder: OutputFolder, *, is_image: bool) -> Iterator[dict[str, Any]]:
+def kept_features(args: argparse.Namespace, folder: OutputFolder) -> Iterator[dict[str, Any]]:
     """What to tell `CLIPVISInferencer.stream` so that the folder gets its features."""
-    if not keeps_features(args, is_image=is_image):
+    if not keeps_features(args):
         yield {}
         folder.remove(FEATURES)
         return
@@ -145,7 +145,7 @@ def segment(
     `kept` is what `kept_features` says.
     """
     if not inferencer.takes_videos:
-        return inferencer(source)
+        return inferencer(source, keep_features=kept.get("keep_features", False))
     stream = inferencer.stream(source, progress=True, **kept)
     with first_interrupt(stopped):
         for _ in stream:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+MOST_PARTS = 200
+
 
 def outlines(mask: np.ndarray) -> list[np.ndarray]:
     """The outer outline of each part of a mask; holes are filled.
@@ -43,12 +45,13 @@ def _corners(points: np.ndarray) -> np.ndarray:
 def joined_outline(mask: np.ndarray) -> np.ndarray:
     """One polygon (P, 2) for all parts of a mask, for formats that take one an object; empty without a pixel.
 
-    Parts are joined by bridges without width between their nearest corners, there and back.
+    Parts are joined by bridges without width between corners that are near each other, there and back. Of a mask that
+    is dust only the `MOST_PARTS` largest parts are kept.
 
     >>> joined_outline(np.array([[1, 0, 1]]) > 0).tolist()
     [[2, 0], [1, 0], [0, 0], [0, 1], [1, 1], [1, 0], [2, 0], [2, 1], [3, 1], [3, 0]]
     """
-    parts = outlines(mask)
+    parts = outlines(mask)[:MOST_PARTS]
     if not parts:
         return np.zeros((0, 2), dtype=np.int64)
     joined, rest = parts[0], parts[1:]

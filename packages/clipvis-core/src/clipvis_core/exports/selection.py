@@ -107,7 +107,8 @@ class Clip:
         read = 0
         if (source.height, source.width) == (result.height, result.width):
             with closing(ahead(source, depth=FRAMES_AHEAD)) as frames:
-                for read, frame in enumerate(islice(frames, result.num_frames), start=1):  # noqa: B007
+                for frame in islice(frames, result.num_frames):
+                    read += 1
                     yield frame
         if read < result.num_frames:
             raise InputError(f"{video} is not the video that {self.answer.folder} is of: run clipvis on it again")

@@ -10,7 +10,7 @@ from clipvis_core.foundation.calibration import shown_from
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.foundation.vocabulary import Vocabulary
 from clipvis_core.inference.kept_encoder import KeptEncoder
-from clipvis_core.inference.replay import Words, replay
+from clipvis_core.inference.replay import Words, replay, replay_image
 from clipvis_core.inference.result import SegmentationResult
 from clipvis_core.text import TextClassifier, remaining_contrast
 from clipvis_core.text.contrast import AUTO, contrast_words, same_cosine
@@ -103,7 +103,10 @@ class Asker:
         """
         facts = self.features.facts
         words = self.words(vocabulary, contrast)
-        tracks = replay(self.features, words, topk or facts.topk, progress=progress)
+        if facts.image:
+            tracks = replay_image(self.features, words, topk or facts.topk)
+        else:
+            tracks = replay(self.features, words, topk or facts.topk, progress=progress)
         return SegmentationResult(
             name=facts.name,
             height=facts.height,

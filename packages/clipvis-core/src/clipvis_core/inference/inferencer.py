@@ -118,7 +118,7 @@ class CLIPVISInferencer:
         *,
         allow_truncated: bool = False,
         progress: bool = True,
-        keep_features: bool = True,
+        keep_features: bool | BinaryIO = True,
     ) -> SegmentationResult:
         """Segments one video, folder of frames, image, or iterable of RGB uint8 arrays `(H, W, 3)`.
 
@@ -135,7 +135,7 @@ class CLIPVISInferencer:
         frames = _as_source(source, allow_truncated)
         if self.takes_videos:
             return self.stream(frames, progress=progress, keep_features=keep_features).result()
-        return self._segment_image(frames)
+        return self._segment_image(frames, self._keeping(frames, keep_features))
 
     def stream(
         self,
@@ -173,20 +173,28 @@ class CLIPVISInferencer:
         frames = _as_source(source, allow_truncated)
         size = self._network_size(frames)
         sizes = MaskSizes(self.model.padded_size(size), size, (frames.height, frames.width))
-        keeping = None
-        if keep_features and tracking.get("keep", True):
-            file = keep_features
-            if keep_features is True:
-                file = tempfile.TemporaryFile(dir=tracking.get("temp_dir"))  # noqa: SIM115 (open while it is asked of)
-            keeping = Keeping(frames, self.model, *self._origin, file, most_feature_bytes)
-            tracking["features"] = keeping.writer
-        tracker = self.model.tracker(sizes, **tracking)
+        wanted = keep_features if tracking.get("keep", True) else False
+        keeping = self._keeping(frames, wanted, most_feature_bytes, tracking.get("temp_dir"))
+        tracker = self.model.tracker(sizes, **tracking, features=keeping and keeping.writer)
         return FrameStream(frames, self.model, tracker, progress=progress, keeping=keeping)
+
+    def _keeping(
+        self,
+        frames: FrameSource,
+        wanted: bool | BinaryIO,
+        most_bytes: int | None = MOST_FEATURE_BYTES,
+        temp_dir: str | Path | None = None,
+    ) -> Keeping | None:
+        """What keeps the features of a source, if they are wanted."""
+        if not wanted:
+            return None
+        file = tempfile.TemporaryFile(dir=temp_dir) if wanted is True else wanted  # noqa: SIM115 (it is asked of)
+        return Keeping(frames, self.model, *self._origin, file, most_bytes)
 
     def _network_size(self, frames: FrameSource) -> tuple[int, int]:
         return resized_size(frames.height, frames.width, self.short_side, self.max_long_side)
 
-    def _segment_image(self, frames: FrameSource) -> SegmentationResult:
+    def _segment_image(self, frames: FrameSource, keeping: Keeping | None) -> SegmentationResult:
         images = list(islice(frames, 2))
         if len(images) > 1:
             raise InputError(
@@ -195,9 +203,16 @@ class CLIPVISInferencer:
         size = self._network_size(frames)
         sample = DetDataSample(metainfo={"img_shape": size, "ori_shape": (frames.height, frames.width)})
         inputs = {"inputs": [to_input(images, size)[0].to(self.device)], "data_samples": [sample]}
-        (sample,) = self.model.test_step(inputs)
+        if keeping is None:
+            (sample,) = self.model.test_step(inputs)
+            asker = None
+        else:
+            data = self.model.data_preprocessor(inputs, False)
+            sample, *kept = self.model.predict_and_keep(data["inputs"], *data["data_samples"])
+            keeping.writer.append(*kept)
+            asker = keeping.finish([0.0])
         tracks = tracks_of_image(sample.pred_instances)
-        return SegmentationResult.of(frames, self.model.vocabulary, tracks, num_frames=1)
+        return SegmentationResult.of(frames, self.model.vocabulary, tracks, num_frames=1, asker=asker)
 
 
 def _as_source(source: str | Path | FrameSource | Iterable[np.ndarray], allow_truncated: bool) -> FrameSource:

@@ -11,6 +11,7 @@ from clipvis_core.inference.asking import Asker
 from clipvis_core.media import FrameSource
 from clipvis_core.model_zoo import config_name
 from clipvis_core.models import CLIPVISVideo
+from clipvis_core.models.base import CLIPVISModel
 from clipvis_core.tracking.feature_facts import FeatureFacts
 from clipvis_core.tracking.feature_file import FeatureFile, FeatureWriter
 
@@ -33,21 +34,23 @@ class Keeping:
     def __init__(
         self,
         source: FrameSource,
-        model: CLIPVISVideo,
+        model: CLIPVISModel,
         config: str | None,
         checkpoint: str | Path | None,
         file: BinaryIO,
         most_bytes: int | None,
     ) -> None:
+        is_image = not isinstance(model, CLIPVISVideo)
         facts = FeatureFacts(
             name=source.name,
             height=source.height,
             width=source.width,
             frame_rate=source.frame_rate,
             topk=model.topk,
-            weighted=model.weighted_classification,
+            weighted=is_image or model.weighted_classification,
+            image=is_image,
             logit_scale=float(model.backbone.logit_scale),
-            encoder=model.backbone.text_fingerprint(),
+            encoder=model.text_classifier.fingerprint,
             config=config_name(config),
             checkpoint="" if checkpoint is None else str(Path(checkpoint).resolve()),
             calibration=model.calibration,

@@ -11,10 +11,11 @@ from clipvis_core.foundation.errors import InputError
 from clipvis_core.foundation.rle import RleError, validate_rles
 from clipvis_core.text import VocabularyEmbedding
 from clipvis_core.text.naming import name_regions
-from clipvis_core.tracking import TrackScores, VideoTracks
+from clipvis_core.tracking import TopTracks, TrackScores, VideoTracks
 from clipvis_core.tracking.contrast_scores import ContrastScores
 from clipvis_core.tracking.feature_file import FeatureFile
 from clipvis_core.tracking.frame_features import FrameFeatures
+from clipvis_core.tracking.image_scores import rank_image_pairs, top_image_pairs
 from clipvis_core.tracking.mask_archive import MaskArchive
 from clipvis_core.tracking.spill_file import SpillFile
 
@@ -56,6 +57,28 @@ class RecalledProbs:
         """See `DoubtfulProbs`."""
         probs, _ = self._words.probabilities(self._features.frame(frame).regions[queries])
         return probs[torch.arange(len(labels)), torch.from_numpy(labels)].numpy()
+
+
+@torch.no_grad()
+def replay_image(features: FeatureFile, words: Words, topk: int) -> VideoTracks:
+    """What `CLIPVISImage` says of an image under these words.
+
+    Raises:
+        InputError: The features are damaged, or the disk is full.
+    """
+    frame = features.frame(0)
+    class_probs, contrast_probs = words.probabilities(frame.regions)
+    ious, object_logits, *statistics = measured(frame)
+    pairs = top_image_pairs(class_probs, ious, object_logits, topk)
+    scores, order = rank_image_pairs(pairs, torch.from_numpy(frame.quality.copy())[pairs.queries])
+    hidden = torch.zeros((len(order), 1), dtype=torch.bool)
+    values = (value[order] for value in (pairs.queries, pairs.labels, pairs.class_scores))
+    contrast = ContrastScores(features.facts.calibration)
+    if contrast_probs is not None:
+        contrast.update(contrast_probs, class_probs, ious, object_logits, *statistics)
+    size = features.facts.height, features.facts.width
+    archive = masks_of(features, set(pairs.queries.tolist()))
+    return VideoTracks.of(TopTracks(*values, scores, hidden), archive, size, contrast)
 
 
 @torch.no_grad()

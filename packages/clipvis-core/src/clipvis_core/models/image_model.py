@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -14,7 +15,9 @@ from torchvision.ops import masks_to_boxes
 from clipvis_core.models.base import CLIPVISModel, target_masks
 from clipvis_core.models.criterion import FrameTarget
 from clipvis_core.tracking.contrast_scores import ContrastScores
-from clipvis_core.tracking.mask_rendering import resize_mask_logits
+from clipvis_core.tracking.frame_features import FrameFeatures
+from clipvis_core.tracking.image_scores import rank_image_pairs, top_image_pairs
+from clipvis_core.tracking.mask_rendering import encode_masks, resize_mask_logits
 from clipvis_core.tracking.outputs import FrameOutputs
 
 QUERIES_RESIZED_AT_ONCE = 16
@@ -54,34 +57,54 @@ class CLIPVISImage(CLIPVISModel):
         """
         outputs = self.outputs(batch_inputs)
         for index, sample in enumerate(batch_data_samples):
-            sizes = (tuple(batch_inputs.shape[-2:]), sample.img_shape[:2], sample.ori_shape[:2])
-            sample.pred_instances = self._image_result(outputs, index, sizes)
+            sample.pred_instances = self._image_result(outputs, index, image_sizes(batch_inputs, sample))
         return batch_data_samples
 
-    def _image_result(self, outputs: FrameOutputs, index: int, sizes: tuple) -> InstanceData:
-        """Top pairs of one image; `sizes` are those of `resize_mask_logits`."""
-        objectness = outputs.object_logits[index].softmax(dim=-1)[:, :1]
-        scores = (outputs.class_probs[index] * outputs.ious[index].unsqueeze(-1) * objectness).sqrt()
-        scores = scores.nan_to_num(nan=0.0)
-        top, pairs = scores.flatten().topk(min(self.topk, scores.numel()))
-        queries, labels = pairs // scores.shape[1], pairs % scores.shape[1]
-        kept, slot = queries.unique(return_inverse=True)  # a query's mask is made once for all its categories
-        masks, quality = _masks_and_quality(outputs.mask_logits[index][kept], sizes)
-        final = top * quality[slot]
-        order = final.argsort(descending=True, stable=True)
+    @torch.no_grad()
+    def predict_and_keep(
+        self, batch_inputs: Tensor, sample: DetDataSample
+    ) -> tuple[DetDataSample, FrameFeatures, dict[int, bytes]]:
+        """`predict` for one image `(1, 3, H, W)`; also what asking needs, and the masks of all queries."""
+        outputs = self.outputs(batch_inputs)
+        sizes = image_sizes(batch_inputs, sample)
+        masks, quality = _masks_and_quality(outputs.mask_logits[0], sizes)
+        sample.pred_instances = self._image_result(outputs, 0, sizes, (masks, quality))
+        filled = masks.flatten(1).any(dim=1).nonzero().squeeze(1)
+        codes = [record["counts"].encode("ascii") for record in encode_masks(masks[filled])]
+        own_order = torch.arange(len(masks), device=masks.device)
+        features = replace(outputs.features(0, own_order), quality=quality.cpu().numpy())
+        return sample, features, dict(zip(filled.tolist(), codes, strict=True))
+
+    def _image_result(
+        self, outputs: FrameOutputs, index: int, sizes: tuple, made: tuple[Tensor, Tensor] | None = None
+    ) -> InstanceData:
+        """Top pairs of one image; `sizes` are those of `resize_mask_logits`, `made` all its masks and their quality."""
+        values = (outputs.class_probs, outputs.ious, outputs.object_logits)
+        pairs = top_image_pairs(*(value[index] for value in values), self.topk)
+        kept, slot = pairs.queries.unique(return_inverse=True)  # a query's mask is made once for all its categories
+        if made is None:
+            masks, quality = _masks_and_quality(outputs.mask_logits[index][kept], sizes)
+        else:
+            masks, quality = (value[kept] for value in made)
+        scores, order = rank_image_pairs(pairs, quality[slot])
         found = InstanceData(
-            scores=final[order],
-            labels=labels[order],
+            scores=scores,
+            labels=pairs.labels[order],
             masks=masks[slot[order]],
             bboxes=_boxes(masks)[slot[order]],
-            queries=queries[order],
+            queries=pairs.queries[order],
         )
         if outputs.contrast_probs is not None:
             contrast = ContrastScores(self.calibration)
-            own_order = torch.arange(len(scores), device=scores.device)
+            own_order = torch.arange(outputs.ious.shape[1], device=scores.device)
             contrast.update(outputs.contrast_probs[index], *outputs.rows(index, own_order))
             found.calibrated = contrast.scores(found.queries, found.labels)
         return found
+
+
+def image_sizes(batch_inputs: Tensor, sample: DetDataSample) -> tuple:
+    """Sizes that the masks of an image go through, as `resize_mask_logits` takes them."""
+    return tuple(batch_inputs.shape[-2:]), sample.img_shape[:2], sample.ori_shape[:2]
 
 
 def _masks_and_quality(mask_logits: Tensor, sizes: tuple) -> tuple[Tensor, Tensor]:

@@ -95,10 +95,18 @@ class TextClassifier:
         self.cache_dir = cache_folder() if cache_dir is None else cache_dir
         self._rows: dict[str, Tensor] = {}
         self._disk: RowCache | None = None
+        self._fingerprint: str | None = None
 
     def forget(self) -> None:
         """Drops the rows in memory, after the encoder's weights have changed."""
-        self._rows, self._disk = {}, None
+        self._rows, self._disk, self._fingerprint = {}, None, None
+
+    @property
+    def fingerprint(self) -> str:
+        """The encoder's `text_fingerprint`, which takes a look at all its weights, once."""
+        if self._fingerprint is None:
+            self._fingerprint = self.encoder.text_fingerprint()
+        return self._fingerprint
 
     def embed(self, vocabulary: Vocabulary) -> VocabularyEmbedding:
         """The classifier rows of a vocabulary, on the CPU.
@@ -112,7 +120,7 @@ class TextClassifier:
         missing = self._missing(vocabulary)
         if missing and self.cache_dir is not False:
             if self._disk is None:
-                self._disk = RowCache(self.cache_dir, self.encoder.text_fingerprint())
+                self._disk = RowCache(self.cache_dir, self.fingerprint)
             self._rows = {**self._disk.read(), **self._rows}
             missing = self._missing(vocabulary)
         if missing:

@@ -30,6 +30,7 @@ class FeatureFacts:
         weighted: Whether mask IoU and objectness weigh the scores; see `TrackScores`.
         logit_scale: Factor on cosines that makes them logits.
         encoder: Fingerprint of the encoder's text side.
+        image: Whether it is an image, which is scored otherwise than a video (docs/model.md, equation 13).
         config: Name of the model's config in this repository, or its path; "" for one that is no file.
         checkpoint: Path of the weights; "" for random ones.
         calibration: That of the weights, or None.
@@ -45,6 +46,7 @@ class FeatureFacts:
     weighted: bool
     logit_scale: float
     encoder: str
+    image: bool = False
     config: str = ""
     checkpoint: str = ""
     calibration: Calibration | None = None
@@ -102,6 +104,7 @@ _CHECKS = {
     "frame_rate": _is_text,
     "topk": _whole_up_to(10**6),
     "weighted": lambda value: isinstance(value, bool),
+    "image": lambda value: isinstance(value, bool),
     "logit_scale": lambda value: is_number(value) and value > 0,
     "encoder": lambda value: _is_text(value) and value.isalnum() and value.isascii(),
     "config": _is_text,

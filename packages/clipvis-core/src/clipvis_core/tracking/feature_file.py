@@ -51,7 +51,7 @@ class FeatureWriter:
         """Adds the next frame with the run-length codes of all its masks."""
         if self._layout is None:
             queries, dim = frame.regions.shape
-            self._layout = FrameLayout(queries, dim)
+            self._layout = FrameLayout(queries, dim, image=self._facts.image)
             self._write(_HEADER, replace(self._facts, num_queries=queries, dim=dim).to_json())
         if self.lost is None:
             self._write(_FRAME, self._layout.pack(frame, codes))
@@ -103,7 +103,7 @@ class FeatureFile:
         if header is None or header.mark != _HEADER:
             raise InputError(f"{name} is no file of features, or its beginning is damaged: {REMEDY}")
         self.facts = FeatureFacts.from_json(self._json(header), name)
-        self._layout = FrameLayout(self.facts.num_queries, self.facts.dim)
+        self._layout = FrameLayout(self.facts.num_queries, self.facts.dim, image=self.facts.image)
         self._starts, self._lengths, self._sums = array("q"), array("q"), array("q")
         end = None
         for block in blocks:

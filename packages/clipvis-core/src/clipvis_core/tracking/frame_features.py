@@ -24,6 +24,7 @@ class FrameFeatures:
         mask_sums: float32 `(Q,)`, sum of the sigmoid over the positive cells of each mask.
         mask_cells: float32 `(Q,)`, their number.
         permutation: int16 `(Q,)`, the network's query of each track.
+        quality: float32 `(Q,)`, of an image alone: mean sigmoid in each mask at the picture's size. None in a video.
     """
 
     regions: np.ndarray
@@ -32,6 +33,7 @@ class FrameFeatures:
     mask_sums: np.ndarray
     mask_cells: np.ndarray
     permutation: np.ndarray
+    quality: np.ndarray | None = None
 
 
 class FrameLayout:
@@ -41,7 +43,7 @@ class FrameLayout:
 
     - U, the number of different regions, `uint32`. Queries whose masks cover the same cells of the encoder share one,
       and so do all that cover none.
-    - IoUs, two object logits, mask sums and mask cells, `float32 (5, Q)`.
+    - IoUs, two object logits, mask sums and mask cells, `float32 (5, Q)`; of an image also the quality, `float32 (Q)`.
     - The permutation, `int16 (Q)`, and which region is each query's, `uint16 (Q)`.
     - The regions as `pack_rows` has them: scales `float32 (U, B)` and `int16 (U, D)`.
     - Compressed by zlib: the lengths of the masks' run-length codes, `uint32 (Q)`, 0 for none, and the codes.
@@ -49,17 +51,20 @@ class FrameLayout:
     Args:
         num_queries: Q.
         dim: D.
+        image: Whether it is that of an image alone.
     """
 
-    def __init__(self, num_queries: int, dim: int) -> None:
+    def __init__(self, num_queries: int, dim: int, *, image: bool = False) -> None:
         self.num_queries = num_queries
         self.dim = dim
-        self._numbers = 4 + 20 * num_queries
+        self._rows = 6 if image else 5
+        self._numbers = 4 + 4 * self._rows * num_queries
         self._regions = self._numbers + 4 * num_queries
 
     def pack(self, frame: FrameFeatures, codes: dict[int, bytes]) -> bytes:
         """A frame and the run-length codes of its masks by track, as bytes."""
-        numbers = np.stack([frame.ious, *frame.object_logits.T, frame.mask_sums, frame.mask_cells])
+        quality = () if frame.quality is None else (frame.quality,)
+        numbers = np.stack([frame.ious, *frame.object_logits.T, frame.mask_sums, frame.mask_cells, *quality])
         values, scales = pack_rows(frame.regions)
         first, which = _different(np.concatenate([values.view(np.uint8), scales.view(np.uint8)], axis=1))
         lengths = np.zeros(self.num_queries, "<u4")
@@ -84,7 +89,7 @@ class FrameLayout:
         """
         queries = self.num_queries
         regions = self.regions_size(content)
-        numbers = np.frombuffer(content, "<f4", 5 * queries, 4).reshape(5, queries)
+        numbers = np.frombuffer(content, "<f4", self._rows * queries, 4).reshape(self._rows, queries)
         permutation = np.frombuffer(content, "<i2", queries, self._numbers)
         which = np.frombuffer(content, "<u2", queries, self._numbers + 2 * queries)
         scales_size = 4 * regions * num_blocks(self.dim)
@@ -93,7 +98,7 @@ class FrameLayout:
         if which.max(initial=0) >= regions:
             raise InputError("has queries without a region")
         rows = unpack_rows(values, scales)[which]
-        return FrameFeatures(rows, numbers[0], numbers[1:3].T, numbers[3], numbers[4], permutation)
+        return FrameFeatures(rows, numbers[0], numbers[1:3].T, *numbers[3:5], permutation, *numbers[5:])
 
     def unpack_codes(self, content: bytes) -> dict[int, bytes]:
         """The run-length codes of `pack`; what is in them is not checked.

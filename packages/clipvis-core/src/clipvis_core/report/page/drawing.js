@@ -1,6 +1,7 @@
 // Masks on a canvas, whatever its size: the stage's, or that of an exported picture.
 
 const MOST_LABELS = 12;
+const MOST_RIMS = 25; // with more tracks a second line around each takes too long
 const DIMMED = 0.35; // of the opacity, for tracks beside the selected ones
 const DASHES = [[], [6, 3], [2, 2.5], [9, 3, 2, 3]]; // a line style for each round through the colours
 
@@ -21,18 +22,21 @@ export function drawMasks(context, tracks, state, scale, unit) {
     context.fill(mask.path, "evenodd");
     if (!state.outlines && strength.line <= 1) continue;
     context.globalAlpha = strength.alpha;
+    if (tracks.length <= MOST_RIMS || strength.line > 1) strokeRim(context, mask, scale, unit * strength.line);
     strokeMask(context, mask, track, scale, unit * strength.line);
   }
   context.globalAlpha = 1;
   if (state.labels) drawLabels(context, tracks, state, scale, unit);
 }
 
-function strokeMask(context, mask, track, scale, unit) {
-  context.lineJoin = "round";
-  context.setLineDash([]);
+/** A dark rim, which shows light colours on light pictures. */
+function strokeRim(context, mask, scale, unit) {
   context.lineWidth = (3 * unit) / scale;
   context.strokeStyle = "rgb(0 0 0 / 0.55)";
   context.stroke(mask.path);
+}
+
+function strokeMask(context, mask, track, scale, unit) {
   context.setLineDash(DASHES[track.round % DASHES.length].map((length) => (length * unit) / scale));
   context.lineWidth = (1.6 * unit) / scale;
   context.strokeStyle = track.color;
