@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-emoji test test-slow test-browser test-scale fuzz kill-test lint bench docs
+.PHONY: help setup demo demo-emoji studio test test-slow test-browser test-scale fuzz kill-test lint bench docs
 
 # `make demo VIDEO=my.mp4 CLASSES="cat; sofa"`: your own video (or folder of frames, or image), your own words.
 VIDEO := assets/street.mp4
@@ -29,6 +29,10 @@ demo-emoji: setup ## the same with emoji that move over a street (EMOJI=, WORDS=
 	$(BIN)/python projects/emojivis/tools/make_emoji_clip.py assets/street.mp4 outputs/emoji/clip.mp4 --emoji "$(EMOJI)"
 	$(BIN)/python tools/infer.py outputs/emoji/clip.mp4 --checkpoint weights/clipvis_nano.safetensors \
 		--classes "$(WORDS)" --contrast none --score-thr 0.5 --out-dir outputs/emoji
+
+studio: ## a page to run videos, ask words and take results along (PORT=)
+	@$(PYTHON) tools/setup_workspace.py --studio
+	$(BIN)/clipvis studio $(if $(PORT),--port $(PORT))
 
 test: setup ## linter and tests
 	$(BIN)/ruff check .

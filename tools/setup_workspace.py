@@ -1,8 +1,8 @@
 """Makes `.venv` with the four packages and the exact versions of `constraints.txt`.
 
 Every target of the Makefile starts with it. Nothing is compiled: mmcv comes as `mmcv-lite`. `--cuda-ops` also builds
-mmcv's compiled operators, `--docs` also installs what builds the site. A second run takes no time until a version or a
-dependency changes. Only the standard library is used, because nothing else is there when it runs.
+mmcv's compiled operators, `--docs` also installs what builds the site, `--studio` gradio. A second run takes no time
+until a version or a dependency changes. Only the standard library is used, because nothing else is there when it runs.
 """
 
 from __future__ import annotations
@@ -178,7 +178,7 @@ def install_site_tools() -> None:
         stamp.write_text(digest)
 
 
-def set_up(*, cuda_ops: bool, docs: bool = False) -> None:
+def set_up(*, cuda_ops: bool, docs: bool = False, studio: bool = False) -> None:
     """Does what is not done yet.
 
     Raises:
@@ -194,6 +194,8 @@ def set_up(*, cuda_ops: bool, docs: bool = False) -> None:
         install_packages()
         stamp.write_text(digest)
         print(f"set-up done in {time.monotonic() - start:.0f} s", flush=True)
+    if studio and not python_runs("import gradio"):
+        pip_install("--no-build-isolation", "-e", f"{ROOT}/packages/clipvis-core[studio]")
     if cuda_ops and not python_runs("import mmcv._ext"):
         build_operators()
     if docs:
@@ -209,9 +211,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cuda-ops", action="store_true", help="also compile mmcv's operators (needs a compiler)")
     parser.add_argument("--docs", action="store_true", help="also install what builds the documentation site")
+    parser.add_argument("--studio", action="store_true", help="also install what `clipvis studio` needs")
     options = parser.parse_args(arguments)
     try:
-        set_up(cuda_ops=options.cuda_ops, docs=options.docs)
+        set_up(cuda_ops=options.cuda_ops, docs=options.docs, studio=options.studio)
     except SetupError as error:
         fail(str(error))
     except OSError as error:

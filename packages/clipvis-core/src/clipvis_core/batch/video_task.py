@@ -144,7 +144,7 @@ class VideoTask:
         Raises:
             InputError: It breaks off.
         """
-        with self._kept_features(folder) as kept:
+        with self.kept_features(folder) as kept:
             if not inferencer.takes_videos:
                 return inferencer(self.source, keep_features=kept.get("keep_features", False))
             stream = inferencer.stream(self.source, progress=progress, **kept)
@@ -161,7 +161,7 @@ class VideoTask:
         options = self.options
         live = {"live": options.live, "keep": not options.live_only}
         shown = {"score_thr": self.score_thr(inferencer), "all_tracks": options.all_tracks}
-        with self._kept_features(folder) as kept:
+        with self.kept_features(folder) as kept:
             stream = inferencer.stream(self.source, progress=True, **live, **kept)
             folder.written += write_stream(stream, folder.path, draw=options.draw, stopped=stopped, **shown)
             return stream.seen() if options.live_only else stream.result()
@@ -176,7 +176,7 @@ class VideoTask:
         return self.options.features and not self.options.live_only
 
     @contextmanager
-    def _kept_features(self, folder: OutputFolder) -> Iterator[dict[str, Any]]:
+    def kept_features(self, folder: OutputFolder) -> Iterator[dict[str, Any]]:
         """What to tell `CLIPVISInferencer.stream` so that the folder gets its features."""
         if not self._keeps_features:
             yield {}

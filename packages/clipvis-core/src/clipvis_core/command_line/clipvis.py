@@ -15,6 +15,7 @@ SUBCOMMANDS = {
     "export": "writes what was found as COCO, YouTube-VIS, CVAT, csv, cut-outs and more",
     "ask": "asks an earlier answer for other words, without the network",
     "models": "lists the models by name",
+    "studio": "opens a page to run videos, ask words and take results along",
 }
 EPILOG = "Other commands: " + "; ".join(f"`clipvis {name}` {does}" for name, does in SUBCOMMANDS.items()) + "."
 
