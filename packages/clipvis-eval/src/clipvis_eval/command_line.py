@@ -114,6 +114,7 @@ def measure_identity(args: argparse.Namespace) -> Identity:
 
 
 def print_identity(identity: Identity) -> None:
+    """Prints how many objects are found, and how many of them one track carries throughout."""
     share = "" if identity.share is None else f" ({identity.share:.3f})"
     print(
         f"{identity.objects} objects, {identity.found} found at IoU 0.5, "

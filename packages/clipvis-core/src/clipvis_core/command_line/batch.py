@@ -38,7 +38,8 @@ _WAIT = 2.0  # seconds between looks at whether another run is done with an inpu
 class Engine(Protocol):
     """What does jobs: `VideoRunner`, `WorkerPool` or `RayEngine`."""
 
-    def run(self, jobs: Sequence[Job], report: Report, stopped: threading.Event) -> None: ...
+    def run(self, jobs: Sequence[Job], report: Report, stopped: threading.Event) -> None:
+        """Does the jobs, tells the report of each, and ends early once `stopped` is set."""
 
 
 def is_batch(args: argparse.Namespace) -> bool:

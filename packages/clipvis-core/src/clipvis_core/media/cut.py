@@ -99,6 +99,7 @@ class CutSource(FrameSource):
         return max(1, math.ceil((end - self._cut.start) * rate - _SLACK))
 
     def sound(self) -> Sound | None:
+        """The sound of the source, or None if it has none."""
         return self._source.sound()
 
     def _decode(self) -> Iterator[np.ndarray]:
@@ -151,6 +152,7 @@ class FramesAt(FrameSource):
         )
 
     def sound(self) -> Sound | None:
+        """The sound of the source, or None if it has none."""
         return self._source.sound()
 
     def _decode(self) -> Iterator[np.ndarray]:

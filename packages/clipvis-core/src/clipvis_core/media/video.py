@@ -62,6 +62,7 @@ class VideoFile(FrameSource):
         )
 
     def sound(self) -> Sound | None:
+        """The sound of the file, or None if it has none."""
         return Sound.of(self._path, self._zero)
 
     def _decode(self) -> Iterator[np.ndarray]:

@@ -41,9 +41,11 @@ class HostMaskCoder:
         self._renderer = MaskRenderer(sizes)
 
     def rows(self, mask_logits: Tensor, queries: Tensor) -> np.ndarray:
+        """Logits of some of the masks, as they wait for `codes`."""
         return mask_logits[queries].float().numpy()
 
     def codes(self, rows: Sequence[np.ndarray]) -> list[bytes | None]:
+        """The run-length code of each, or None for a mask without a pixel."""
         masks = (self._renderer.render(row) for row in rows)
         return [coco_mask.encode(mask)["counts"] if mask.any() else None for mask in masks]
 
@@ -61,12 +63,14 @@ class DeviceMaskCoder:
         self._masks_at_once = max(1, _PIXELS_AT_ONCE // (sizes.output[0] * sizes.output[1]))
 
     def rows(self, mask_logits: Tensor, queries: Tensor) -> tuple[Tensor, ...]:
+        """Logits of some of the masks, as they wait for `codes`."""
         with torch.cuda.stream(self._stream):
             if self._stream is not None:
                 mask_logits.record_stream(self._stream)  # else its memory could be given away while it is read
             return mask_logits[queries.to(mask_logits.device)].float().unbind()
 
     def codes(self, rows: Sequence[Tensor]) -> list[bytes | None]:
+        """The run-length code of each, or None for a mask without a pixel."""
         found = []
         with torch.cuda.stream(self._stream):
             for start in range(0, len(rows), self._masks_at_once):
