@@ -56,7 +56,7 @@ def test_video(infer, repo_root, tmp_path):
     records = json.loads((out / "results.json").read_text())
     assert len(records) == 5
     for record in records:
-        assert set(record) == {"video_id", "score", "category_id", "calibrated_score", "segmentations"}
+        assert set(record) == {"video_id", "score", "category_id", "query", "calibrated_score", "segmentations"}
         assert record["category_id"] in (1, 2)
         assert len(record["segmentations"]) == num_frames
         for segment in filter(None, record["segmentations"]):

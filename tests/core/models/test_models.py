@@ -262,10 +262,15 @@ def test_too_little_memory_is_one_line_with_a_remedy(video_model, clip, monkeypa
     def full(_):
         raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
 
-    monkeypatch.setattr(video_model, "extract_feat", full)
     tracker = video_model.tracker(MaskSizes((64, 96), (64, 96), (64, 96)))
-    with pytest.raises(InputError) as raised:
-        list(video_model.track([clip[:frames]], tracker))
+    with monkeypatch.context() as patch:
+        patch.setattr(video_model, "extract_feat", full)
+        with pytest.raises(InputError) as raised:
+            list(video_model.track([clip[:frames]], tracker))
+    monkeypatch.setattr(video_model.data_preprocessor, "forward", lambda *_: full(_))
+    with pytest.raises(InputError) as at_once:
+        video_model.prepare(clip[:frames].byte())
+    assert str(raised.value) == str(at_once.value)
     assert remedy in str(raised.value)
     assert "64x96" in str(raised.value)
 

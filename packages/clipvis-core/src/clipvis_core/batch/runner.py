@@ -103,7 +103,8 @@ class VideoRunner:
                 alone = count > 1  # so that no neighbour is blamed
                 if alone:
                     under_way.wait()
-                under_way.add(video, self._attempts)
+                if not under_way.add(video, self._attempts):
+                    return
                 self._open(video)
                 if not under_way.opened(video):
                     return

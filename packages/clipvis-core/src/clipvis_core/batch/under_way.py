@@ -74,10 +74,12 @@ class UnderWay:
         self._over = False
         self._changed = threading.Condition(threading.RLock())
 
-    def add(self, video: OpenVideo, attempts: Attempts | None) -> None:
-        """The job was begun."""
+    def add(self, video: OpenVideo, attempts: Attempts | None) -> bool:
+        """The job is begun; False if the run has ended, and it must not be."""
         with self._changed:
-            self._videos[video] = attempts
+            if not self._over:
+                self._videos[video] = attempts
+            return not self._over
 
     def opened(self, video: OpenVideo) -> bool:
         """The job is open; False if the run has ended in the meantime."""

@@ -135,7 +135,7 @@ class CLIPVISModel(BaseDetector):
         try:
             return self._outputs(images)
         except torch.cuda.OutOfMemoryError:
-            raise _too_large(images) from None
+            raise too_large(images) from None
 
     def _outputs(self, images: Tensor) -> FrameOutputs:
         with self.arithmetic.running(images.device):
@@ -196,7 +196,7 @@ def target_masks(instances: InstanceData, device: torch.device) -> Tensor:
     return instances.masks.to_tensor(dtype=torch.bool, device=device)
 
 
-def _too_large(images: Tensor) -> InputError:
+def too_large(images: Tensor) -> InputError:
     """What to do about images `(n, 3, H, W)` for which the memory is too small."""
     number, _, height, width = images.shape
     remedy = "try a smaller --short-side, or --dtype bfloat16"

@@ -12,7 +12,7 @@ from mmdet.structures import TrackDataSample
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from clipvis_core.models.base import CLIPVISModel, target_masks
+from clipvis_core.models.base import CLIPVISModel, target_masks, too_large
 from clipvis_core.models.criterion import FrameTarget
 from clipvis_core.pipelining import ahead
 from clipvis_core.tracking import FrameTracks, MaskSizes, Tracker
@@ -171,10 +171,16 @@ class CLIPVISVideo(CLIPVISModel):
         return height, width
 
     def prepare(self, frames: Tensor) -> Tensor:
-        """Frames uint8 `(n, 3, H, W)` on the model's device, normalised and padded there."""
-        frames = frames.to(self.data_preprocessor.device, non_blocking=True)
-        data = {"inputs": [frames], "data_samples": None}
-        return self.data_preprocessor(data, False)["inputs"][0]
+        """Frames uint8 `(n, 3, H, W)` on the model's device, normalised and padded there.
+
+        Raises:
+            InputError: See `outputs`.
+        """
+        try:
+            data = {"inputs": [frames.to(self.data_preprocessor.device, non_blocking=True)], "data_samples": None}
+            return self.data_preprocessor(data, False)["inputs"][0]
+        except torch.cuda.OutOfMemoryError:
+            raise too_large(frames) from None
 
     def staged(self, frames: Tensor) -> Tensor:
         """Frames in memory from which a GPU takes them while the host goes on, if the model is on one."""
