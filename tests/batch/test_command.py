@@ -79,8 +79,8 @@ def test_shares_and_lists_and_options(infer, clips, tmp_path, monkeypatch):
         Image.fromarray(frame).save(f"frames/{index}.png")
     Path("list.txt").write_text(f"# inputs\n\n{clips}/a.mp4\nframes\nframes/1.png\n")
     for share in ("1/2", "2/2"):
-        shown = ["--contrast", "none", "--score-thr", "0", "--all-tracks"]
-        asked = ["--stride", "2", "--masks", "--no-video", *shown, "--export", "csv"]
+        drawn = ["--contrast", "none", "--score-thr", "0", "--all-tracks"]
+        asked = ["--stride", "2", "--masks", "--no-video", *drawn, "--export", "csv"]
         code, _, stderr = infer("--list", "list.txt", "--shard", share, *asked)
         assert code == 0, stderr
     out = tmp_path / "outputs"

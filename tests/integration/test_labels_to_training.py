@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
+from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image
 from run_tools import run_tool
 
 from clipvis_core.checkpoints import model_state, read_checkpoint
 from clipvis_core.command_line.clipvis import main
 from clipvis_core.inference import Answer
-from clipvis_core.media import open_frames
+from clipvis_core.media import VideoWriter, open_frames
 
 SHORT = ("train_cfg.max_iters=2", "train_cfg.val_interval=2", "default_hooks.checkpoint.interval=2")
 
@@ -26,11 +27,12 @@ def workplace(tmp_path, repo_root, monkeypatch) -> Path:
     monkeypatch.setenv("CLIPVIS_CACHE", str(tmp_path / "cache"))
     for name in ("configs", "weights"):
         (tmp_path / name).symlink_to(repo_root / name)
-    frames = list(islice(open_frames(repo_root / "assets/street.mp4"), 0, 12, 2))
+    frames = [frame[::3, ::3] for frame in islice(open_frames(repo_root / "assets/street.mp4"), 0, 12, 2)]
+    (tmp_path / "videos").mkdir()
     for name, part in (("first", frames[:3]), ("second", frames[3:])):
-        (tmp_path / "videos" / name).mkdir(parents=True)
-        for t, frame in enumerate(part):
-            Image.fromarray(frame[::3, ::3]).save(tmp_path / "videos" / name / f"{t}.png")
+        with VideoWriter(tmp_path / f"videos/{name}.mp4", Fraction(10), *frames[0].shape[:2]) as writer:
+            for frame in part:
+                writer.write(frame)
     section = (repo_root / "docs/exports.md").read_text(encoding="utf-8").split("## Labels to training")[1]
     Path("mine.py").write_text(re.search(r"```python\n(.*?)```", section, re.DOTALL)[1])
     return tmp_path
@@ -38,10 +40,10 @@ def workplace(tmp_path, repo_root, monkeypatch) -> Path:
 
 def test_videos_and_words_become_a_model(workplace, repo_root):
     assert len(Path("mine.py").read_text().strip().splitlines()) == 4
-    for name in ("first", "second"):
-        words = ["--classes", "car; person, pedestrian", "--score-thr", "0.02"]
-        assert main([f"videos/{name}", *words, "--no-video", "--export", "csv"]) == 0
-        assert Path("outputs", name, "exports/tracks.csv").is_file()
+    words = ["--classes", "car; person, pedestrian", "--score-thr", "0.02"]
+    assert main(["videos", *words, "--no-video", "--export", "ytvis,crops"]) == 0
+    assert len(json.loads(Path("outputs/exports/ytvis/train.json").read_text())["videos"]) == 2
+    assert Path("outputs/second/exports/crops/index.csv").is_file()
     outs = ["outputs/first", "outputs/second"]
     lines = ["video,track,label,decision"]
     for out in outs:
@@ -58,5 +60,5 @@ def test_videos_and_words_become_a_model(workplace, repo_root):
     assert not any(name.startswith("backbone.") for name in moved), "the encoder is frozen"
 
     again = ["--config", "mine.py", "--checkpoint", "tuned/iter_2.pth", "--score-thr", "0.02", "--no-video"]
-    assert main(["videos/first", "--classes", "car; person", "--out-dir", "again", *again]) == 0
+    assert main(["videos/first.mp4", "--classes", "car; person", "--out-dir", "again", *again]) == 0
     assert Answer.read("again").drawn().summary()

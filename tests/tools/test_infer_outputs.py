@@ -218,8 +218,8 @@ def test_accents_where_the_locale_is_ascii(repo_root, clip, tmp_path):
 
 def test_exports_of_a_part_are_of_its_frames(infer, clip, tmp_path):
     """Pictures are those of the part, by the source's numbers."""
-    part = ["--start", "0.4", "--contrast", "none", "--score-thr", "0"]
-    asked = [*SHORT, *part, "--export", "csv,gif,coco", "--no-video"]
+    drawn = ["--contrast", "none", "--score-thr", "0", "--all-tracks"]
+    asked = [*SHORT, "--start", "0.4", *drawn, "--export", "csv,gif,coco", "--no-video"]
     out = tmp_path / "out"
     code, _, stderr = infer(clip, *asked, "--out-dir", out)
     assert code == 0, stderr

@@ -46,16 +46,19 @@ def answered(
     scores: tuple[float, ...] = (0.9, 0.6, 0.4),
     words: tuple[tuple[str, ...], ...] = WORDS_ASKED,
     score_thr: float = 0.3,
+    places: tuple[int, ...] = (),
 ) -> Answer:
     """An output folder `root/out/NAME` of a folder of frames `root/videos/NAME`, read back.
 
-    Track n is the n-th word's; the frames are noise on grey.
+    Track n is the n-th word's; the frames are noise on grey. `places` are those of the answered frames in the video, if
+    these are not all.
     """
     masks = moving_masks() if masks is None else masks
     video = root / "videos" / name
     video.mkdir(parents=True)
     rng = np.random.default_rng(0)
-    for t in range(masks.shape[1]):
+    numbers = places or tuple(range(masks.shape[1]))
+    for t in range(numbers[-1] + 1):
         Image.fromarray(rng.integers(90, 160, (*masks.shape[2:], 3), dtype=np.uint8)).save(video / f"{t}.png")
     tracks = VideoTracks(
         scores=torch.tensor(scores),
@@ -64,8 +67,8 @@ def answered(
         segmentations=[[code(mask) for mask in track] for track in masks],
     )
     num_frames, height, width = masks.shape[1:]
-    times = [t / 10 for t in range(num_frames)]
-    result = SegmentationResult(name, height, width, Fraction(10), num_frames, Vocabulary(words), tracks, times)
+    facts = (name, height, width, Fraction(10), num_frames, Vocabulary(words), tracks)
+    result = SegmentationResult(*facts, times=[number / 10 for number in numbers], frames=places)
     with OutputFolder(root / "out" / name, [RESULTS, WORDS], video=str(video)) as folder:
         with folder.file(WORDS) as file:
             file.write(result.vocabulary.to_json().encode())

@@ -21,7 +21,7 @@ def painted(polygons: list[np.ndarray], mask: np.ndarray) -> np.ndarray:
     return coco_mask.decode(coco_mask.merge(codes)) > 0
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(mask=MASKS)
 def test_outlines_enclose_the_mask_without_its_holes(mask):
     if not mask.any():

@@ -63,7 +63,7 @@ def read_rgba(path: Path, shape: tuple[int, ...]) -> np.ndarray:
 READERS = {"coco": read_coco, "ytvis": read_ytvis, "mots": read_mots, "cvat": read_cvat, "rgba": read_rgba}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(masks=MASKS)
 def test_masks_come_back(masks):
     with tempfile.TemporaryDirectory() as folder:

@@ -47,6 +47,12 @@ class Summary:
         """Number of inputs by what became of them."""
         return Counter(outcome.state for outcome in self.outcomes.values())
 
+    @property
+    def answered(self) -> list[str]:
+        """Output folders of the inputs that are done, in the order of the inputs."""
+        ordered = (self.outcomes[index] for index in sorted(self.outcomes))
+        return [outcome.folder for outcome in ordered if outcome.state in (State.DONE, State.SKIPPED)]
+
     def write(self) -> None:
         """Writes `summary.csv`, and `failures.csv` if something failed; one of an earlier run goes.
 

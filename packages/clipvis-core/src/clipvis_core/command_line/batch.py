@@ -23,7 +23,7 @@ from clipvis_core.batch.summary import Summary
 from clipvis_core.batch.under_way import Report
 from clipvis_core.batch.workers import WorkerPool
 from clipvis_core.command_line.choices import read_files
-from clipvis_core.exports import kinds_of
+from clipvis_core.command_line.export import planned_batch_exports, write_data_sets
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.foundation.program import INTERRUPTED
 from clipvis_core.inference.model_spec import ModelSpec
@@ -64,7 +64,11 @@ def run_batch(args: argparse.Namespace, spec: ModelSpec, options: OutputOptions)
     listed = read_list(args.list) if args.list is not None else []
     found = find_inputs(args.inputs, out_dir, listed=listed, recursive=args.recursive)
     jobs = jobs_of(found, out_dir)[shard - 1 :: of]
-    exports = () if args.export is None else tuple(kind.name for kind in kinds_of(args.export))
+    data_sets, exports = planned_batch_exports(args.export, out_dir)
+    if data_sets and args.shard is not None:
+        raise InputError(
+            f"--export {data_sets[0].name} is of all videos, not of a shard: run `clipvis export` at the end"
+        )
     plan = Plan(spec, options, request_of(spec, options, exports), tuple(read_files(args)), exports)
     _make(out_dir)
     summary = Summary(out_dir, f"-{shard}-of-{of}" if of > 1 else "")
@@ -76,6 +80,7 @@ def run_batch(args: argparse.Namespace, spec: ModelSpec, options: OutputOptions)
     if stopped.is_set() and len(summary.outcomes) < len(jobs):
         print(f"interrupted: {len(jobs) - len(summary.outcomes)} are left; the same command goes on", file=sys.stderr)
         return INTERRUPTED
+    write_data_sets(data_sets, summary.answered, out_dir, all_tracks=args.all_tracks)
     return SOME_FAILED if summary.counts[State.FAILED] else 0
 
 

@@ -118,6 +118,39 @@ def write_exports(kinds: Sequence[Kind], out_dir: Path, *, all_tracks: bool) -> 
             print(f"no {kind.name}: {error}", file=sys.stderr)
 
 
+def planned_batch_exports(kinds: str | None, out_dir: Path) -> tuple[list[Kind], tuple[str, ...]]:
+    """What a batch is to export.
+
+    Returns:
+        The data sets, each of all videos together, and the names of the kinds that each video has for itself.
+
+    Raises:
+        InputError: A kind is unknown, or something else is in the place of a data set.
+    """
+    from clipvis_core.exports import check_target, default_target, kinds_of
+
+    planned = kinds_of(kinds) if kinds is not None else []
+    data_sets = [kind for kind in planned if kind.is_data_set]
+    for kind in data_sets:
+        check_target(kind, default_target(out_dir, kind))
+    return data_sets, tuple(kind.name for kind in planned if not kind.is_data_set)
+
+
+def write_data_sets(kinds: Sequence[Kind], folders: Sequence[str], out_dir: Path, *, all_tracks: bool) -> None:
+    """Writes the data sets of a batch to `OUT_DIR/exports`; see `export` for what is raised."""
+    from clipvis_core.exports import NoTrackError, Options, default_target, export
+    from clipvis_core.inference import Answer
+
+    answers = [Answer.read(folder) for folder in folders] if kinds else []
+    options = Options(progress=True)
+    for kind in kinds if answers else ():
+        try:
+            path = export(answers, kind.name, default_target(out_dir, kind), all_tracks=all_tracks, options=options)
+            print(f"wrote {path}: {kind.writes}")
+        except NoTrackError as error:
+            print(f"no {kind.name}: {error}", file=sys.stderr)
+
+
 def check_numbers(args: argparse.Namespace) -> None:
     """Whether scores and counts are some.
 

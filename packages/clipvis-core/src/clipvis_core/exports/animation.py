@@ -42,7 +42,7 @@ def write(selection: Selection, path: Path, options: Options) -> None:
 def shown_frames(clip: Clip) -> list[int]:
     """The frames that become pictures."""
     step = max(_LEAST_SECONDS, (_end(clip) - clip.time(0)) / MOST_PICTURES)
-    shown, due = [], 0.0
+    shown, due = [], clip.time(0)
     for frame in range(clip.num_frames):
         if clip.time(frame) >= due - 1e-6:
             shown.append(frame)

@@ -30,7 +30,7 @@ def write(selection: Selection, folder: Path, options: Options) -> None:
         content["videos"].append({"id": video_id, "name": clip.name, **size})
         for frame in range(clip.num_frames):
             image = {"id": len(content["images"]) + 1, "file_name": f"{clip.name}/{frame_name(frame)}", **size}
-            content["images"].append({**image, "video_id": video_id, "frame_id": frame, "time": clip.time(frame)})
+            content["images"].append({**image, "video_id": video_id, "frame_id": frame, **clip.origin(frame)})
             for track, mask in clip.visible(frame):
                 place = {"id": len(content["annotations"]) + 1, "image_id": image["id"], "video_id": video_id}
                 content["annotations"].append({**place, **annotation(track, mask)})

@@ -43,7 +43,8 @@ def write(selection: Selection, folder: Path, options: Options) -> None:
                 name = f"{folder_name(track)}/{frame_name(frame, '.png')}"
                 (folder / name).parent.mkdir(exist_ok=True)
                 Image.fromarray(image[y : y + height, x : x + width]).save(folder / name)
-                rows.writerow((name, track.number, track.label, round(track.score, 6), frame, x, y, width, height))
+                what = (name, track.number, track.label, round(track.score, 6))
+                rows.writerow((*what, clip.number(frame), x, y, width, height))
 
 
 def folder_name(track: Track) -> str:

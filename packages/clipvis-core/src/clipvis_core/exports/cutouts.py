@@ -40,7 +40,7 @@ def write_pngs(selection: Selection, folder: Path, options: Options) -> None:
 
 
 def write_videos(codec: AlphaCodec, selection: Selection, folder: Path, options: Options) -> None:
-    """Writes a video with alpha a track: `001-dog.mov` or `001-dog.webm`, with the times that the frames have.
+    """Writes a video with alpha a track: `001-dog.mov` or `001-dog.webm`, timed as the source from the first frame on.
 
     Raises:
         InputError: The video is gone, or the disk is full.
@@ -54,7 +54,8 @@ def write_videos(codec: AlphaCodec, selection: Selection, folder: Path, options:
         ]
         for frame, image in enumerate(_images(clip, options)):
             for track, writer in zip(clip.tracks, writers, strict=True):
-                writer.write(cut_out(image, _mask(track, clip, frame), margin=_MARGIN), clip.time(frame) - clip.time(0))
+                picture = cut_out(image, _mask(track, clip, frame), margin=_MARGIN)
+                writer.write(picture, clip.time(frame) - clip.time(0))
 
 
 def cut_out(image: np.ndarray, mask: np.ndarray, *, margin: int = 0) -> np.ndarray:

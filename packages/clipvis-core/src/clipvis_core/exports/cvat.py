@@ -115,7 +115,8 @@ def _write_polygons(xml: _Xml, clip: Clip, track: Track) -> None:
             continue
         if mask is not None:
             points = ";".join(f"{x}.00,{y}.00" for x, y in joined_outline(mask_api.decode(mask)).tolist())
-        xml.empty("polygon", frame=frame, keyframe=1, outside=int(mask is None), occluded=0, points=points, z_order=0)
+        place = {"frame": clip.number(frame), "keyframe": 1, "outside": int(mask is None), "occluded": 0}
+        xml.empty("polygon", **place, points=points, z_order=0)
 
 
 CVAT = Kind("cvat", "CVAT tasks: masks of images, tracks of a video", write)

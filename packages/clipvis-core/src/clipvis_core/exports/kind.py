@@ -52,6 +52,11 @@ class Kind:
         return self.file or self.name
 
     @property
+    def is_data_set(self) -> bool:
+        """Whether it is a folder that is made of many videos rather than of one."""
+        return self.joins and not self.file
+
+    @property
     def suffix(self) -> str:
         """Suffix of its file, or nothing."""
         return Path(self.file).suffix

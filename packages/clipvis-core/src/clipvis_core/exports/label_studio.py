@@ -48,7 +48,7 @@ def _labels(names: list[str]) -> str:
 
 
 def _image_task(clip: Clip, frame: int) -> dict:
-    data = {"image": f"{LOCAL}{IMAGES}/{frame_name(frame)}", "frame": frame, "time": clip.time(frame)}
+    data = {"image": f"{LOCAL}{IMAGES}/{frame_name(frame)}", **clip.origin(frame)}
     results = [_brush(clip, track, mask) for track, mask in clip.visible(frame)]
     return {"data": data, "predictions": [{"model_version": _MODEL, "result": results}]}
 
@@ -82,7 +82,7 @@ def _rectangles(clip: Clip, track: Track) -> dict:
         across, down = 100 / clip.width, 100 / clip.height
         box = {"x": x * across, "y": y * down, "width": width * across, "height": height * down, "rotation": 0}
         stays = frame + 1 < clip.num_frames and track.masks[frame + 1] is not None
-        sequence.append({"frame": frame + 1, "time": clip.time(frame), "enabled": stays, **box})
+        sequence.append({"frame": clip.number(frame) + 1, "time": clip.time(frame), "enabled": stays, **box})
     last = clip.num_frames - 1
     duration = clip.time(last) + float(1 / clip.answer.result.frame_rate)
     return {
@@ -92,7 +92,7 @@ def _rectangles(clip: Clip, track: Track) -> dict:
         "to_name": "video",
         "score": track.score,
         "value": {
-            "framesCount": clip.num_frames,
+            "framesCount": clip.number(last) + 1,
             "duration": duration,
             "sequence": sequence,
             "labels": [track.label],

@@ -88,6 +88,14 @@ class Clip:
         result = self.answer.result
         return float(result.times[frame] if len(result.times) else frame / result.frame_rate)
 
+    def number(self, frame: int) -> int:
+        """Place of a frame in the source, from 0; another than here where a part of the video was answered."""
+        return self.answer.result.numbers[frame]
+
+    def origin(self, frame: int) -> dict[str, float]:
+        """Where a frame is from: its place and time in the source."""
+        return {"source_frame": self.number(frame), "time": self.time(frame)}
+
     def visible(self, frame: int) -> list[tuple[Track, dict]]:
         """The tracks that are seen in a frame, best first, with their masks."""
         return [(track, track.masks[frame]) for track in self.tracks if track.masks[frame] is not None]

@@ -18,8 +18,9 @@ def write(selection: Selection, path: Path, options: Options) -> None:
     """Writes the table as csv (RFC 4180, UTF-8).
 
     A track has a row for each frame from the first to the last in which it is seen; where it is not seen in between,
-    `visible` is 0 and the box is empty. `time` is in seconds from the first frame, `x`, `y`, `width` and `height` are
-    the mask's box and `area` its number of pixels. `track` is the track's place in `results.json`, from 1.
+    `visible` is 0 and the box is empty. `frame` counts in the source from 0, `time` is in seconds from its first frame,
+    `x`, `y`, `width` and `height` are the mask's box and `area` its number of pixels. `track` is the track's place in
+    `results.json`, from 1.
     """
     with path.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
@@ -33,7 +34,7 @@ def _rows(clip: Clip) -> Iterator[tuple]:
         for track in clip.tracks:
             if track.frames[0] <= frame <= track.frames[-1]:
                 mask = track.masks[frame]
-                where = (clip.name, frame, round(clip.time(frame), 6))
+                where = (clip.name, clip.number(frame), round(clip.time(frame), 6))
                 what = (track.number, track.label, round(track.score, 6), int(mask is not None))
                 box = ("",) * 5 if mask is None else (*map(int, mask_api.toBbox(mask)), int(mask_api.area(mask)))
                 yield (*where, *what, *box)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tempfile
 import threading
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.whole_folder import whole_folder
 from clipvis_core.inference.result import DrawnTracks
 from clipvis_core.media.palette import track_color
 
@@ -31,12 +31,12 @@ def write_index_masks(
 
     Args:
         drawn: Tracks to show.
-        folder: The folder to write; its parent exists.
+        folder: The folder to write.
         progress: Show a progress bar.
         stopped: Once it is set, the masks end with the frame at hand.
 
     Raises:
-        InputError: The folder has other files in it, or a number over 255 is to be written.
+        InputError: The folder has other files in it, cannot be written, or a number over 255 is to be written.
     """
     folder = Path(folder)
     check_replaceable(folder)
@@ -44,18 +44,13 @@ def write_index_masks(
     if last > MOST:
         raise InputError(f"{folder}: track {last} does not fit into 8 bits; raise --score-thr or lower --topk")
     frames = tqdm(drawn.result.numbers, "writing masks", unit="frame", disable=not progress)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as parts:
-        new, old = Path(parts, "new"), Path(parts, "old")
-        new.mkdir()
+    with whole_folder(folder) as new:
         for frame, number in enumerate(frames):
             picture = Image.fromarray(index_mask(drawn, frame))
             picture.putpalette(_PALETTE)
             picture.save(new / f"{number:05}.png")
             if stopped is not None and stopped.is_set():
                 break
-        if folder.exists():
-            folder.rename(old)
-        new.rename(folder)
 
 
 def index_mask(drawn: DrawnTracks, frame: int) -> np.ndarray:
