@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-emoji test test-slow test-scale fuzz kill-test lint bench docs
+.PHONY: help setup demo demo-emoji test test-slow test-browser test-scale fuzz kill-test lint bench docs
 
 # `make demo VIDEO=my.mp4 CLASSES="cat; sofa"`: your own video (or folder of frames, or image), your own words.
 VIDEO := assets/street.mp4
@@ -37,6 +37,9 @@ test: setup ## linter and tests
 test-slow: setup ## what takes tens of seconds a test: trainings of several processes, accuracy of shipped weights
 	$(BIN)/python -m pytest -m slow
 
+test-browser: setup ## all tests in a browser (Debian: apt install chromium chromium-driver)
+	$(BIN)/python -m pytest tests/browser
+
 # `make fuzz SEED=7 CASES=10000`: other damage, and more of it.
 SEED := 1
 CASES := 5000
@@ -67,5 +70,14 @@ bench: setup ## speed and memory, as JSON under outputs/bench
 	$(BIN)/python tools/benchmark.py infer --out outputs/bench/infer.json
 	$(BIN)/python tools/benchmark.py batch --out outputs/bench/batch.json
 
-docs: setup ## examples in docstrings, links and commands in the documents
+.PHONY: test-docs notebook
+test-docs: setup ## examples in docstrings, links and commands in the documents
 	$(BIN)/python -m pytest tests/docs
+
+docs: ## the documentation site: build/site/index.html
+	@$(PYTHON) tools/setup_workspace.py --docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --clean
+
+notebook: ## runs the notebook again and keeps its outputs in the file
+	@$(PYTHON) tools/setup_workspace.py --docs
+	$(BIN)/python tools/docs_site/notebooks.py

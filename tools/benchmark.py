@@ -29,6 +29,7 @@ KINDS = {
     "eval": "the track-AP evaluator on a generated set: time a phase, peak memory",
     "contrast": "contrast words: seconds to encode them, milliseconds a frame with and without",
     "data": "the training pipelines: images a second on one core",
+    "report": "the page of an answer in Chromium: size, time to open, time of each control",
     "train": "one training iteration: time a stage, memory, ratio to the published order",
     "gpu": "all figures of a GPU: speed and memory by model, precision, form and window; training",
 }

@@ -1,8 +1,8 @@
 """Makes `.venv` with the four packages and the exact versions of `constraints.txt`.
 
 Every target of the Makefile starts with it. Nothing is compiled: mmcv comes as `mmcv-lite`. `--cuda-ops` also builds
-mmcv's compiled operators. A second run takes no time until a version or a dependency changes. Only the standard
-library is used, because nothing else is there when it runs.
+mmcv's compiled operators, `--docs` also installs what builds the site. A second run takes no time until a version or a
+dependency changes. Only the standard library is used, because nothing else is there when it runs.
 """
 
 from __future__ import annotations
@@ -26,12 +26,13 @@ VENV = ROOT / ".venv"
 CONSTRAINTS = ROOT / "constraints.txt"
 PACKAGES = ("clipvis-core[supervision]", "clipvis-data", "clipvis-eval[burst]", "clipvis-train[tensorboard]")
 INSTALLERS = ("pip", "setuptools", "wheel")
-TEST_TOOLS = ("pytest", "hypothesis", "ruff")
+TEST_TOOLS = ("pytest", "hypothesis", "ruff", "selenium")  # selenium: pages in a real browser
 OPERATOR_BUILD_TOOLS = ("ninja", "psutil", "packaging")
 PYTHONS = ((3, 11), (3, 12), (3, 13))  # what the pinned versions are for
 IMPORTS = "import clipvis_core.models, clipvis_data, clipvis_eval, clipvis_train"
 LINES_READ = 100  # from the end of pip's log: earlier lines may hold errors that pip recovered from
 MEMORY_PER_JOB = 2 * 2**30  # bytes that one compiler process of mmcv may take
+SITE_TOOLS = ("mkdocs-material", "mkdocstrings[python]", "latex2mathml", "mermaidx", "nbconvert", "ipykernel")
 
 #: What pip's output says, and what a person can do about it. The first that fits is shown.
 REMEDIES = (
@@ -168,7 +169,16 @@ def inputs_digest() -> str:
     return hashlib.sha256("\n".join([*texts, *PACKAGES, *TEST_TOOLS]).encode()).hexdigest()
 
 
-def set_up(*, cuda_ops: bool) -> None:
+def install_site_tools() -> None:
+    """What `make docs` needs besides, if it is not there yet."""
+    stamp = VENV / ".setup-docs"
+    digest = hashlib.sha256("\n".join([CONSTRAINTS.read_text("utf-8"), *SITE_TOOLS]).encode()).hexdigest()
+    if not stamp.is_file() or stamp.read_text() != digest:
+        pip_install("-q", *SITE_TOOLS)
+        stamp.write_text(digest)
+
+
+def set_up(*, cuda_ops: bool, docs: bool = False) -> None:
     """Does what is not done yet.
 
     Raises:
@@ -186,6 +196,8 @@ def set_up(*, cuda_ops: bool) -> None:
         print(f"set-up done in {time.monotonic() - start:.0f} s", flush=True)
     if cuda_ops and not python_runs("import mmcv._ext"):
         build_operators()
+    if docs:
+        install_site_tools()
 
 
 def fail(message: str) -> NoReturn:
@@ -196,9 +208,10 @@ def fail(message: str) -> NoReturn:
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cuda-ops", action="store_true", help="also compile mmcv's operators (needs a compiler)")
+    parser.add_argument("--docs", action="store_true", help="also install what builds the documentation site")
     options = parser.parse_args(arguments)
     try:
-        set_up(cuda_ops=options.cuda_ops)
+        set_up(cuda_ops=options.cuda_ops, docs=options.docs)
     except SetupError as error:
         fail(str(error))
     except OSError as error:

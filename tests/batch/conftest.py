@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from fake_models import FakeSpec
 
 from clipvis_core.batch.runner import Plan
-from clipvis_core.inference.video_task import OutputOptions
+from clipvis_core.batch.video_task import OutputOptions
 
 
 @pytest.fixture

@@ -22,9 +22,11 @@ def ids(path: Path) -> str:
 
 
 def headings(path: Path) -> set[str]:
-    """Anchors that GitHub makes of a document's headings."""
-    titles = re.findall(r"^#+ +(.+?)\s*$", path.read_text(encoding="utf-8"), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+    """Anchors that GitHub makes of a document's headings, and those that stand in it."""
+    text = path.read_text(encoding="utf-8")
+    titles = re.findall(r"^#+ +(.+?)\s*$", text, re.MULTILINE)
+    named = re.findall(r'<a id="([\w-]+)"></a>', text)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles} | set(named)
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=ids)

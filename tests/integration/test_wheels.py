@@ -62,7 +62,8 @@ def test_the_command_and_the_api_answer_without_a_checkout(environment, repo_roo
     programs = environment("core")
     video = shutil.copy(repo_root / "assets/street.mp4", tmp_path)
     run([programs / "clipvis", video, "--classes", "car; dog", "--out-dir", "answer", "--short-side", "96"], tmp_path)
-    assert {path.name for path in (tmp_path / "answer").iterdir()} >= {"overlay.mp4", "results.json", "vocabulary.json"}
+    written = {path.name for path in (tmp_path / "answer").iterdir()}
+    assert written >= {"overlay.mp4", "report.html", "results.json", "vocabulary.json"}
     code = """
 import numpy, clipvis_core
 assert "site-packages" in clipvis_core.__file__, clipvis_core.__file__

@@ -8,9 +8,11 @@ import pytest
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for left processes in /proc")
-def test_killed_runs_lose_nothing(tmp_path):
+@pytest.mark.parametrize("kills", [2, pytest.param(8, marks=pytest.mark.slow)])
+def test_killed_runs_lose_nothing(tmp_path, kills):
+    """One each of infer and test; the slow one also of train and of a stream."""
     from killing import kill_runs
 
-    counts, faults = kill_runs(seed=1, kills=4, folder=tmp_path)
+    counts, faults = kill_runs(seed=1, kills=kills, folder=tmp_path)
     assert not faults, "\n".join(faults)
-    assert sum(found.total() for found in counts.values()) == 4
+    assert sum(found.total() for found in counts.values()) == kills

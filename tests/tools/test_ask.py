@@ -56,7 +56,7 @@ def test_an_answer_like_that_of_a_run(out, frames_folder, tmp_path, capsys):
     before = {path.name: path.read_bytes() for path in out.iterdir()}
     assert ask(out, "--classes", WORDS, "--score-thr", "0.01") == 0
     printed = capsys.readouterr().out
-    files = "contact_sheet.png, overlay.mp4, results.json, video.json, vocabulary.json"
+    files = "contact_sheet.png, overlay.mp4, report.html, results.json, video.json, vocabulary.json"
     assert printed.splitlines()[-1] == f"wrote {files} to {out / 'asked'}"
     assert {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()} == before
     run = [frames_folder, "--classes", WORDS, "--out-dir", tmp_path / "run", "--short-side", "64", "--topk", "9"]

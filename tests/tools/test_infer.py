@@ -140,7 +140,7 @@ def test_image_gets_a_picture_too(infer, frames_folder, tmp_path):
     out = tmp_path / "out"
     code, _, _ = infer(frames_folder / "0.jpg", "--classes", "dog", "--out-dir", out, "--short-side", "64")
     assert code == 0
-    files = ["features.bin", "overlay.png", "results.json", "video.json", "vocabulary.json"]
+    files = ["features.bin", "overlay.png", "report.html", "results.json", "video.json", "vocabulary.json"]
     assert sorted(path.name for path in out.iterdir()) == files
     assert Image.open(out / "overlay.png").size == (64, 40)
 
@@ -187,6 +187,7 @@ def test_stream_of_a_file(infer, frames_folder, tmp_path):
         "features.bin",
         "frames.jsonl",
         "overlay.mp4",
+        "report.html",
         "results.json",
         "video.json",
         "vocabulary.json",

@@ -60,10 +60,8 @@ def test_times_and_same_stems_and_odd_names(infer, clip, tmp_path, monkeypatch):
     shutil.copy(clip, tmp_path / "clip.mov")
     code, stdout, _ = infer("clip.mp4", *SHORT)
     assert code == 0
-    assert (
-        "wrote contact_sheet.png, features.bin, overlay.mp4, results.json, video.json, vocabulary.json to outputs/clip"
-        in stdout
-    )
+    files = "contact_sheet.png, features.bin, overlay.mp4, report.html, results.json, video.json, vocabulary.json"
+    assert f"wrote {files} to outputs/clip" in stdout
     code, stdout, _ = infer("clip.mov", *SHORT, "--stream", "--no-video")
     assert (code, stdout.splitlines()[-1].split(" to ")[1]) == (0, "outputs/clip-2")
     assert times_of("outputs/clip/overlay.mp4") == pytest.approx(TIMES, abs=2e-3)
@@ -102,6 +100,21 @@ def test_a_part_after_the_end_is_one_line(infer, clip, tmp_path):
     assert code == 2
     assert "clip: no frame is shown from 2 s on: its last one is at 1.75 s" in stderr.splitlines()[-1]
     assert not (tmp_path / "out").exists()
+
+
+def test_a_page_where_there_is_room_and_it_is_wanted(infer, clip, tmp_path, monkeypatch):
+    """Of a stream from a file too; the page of an earlier run does not stay beside another answer."""
+    out = tmp_path / "out"
+    assert infer(clip, *SHORT, "--stream", "--out-dir", out)[0] == 0
+    assert b"<!doctype html>" in (out / "report.html").read_bytes()
+    assert infer(clip, *SHORT, "--no-report", "--out-dir", out)[0] == 0
+    assert not (out / "report.html").exists()
+    assert (out / "overlay.mp4").exists()
+    monkeypatch.setattr("clipvis_core.batch.video_task.MOST_FRAMES", 3)
+    code, _, stderr = infer(clip, *SHORT, "--out-dir", out)
+    assert code == 0
+    assert "no report.html: 4 frames are more than 3" in stderr
+    assert not (out / "report.html").exists()
 
 
 def test_the_input_is_never_written_over(infer, clip, tmp_path):

@@ -143,6 +143,22 @@ def test_operators_are_built_only_when_asked_for_and_missing(setup, monkeypatch)
     assert len(built) == 1
 
 
+def test_what_builds_the_site_is_installed_once_and_only_when_asked_for(setup, monkeypatch):
+    installed = []
+    monkeypatch.setattr(setup, "make_venv", lambda: None)
+    monkeypatch.setattr(setup, "install_packages", lambda: None)
+    monkeypatch.setattr(setup, "pip_install", lambda *names, **options: installed.append(names))
+    setup.set_up(cuda_ops=False)
+    assert not installed
+    setup.set_up(cuda_ops=False, docs=True)
+    setup.set_up(cuda_ops=False, docs=True)
+    assert len(installed) == 1
+    assert "mkdocs-material" in installed[0]
+    setup.CONSTRAINTS.write_text("mkdocs-material==9.9.0\n")
+    setup.set_up(cuda_ops=False, docs=True)
+    assert len(installed) == 2
+
+
 def test_a_folder_that_cannot_be_written_is_one_line(setup, monkeypatch, capsys):
     def read_only():
         raise PermissionError(13, "Permission denied", "/somewhere/.venv")

@@ -16,11 +16,13 @@ from clipvis_data.preparation import (
 
 
 def main() -> int:
+    """Runs the command with the arguments of this process; returns its exit code."""
     args = parse_arguments()
     return args.run(args)
 
 
 def parse_arguments() -> argparse.Namespace:
+    """Options of the command, with the function that does it as `run`."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(required=True)
 
@@ -52,17 +54,20 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def run_norare(args: argparse.Namespace) -> None:
+    """`lvis-norare`: writes the json and prints its name."""
     target, dropped = drop_rare_annotations(args.source, args.out)
     print(f"{target}: {dropped} annotations of rare categories left out")
 
 
 def run_burst(args: argparse.Namespace) -> None:
+    """`burst-to-ytvis`: writes the json and prints what is in it."""
     options = {"first_id": 1, "with_areas": True} if args.repaired else {}
     counts = burst_to_ytvis(args.source, args.out, **options)
     print(f"{args.out}: " + ", ".join(f"{count} {kind}" for kind, count in counts.items()))
 
 
 def run_check(args: argparse.Namespace) -> int:
+    """`check`: prints the faults of each file; returns 1 if there are any, else 0."""
     if args.root.endswith(".json"):
         report = check_annotation_file(args.root, images=args.images, processes=args.processes)
         if report is None:
@@ -78,6 +83,7 @@ def run_check(args: argparse.Namespace) -> int:
 
 
 def print_report(report: FileReport, max_lines: int) -> None:
+    """Prints what was found in one file, with at most `max_lines` of its faults."""
     counts = ", ".join(f"{count} {kind}" for kind, count in report.counts.items())
     place = f" (images in {report.images})" if report.images else ""
     print(f"{'FAULTY' if report.faults else 'ok    '} {report.path}: {counts or 'unreadable'}{place}")

@@ -16,11 +16,13 @@ import torch
 class StreamIndex(int):
     """The index of a dataset's record, with its place in the stream of training samples.
 
-    Args:
-        index: The record.
+    Attributes:
         seed: Seed of the stream.
         position: Number of samples before this one in the stream of all ranks.
     """
+
+    seed: int
+    position: int
 
     def __new__(cls, index: int, seed: int, position: int) -> StreamIndex:
         self = super().__new__(cls, index)

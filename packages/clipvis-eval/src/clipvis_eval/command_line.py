@@ -23,6 +23,7 @@ IMAGE_BENCHMARKS = ("lvis", "coco")
 
 
 def main() -> None:
+    """Runs the command with the arguments of this process."""
     args = parse_args()
     earlier = read_metrics(args.compare) if args.compare else None
     result = evaluate_image_results(args) if args.benchmark in IMAGE_BENCHMARKS else evaluate_track_results(args)
@@ -44,6 +45,7 @@ def main() -> None:
 
 
 def parse_args() -> argparse.Namespace:
+    """Options of the command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--benchmark", required=True, choices=VIDEO_BENCHMARKS + IMAGE_BENCHMARKS)
     parser.add_argument(

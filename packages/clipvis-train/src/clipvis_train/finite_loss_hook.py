@@ -30,13 +30,16 @@ class FiniteLossHook(Hook):
         self._batch: object = None
 
     def before_train(self, runner: Runner) -> None:
+        """Begins to watch the losses."""
         self._watch = inner_model(runner).register_forward_hook(self._check, with_kwargs=True)
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: object = None) -> None:
+        """Remembers iteration and batch, for the message."""
         self._iteration = batch_idx + 1  # as the log counts
         self._batch = data_batch
 
     def after_train(self, runner: Runner) -> None:
+        """Ends the watch."""
         self._watch.remove()
 
     def _check(self, model: nn.Module, args: tuple, kwargs: dict, output: object) -> None:

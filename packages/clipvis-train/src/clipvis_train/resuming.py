@@ -42,6 +42,7 @@ class InitialWeightsHook(Hook):
     priority = "VERY_HIGH"
 
     def before_run(self, runner: Runner) -> None:
+        """Loads `load_from`, or leaves the weights to the checkpoint that the run resumes from."""
         model = inner_model(runner)
         if runner._resume:
             model.backbone.is_init = True  # mmengine's mark that `init_weights` has nothing to do
@@ -63,6 +64,7 @@ class IterationSeedHook(Hook):
     priority = "HIGHEST"  # before any other hook draws
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: object = None) -> None:
+        """Seeds all generators for the iteration."""
         seed_generators(runner.seed, get_rank(), batch_idx)
 
 
@@ -81,6 +83,7 @@ class ResumeHook(Hook):
     priority = "HIGHEST"  # before the initial weights are looked for
 
     def before_run(self, runner: Runner) -> None:
+        """Finds the checkpoint to go on from, before mmengine looks for it."""
         if not runner._resume:
             return
         if runner._resume == "auto" or runner._load_from is None:

@@ -49,11 +49,13 @@ class StopHook(Hook):
         self._previous = {number: signal.signal(number, self._note) for number in SIGNALS}
 
     def after_train_iter(self, runner: Runner, batch_idx: int, **kwargs: object) -> None:
+        """Saves and leaves if a signal came to any process and no gradients are adding up."""
         received = self._received_anywhere()
         if received and runner.optim_wrapper.should_update():  # gradients that are adding up are not saved
             self._save_and_leave(runner, received, batch_idx + 1)
 
     def after_val_iter(self, runner: Runner, **kwargs: object) -> None:
+        """Leaves a validation early; of several processes none does, since the others would wait for it."""
         if self._received and get_world_size() == 1:
             self._save_and_leave(runner, self._received, runner.iter)
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import clipvis_core
+from clipvis_core.batch.video_task import OutputOptions
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.inference.building import read_config
 from clipvis_core.inference.model_spec import ModelSpec
-from clipvis_core.inference.video_task import OutputOptions
 from clipvis_core.media.images import list_images
 
 DONE = "done.json"

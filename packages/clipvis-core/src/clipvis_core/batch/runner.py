@@ -16,11 +16,11 @@ from clipvis_core.batch.exporting import check_exports, write_exports
 from clipvis_core.batch.jobs import Job
 from clipvis_core.batch.outcomes import State
 from clipvis_core.batch.under_way import DoneBeforeError, OpenVideo, Report, UnderWay
+from clipvis_core.batch.video_task import OutputOptions, VideoTask
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.inference.inferencer import CLIPVISInferencer
 from clipvis_core.inference.model_spec import ModelSpec
 from clipvis_core.inference.result import SegmentationResult
-from clipvis_core.inference.video_task import OutputOptions, VideoTask
 from clipvis_core.pipelining import Behind, ahead
 
 

@@ -16,11 +16,11 @@ from clipvis_core.batch.attempts import Attempts
 from clipvis_core.batch.done import Done
 from clipvis_core.batch.jobs import Job
 from clipvis_core.batch.outcomes import Outcome, State
+from clipvis_core.batch.video_task import VideoTask
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.foundation.folder_lock import FolderBusyError
 from clipvis_core.foundation.whole_file import full_disk_in_a_line
 from clipvis_core.inference.output_folder import OutputFolder
-from clipvis_core.inference.video_task import VideoTask
 
 _POLL = 0.1  # seconds between looks at whether the run was stopped
 

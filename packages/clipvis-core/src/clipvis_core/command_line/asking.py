@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from clipvis_core.batch.video_task import PICTURE, REPORT, draw_result, write_page
 from clipvis_core.command_line.ask import answer_folder
 from clipvis_core.command_line.choices import contrast_choice, prepare
 from clipvis_core.command_line.table import print_moments, print_table
@@ -19,7 +20,6 @@ from clipvis_core.inference.finding import Moment, find_moments
 from clipvis_core.inference.output_folder import RESULTS, WORDS, OutputFolder, places_of, read_record
 from clipvis_core.inference.result import SegmentationResult
 from clipvis_core.inference.stream_writer import OVERLAY, SHEET
-from clipvis_core.inference.video_task import PICTURE, draw_result
 from clipvis_core.media import FramesAt, FrameSource, open_frames
 
 
@@ -111,8 +111,9 @@ def write_answer(
     source = None if args.no_video else open_video(video, result)
     is_image = source is not None and source.num_frames == 1
     pictures = [] if source is None else [PICTURE] if is_image else [OVERLAY, SHEET]
+    pages = [] if source is None or args.no_report else [REPORT]
     reads = [path for path in (*args.folders, args.classes_file, args.vocabulary, video) if path]
-    with OutputFolder(out_dir, [RESULTS, WORDS, *pictures], reads=reads, video=video) as folder:
+    with OutputFolder(out_dir, [RESULTS, WORDS, *pictures, *pages], reads=reads, video=video) as folder:
         with folder.file(WORDS) as file:
             file.write(result.vocabulary.to_json().encode("utf-8"))
         with folder.file(RESULTS) as file:
@@ -121,6 +122,11 @@ def write_answer(
             drawn = result.drawn(score_thr, all_tracks=args.all_tracks)
             draw_result(drawn, source, folder, is_image=is_image)
         complete = result.asker.features.ended and record.get("complete") is True
+        if pages:
+            shown = {"score_thr": score_thr, "all_tracks": args.all_tracks}
+            write_page(result, source, folder, complete=complete, **shown)
+        else:
+            folder.remove(REPORT)
         folder.describe(result, score_thr=score_thr, complete=complete)
     return sorted(folder.written), out_dir
 

@@ -21,6 +21,7 @@ from clipvis_core.batch.outcomes import Outcome, State
 from clipvis_core.batch.runner import Plan, VideoRunner
 from clipvis_core.batch.summary import Summary
 from clipvis_core.batch.under_way import Report
+from clipvis_core.batch.video_task import OutputOptions
 from clipvis_core.batch.workers import WorkerPool
 from clipvis_core.command_line.choices import read_files
 from clipvis_core.command_line.export import planned_batch_exports, write_data_sets
@@ -28,7 +29,6 @@ from clipvis_core.foundation.errors import InputError
 from clipvis_core.foundation.program import INTERRUPTED
 from clipvis_core.inference.model_spec import ModelSpec
 from clipvis_core.inference.stream_writer import first_interrupt
-from clipvis_core.inference.video_task import OutputOptions
 
 DEFAULT_FOLDER = "outputs"
 SOME_FAILED = 3

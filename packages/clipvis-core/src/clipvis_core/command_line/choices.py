@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 
+from clipvis_core.batch.video_task import OutputOptions
 from clipvis_core.command_line.infer_options import ALWAYS, NEVER
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.foundation.program import plain_messages
 from clipvis_core.foundation.vocabulary import Vocabulary
 from clipvis_core.inference.asking import MOST_FEATURE_BYTES
 from clipvis_core.inference.model_spec import ModelSpec
-from clipvis_core.inference.video_task import OutputOptions
 from clipvis_core.media.cut import Cut, parse_time
 from clipvis_core.text.contrast import AUTO, NONE
 from clipvis_core.tracking import LiveRule
@@ -50,6 +50,7 @@ def output_options(args: argparse.Namespace) -> OutputOptions:
         score_thr=args.score_thr,
         all_tracks=args.all_tracks,
         draw=not args.no_video,
+        report=not args.no_report,
         masks=args.masks,
         features=args.keep_features != NEVER,
         most_feature_bytes=None if args.keep_features == ALWAYS else MOST_FEATURE_BYTES,

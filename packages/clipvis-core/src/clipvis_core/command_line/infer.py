@@ -8,6 +8,7 @@ import threading
 from contextlib import nullcontext
 from pathlib import Path
 
+from clipvis_core.batch.video_task import OutputOptions, VideoTask
 from clipvis_core.command_line.batch import is_batch, run_batch
 from clipvis_core.command_line.choices import model_spec, output_options, prepare, read_files
 from clipvis_core.command_line.export import planned_exports, write_exports
@@ -19,7 +20,6 @@ from clipvis_core.foundation.whole_file import full_disk_in_a_line
 from clipvis_core.inference.model_spec import ModelSpec
 from clipvis_core.inference.output_folder import RESULTS, default_folder
 from clipvis_core.inference.stream_writer import first_interrupt
-from clipvis_core.inference.video_task import OutputOptions, VideoTask
 
 
 def infer(args: argparse.Namespace) -> int:

@@ -1,8 +1,9 @@
 """Segment, track and name everything a list of words asks for in a video, a folder of frames or an image, or in many.
 
 Written to the output folder: results.json (all tracks, as a YouTube-VIS result list), vocabulary.json, overlay.mp4 (the
-tracks drawn on the frames) and contact_sheet.png (some of these side by side; for an image overlay.png); with --stream,
-and for input that comes once (`-`, a pipe, a camera), also frames.jsonl: each frame's tracks as soon as they are known.
+tracks drawn on the frames), contact_sheet.png (some of these side by side; for an image overlay.png) and report.html (a
+page to look through them); with --stream, and for input that comes once (`-`, a pipe, a camera; without a page), also
+frames.jsonl: each frame's tracks as soon as they are known.
 Several inputs have a folder each below the output folder, with summary.csv and failures.csv beside them; the same
 command again skips what is done. Exit code 3: some of them failed.
 """
@@ -136,7 +137,8 @@ def add_drawing_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--all-tracks", action="store_true", help="also show duplicates, parts of a thing, and tracks that flicker"
     )
-    parser.add_argument("--no-video", action="store_true", help="write no overlay")
+    parser.add_argument("--no-video", action="store_true", help="write no overlay and no page")
+    parser.add_argument("--no-report", action="store_true", help="write no page (report.html) with video and masks")
 
 
 def add_live_arguments(parser: argparse.ArgumentParser) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from clipvis_core.inference.answer import Answer
 
 COLUMNS = ("video", "track", "label", "decision")
 _DECISIONS = {"accepted": True, "rejected": False, "": None}
+_GUARD = re.compile(r"^'(?=[=+\-@])")  # before text that a table program would take for a formula
 _MOST_BYTES = 2**26
 
 
@@ -65,7 +67,7 @@ class Review:
         return review
 
     def _add(self, row: dict, where: str) -> None:
-        video, track, label, decision = ((row[name] or "").strip() for name in COLUMNS)
+        video, track, label, decision = (_GUARD.sub("", (row[name] or "").strip()) for name in COLUMNS)
         if decision.lower() not in _DECISIONS:
             raise InputError(f"{where}: decision is {shown(decision)}; it must be accepted, rejected or empty")
         if not (track.isascii() and track.isdigit() and 0 < len(track) < 10):

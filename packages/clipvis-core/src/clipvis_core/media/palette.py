@@ -8,6 +8,17 @@ from functools import lru_cache
 Color = tuple[int, int, int]
 """RGB, 0 to 255."""
 
+SAFE_COLORS: tuple[Color, ...] = (
+    (230, 159, 0),  # orange
+    (86, 180, 233),  # sky blue
+    (0, 158, 115),  # bluish green
+    (240, 228, 66),  # yellow
+    (213, 94, 0),  # vermilion
+    (204, 121, 167),  # reddish purple
+    (0, 114, 178),  # blue
+)
+"""Told apart with any kind of colour vision: M. Okabe and K. Ito, "Color universal design" (2008)."""
+
 _GOLDEN_ANGLE = math.pi * (3 - math.sqrt(5))  # consecutive multiples never come close to each other
 _FIRST_HUE = 0.5  # a red
 _TONES = ((0.70, 0.19), (0.80, 0.14), (0.62, 0.17))  # (lightness, chroma), taken in turn
@@ -29,6 +40,15 @@ def track_color(track_id: int) -> Color:
         chroma *= 0.97
     red, green, blue = (round(255 * _encode(value)) for value in linear)
     return red, green, blue
+
+
+def hex_color(color: Color) -> str:
+    """A colour as style sheets name it.
+
+    >>> hex_color((230, 159, 0))
+    '#e69f00'
+    """
+    return "#{:02x}{:02x}{:02x}".format(*color)
 
 
 def ink_on(color: Color) -> Color:

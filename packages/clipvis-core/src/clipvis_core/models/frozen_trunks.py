@@ -99,6 +99,7 @@ class FoldedBottleneck(nn.Module):
             self.shortcut = nn.Sequential(pool, fuse_conv_bn_eval(conv, norm))
 
     def forward(self, x: Tensor) -> Tensor:
+        """What open_clip's block makes of `(B, C, H, W)`, in eval mode."""
         out = F.relu_(self.conv1(x))
         out = self.avgpool(F.relu_(self.conv2(out)))
         return F.relu_(self.conv3(out).add_(self.shortcut(x)))

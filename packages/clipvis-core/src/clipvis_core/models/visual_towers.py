@@ -33,13 +33,16 @@ class ResNetTower:
         self._trunk = TrunkCopy(visual, folded_resnet)
 
     def compile(self) -> None:
+        """Has `torch.compile` fuse the trunk."""
         self._trunk.compile()
 
     def features(self, images: Tensor) -> EncoderFeatures:
+        """Features of images `(B, 3, H, W)` at strides 4, 8, 16 and 32, and what `pool` takes."""
         _, *levels = self._trunk(images)
         return EncoderFeatures(tuple(levels), levels[-1])
 
     def pool(self, dense: Tensor, masks: Tensor) -> Tensor:
+        """CLIP features `(B, Q, D)` of bool masks `(B, Q, h, w)` over `dense`, not normalised."""
         return attention_pool_masks(self.visual.attnpool, dense, masks)
 
 
@@ -55,10 +58,12 @@ class ConvNeXtTower:
         self._low_precision = TrunkCopy(visual.trunk, copied_convnext)
 
     def compile(self) -> None:
+        """Has `torch.compile` fuse the trunk."""
         self._run = torch.compile(run_stages)
         self._low_precision.compile()
 
     def features(self, images: Tensor) -> EncoderFeatures:
+        """Features of images `(B, 3, H, W)` at strides 4, 8, 16 and 32, and what `pool` takes."""
         trunk = self.visual.trunk
         if running_dtype(images) == images.dtype:
             _, *levels = self._run((trunk.stem, *trunk.stages), images)
@@ -67,6 +72,7 @@ class ConvNeXtTower:
         return EncoderFeatures(tuple(levels), trunk.norm_pre(levels[-1]))
 
     def pool(self, dense: Tensor, masks: Tensor) -> Tensor:
+        """CLIP features `(B, Q, D)` of bool masks `(B, Q, h, w)` over `dense`, not normalised."""
         # A mask without a cell gets the norm and projection of zeros, as published.
         pooled = average_pool_masks(dense, masks)
         batch, queries, channels = pooled.shape

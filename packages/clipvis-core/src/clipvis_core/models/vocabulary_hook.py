@@ -29,9 +29,11 @@ class VocabularyHook(Hook):
         self.class_agnostic = class_agnostic
 
     def before_val(self, runner: Runner) -> None:
+        """Gives the model the words of the validation set."""
         self._set(runner, runner.val_dataloader.dataset.metainfo["prompts"])
 
     def before_test(self, runner: Runner) -> None:
+        """Gives the model the words of the test set."""
         self._set(runner, runner.test_dataloader.dataset.metainfo["prompts"])
 
     def _set(self, runner: Runner, prompts: tuple[tuple[str, ...], ...]) -> None:

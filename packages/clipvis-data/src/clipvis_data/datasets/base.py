@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from clipvis_data.paths import first_existing
 from clipvis_data.seeding import SeededItems
@@ -19,7 +20,7 @@ class AnnotatedDataset(SeededItems):
         vocabulary: Name or file of the category list; None takes the json's own `categories`.
         prompt_options: Arguments of `CategoryList.prompts`, for the `prompts` in `metainfo`.
         check_files: Look for every image file before anything runs.
-        kwargs: See mmengine's `BaseDataset`.
+        **kwargs: See mmengine's `BaseDataset`.
     """
 
     def __init__(
@@ -29,7 +30,7 @@ class AnnotatedDataset(SeededItems):
         vocabulary: str | None = None,
         prompt_options: Mapping | None = None,
         check_files: bool = True,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         self.vocabulary_name = vocabulary
         self.prompt_options = dict(prompt_options or {})

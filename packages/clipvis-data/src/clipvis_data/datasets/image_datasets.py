@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Container, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from mmdet.datasets.base_det_dataset import BaseDetDataset
 from mmdet.registry import DATASETS
@@ -30,7 +31,7 @@ class CocoInstanceDataset(AnnotatedDataset, BaseDetDataset):
             annotated one by one, never count as such.
         leave_out: Field of the json's image records; images where it is true are left out.
         leave_out_ids: Ids of further images that are left out.
-        kwargs: See `AnnotatedDataset`; `data_prefix=dict(img=...)` is the image folder, and
+        **kwargs: See `AnnotatedDataset`; `data_prefix=dict(img=...)` is the image folder, and
             `filter_cfg=dict(filter_empty_gt=True)` leaves out images without a non-crowd instance (training only).
 
     Raises:
@@ -41,7 +42,12 @@ class CocoInstanceDataset(AnnotatedDataset, BaseDetDataset):
     lvis = False
 
     def __init__(
-        self, *, exhaustive: bool = True, leave_out: str | None = None, leave_out_ids: Collection[int] = (), **kwargs
+        self,
+        *,
+        exhaustive: bool = True,
+        leave_out: str | None = None,
+        leave_out_ids: Collection[int] = (),
+        **kwargs: Any,
     ) -> None:
         self.exhaustive = exhaustive
         self.leave_out = leave_out
@@ -116,12 +122,12 @@ class LVISInstanceDataset(CocoInstanceDataset):
         drop_frequencies: Leave out annotations whose category has one of these frequencies;
             `("r",)` on the training set is the open-vocabulary protocol, whose novel categories are
             the rare ones. The categories themselves stay.
-        kwargs: See `CocoInstanceDataset`.
+        **kwargs: See `CocoInstanceDataset`.
     """
 
     lvis = True
 
-    def __init__(self, *, drop_frequencies: Sequence[str] = (), **kwargs) -> None:
+    def __init__(self, *, drop_frequencies: Sequence[str] = (), **kwargs: Any) -> None:
         unknown = set(drop_frequencies) - {"f", "c", "r"}
         if unknown:
             raise InputError(f"drop_frequencies has {sorted(unknown)}; frequencies are f, c and r")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from mmdet.datasets.base_video_dataset import BaseVideoDataset
 from mmdet.registry import DATASETS
@@ -36,14 +37,14 @@ class VideoInstanceDataset(AnnotatedDataset, BaseVideoDataset):
             published loaders do (the one of BURST does not).
         cut_at_size_change: Open every frame and end a video before the first one whose size is not that of the json.
             The LV-VIS download has such frames; without this they are errors when they are read.
-        kwargs: See `AnnotatedDataset`; `data_prefix=dict(img_path=...)` is the folder of the frames.
+        **kwargs: See `AnnotatedDataset`; `data_prefix=dict(img_path=...)` is the folder of the frames.
 
     Raises:
         InputError: A broken json or record, an unknown video or category, an RLE that does not fit
             its video, a missing frame.
     """
 
-    def __init__(self, *, require_boxes: bool = True, cut_at_size_change: bool = False, **kwargs) -> None:
+    def __init__(self, *, require_boxes: bool = True, cut_at_size_change: bool = False, **kwargs: Any) -> None:
         self.require_boxes = require_boxes
         self.cut_at_size_change = cut_at_size_change
         super().__init__(**kwargs)

@@ -14,11 +14,7 @@ from .result_list_metric import ResultListMetric
 
 
 class TrackListMetric(ResultListMetric):
-    """What the metrics of tracks share.
-
-    Args:
-        **kwargs: See `ResultListMetric`.
-    """
+    """What the metrics of tracks share. Its arguments are those of `ResultListMetric`."""
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Keeps the records of each video.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -18,9 +19,10 @@ from clipvis_core.inference.overlay import overlay_frames, write_overlay
 from clipvis_core.inference.result import DrawnTracks, SegmentationResult
 from clipvis_core.inference.stream_writer import LINES, OVERLAY, SHEET, write_picture, write_stream
 from clipvis_core.media import WHOLE, ContactSheet, Cut, FrameSource, open_frames
+from clipvis_core.report import MOST_FRAMES, report_chunks
 from clipvis_core.tracking import LiveRule
 
-MASKS, PICTURE = "masks", "overlay.png"
+MASKS, PICTURE, REPORT = "masks", "overlay.png", "report.html"
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class OutputOptions:
         score_thr: Least score that is drawn; None for the model's.
         all_tracks: Draw also duplicates, parts of a thing and tracks that flicker.
         draw: Write an overlay.
+        report: Write a page, where the frames can be read again.
         masks: Write pictures of track numbers.
         features: Write what asking for other words needs.
         most_feature_bytes: Size from which on it is left out; None for any.
@@ -49,6 +52,7 @@ class OutputOptions:
     score_thr: float | None = None
     all_tracks: bool = False
     draw: bool = True
+    report: bool = True
     masks: bool = False
     features: bool = False
     most_feature_bytes: int | None = MOST_FEATURE_BYTES
@@ -100,6 +104,7 @@ class VideoTask:
             OVERLAY: not self.is_image and options.draw,
             SHEET: not self.is_image and options.draw,
             PICTURE: self.is_image and options.draw,
+            REPORT: self._has_report,
         }
         return [name for name, is_wanted in wanted.items() if is_wanted]
 
@@ -162,6 +167,11 @@ class VideoTask:
             return stream.seen() if options.live_only else stream.result()
 
     @property
+    def _has_report(self) -> bool:
+        options = self.options
+        return options.draw and options.report and not options.live_only and not self.source.live
+
+    @property
     def _keeps_features(self) -> bool:
         return self.options.features and not self.options.live_only
 
@@ -208,6 +218,11 @@ class VideoTask:
         if not self.options.live_only:
             self._write_tracks(drawn, folder, cut, progress=progress)
         complete = complete and not (cut is not None and cut.is_set())
+        if self._has_report:
+            shown = {"score_thr": score_thr, "all_tracks": self.options.all_tracks}
+            write_page(result, self.source, folder, complete=complete, **shown)
+        else:
+            folder.remove(REPORT)
         folder.describe(result, score_thr=score_thr, complete=complete)
         return drawn
 
@@ -241,3 +256,22 @@ def draw_result(
     write_overlay(drawn, source, folder.path / OVERLAY, sheet=sheet, progress=progress, stopped=stopped)
     write_picture(sheet.image(), folder.path / SHEET)
     folder.written += [OVERLAY, SHEET]
+
+
+def write_page(
+    result: SegmentationResult,
+    source: FrameSource,
+    folder: OutputFolder,
+    *,
+    score_thr: float,
+    all_tracks: bool,
+    complete: bool,
+) -> None:
+    """Writes the page of the answer, if it is not too long for one."""
+    if result.num_frames > MOST_FRAMES:
+        print(f"no {REPORT}: {result.num_frames} frames are more than {MOST_FRAMES}, its limit", file=sys.stderr)
+        folder.remove(REPORT)
+        return
+    with folder.file(REPORT) as file:
+        chunks = report_chunks(result, source, score_thr=score_thr, all_tracks=all_tracks, complete=complete)
+        file.writelines(chunks)
