@@ -54,6 +54,7 @@ def serve(root: Path, host: str, port: int, token: str | None) -> None:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
+        listening.listen()  # a browser that comes at once waits
     except (OSError, OverflowError) as error:
         raise InputError(f"{host}:{port} cannot be listened at ({error}): choose another --port") from None
     name = f"[{host}]" if ":" in host else host
