@@ -57,8 +57,9 @@ def serve(root: Path, host: str, port: int, token: str | None) -> None:
         listening.listen()  # a browser that comes at once waits
     except (OSError, OverflowError) as error:
         raise InputError(f"{host}:{port} cannot be listened at ({error}): choose another --port") from None
+    app = build_app(root, token)  # before the address is printed: it takes seconds
     name = f"[{host}]" if ":" in host else host
     address = f"http://{name}:{listening.getsockname()[1]}/"
     print(f"studio: {address}{f'?token={token}' if token else ''} (answers in {root}; Ctrl-C ends it)", flush=True)
-    config = uvicorn.Config(build_app(root, token), log_level="warning", timeout_graceful_shutdown=2)
+    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2)
     uvicorn.Server(config).run(sockets=[listening])
