@@ -17,6 +17,8 @@ from clipvis_core.command_line.clipvis import main
 from clipvis_core.inference import Answer
 from clipvis_core.media import VideoWriter, open_frames
 
+pytestmark = pytest.mark.slow
+
 SHORT = ("train_cfg.max_iters=2", "train_cfg.val_interval=2", "default_hooks.checkpoint.interval=2")
 
 
