@@ -31,6 +31,22 @@ def parse_args(
         help="a video file, a folder of frames, or an image; `-` (a video on standard input), a pipe or a camera "
         "(0 or /dev/video0). Several of the files and folders; a folder of videos; a quoted glob",
     )
+    add_model_arguments(parser)
+    add_word_arguments(parser)
+    parser.add_argument(
+        "--out-dir", help="folder for the results (default: outputs/NAME OF INPUT; outputs for several inputs)"
+    )
+    add_network_arguments(parser)
+    add_drawing_arguments(parser)
+    add_output_arguments(parser)
+    add_cut_arguments(parser)
+    add_batch_arguments(parser)
+    add_live_arguments(parser)
+    return parser.parse_args(arguments)
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which network it is."""
     weights = parser.add_mutually_exclusive_group()
     weights.add_argument(
         "--model",
@@ -43,13 +59,12 @@ def parse_args(
         help="model config, a file or a name such as video/clipvis_r50_lvis; default: the one that fits the weights. "
         "Without weights they are random",
     )
-    add_word_arguments(parser)
-    parser.add_argument(
-        "--out-dir", help="folder for the results (default: outputs/NAME OF INPUT; outputs for several inputs)"
-    )
+
+
+def add_network_arguments(parser: argparse.ArgumentParser) -> None:
+    """How the network and the matching run."""
     parser.add_argument("--short-side", type=int, help="resize frames to this shorter side (default: the config's)")
     parser.add_argument("--topk", type=int, help="most (track, category) pairs (default: the config's)")
-    add_drawing_arguments(parser)
     parser.add_argument(
         "--num-memory", type=int, help="frames the matching remembers, 0 for none (default: the config's)"
     )
@@ -60,6 +75,10 @@ def parse_args(
     parser.add_argument("--device", help="cpu or cuda (default: a GPU if there is one)")
     parser.add_argument("--dtype", default="float32", choices=DTYPES, help="of the heavy parts (default: float32)")
     parser.add_argument("--compile", action="store_true", help="compile the network first; pays off on long videos")
+
+
+def add_output_arguments(parser: argparse.ArgumentParser) -> None:
+    """What is taken and written besides."""
     parser.add_argument(
         "--keep-features",
         default=AUTO,
@@ -78,10 +97,6 @@ def parse_args(
         help="also write the drawn tracks as coco, ytvis, csv, ... to exports/, as `clipvis export` does",
     )
     parser.add_argument("--allow-truncated", action="store_true", help="take what a broken video yields")
-    add_cut_arguments(parser)
-    add_batch_arguments(parser)
-    add_live_arguments(parser)
-    return parser.parse_args(arguments)
 
 
 def add_cut_arguments(parser: argparse.ArgumentParser) -> None:
