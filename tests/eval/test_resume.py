@@ -17,6 +17,8 @@ from clipvis_core.foundation.errors import InputError
 from clipvis_core.foundation.folder_lock import FolderLock
 from clipvis_eval.running import ResultStore
 
+pytestmark = pytest.mark.slow
+
 VIDEOS = 6
 CONFIG = """
 custom_imports = dict(

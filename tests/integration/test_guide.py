@@ -18,6 +18,8 @@ from run_tools import run_tool
 
 from clipvis_data import load_vocabulary
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = ROOT / "docs/guide_lvis_to_lvvis.md"
 #: Lines at the end of config files that make the published network, pictures and schedule small.

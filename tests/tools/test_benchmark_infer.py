@@ -11,6 +11,8 @@ from pycocotools import mask as coco_mask
 
 from clipvis_core.tracking import MaskSizes
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def small(repo_root):

@@ -6,6 +6,8 @@ import argparse
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def figures(repo_root):

@@ -8,6 +8,8 @@ from contextlib import nullcontext
 import pytest
 import torch
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def step(repo_root):

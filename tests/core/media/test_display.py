@@ -81,7 +81,7 @@ def test_hdr_is_mapped_to_ordinary_brightness(tmp_path, transfer):
     frame = np.full((64, 64, 3), round(255 * code), np.uint8)
     context = {"color_trc": transfer, "color_primaries": 9, "colorspace": 9}
     path = write(
-        tmp_path / "hdr.mp4",
+        tmp_path / "hdr.mkv",
         [frame] * 2,
         pix_fmt="yuv420p10le",
         codec="libx265",

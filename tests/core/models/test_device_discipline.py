@@ -26,6 +26,8 @@ from clipvis_core.models.positions import sine_positions
 from clipvis_core.text import VocabularyEmbedding
 from clipvis_core.tracking import TemporalMatcher
 
+pytestmark = pytest.mark.slow
+
 CONFIGS = {
     "R50": "configs/video/clipvis_r50_lvis.py",
     "ConvNeXt-B": "configs/video/clipvis_convnext-b_lvis.py",
