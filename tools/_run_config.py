@@ -26,6 +26,9 @@ def read_run_config(args: argparse.Namespace) -> Config:
     config = building.read_config(args.config, models="")
     if args.cfg_options:
         override(config, args.cfg_options)
+    for name in ("train_dataloader", "val_dataloader", "test_dataloader", "env_cfg"):
+        if not isinstance(config.get(name) or {}, Mapping):
+            raise InputError(f"{args.config}: {name} is {config.get(name)!r}, not a dict")
     config.launcher = args.launcher
     config.work_dir = args.work_dir or config.get("work_dir") or str(Path("work_dirs", Path(args.config).stem))
     return config

@@ -48,6 +48,20 @@ def build_runner(config: Config) -> Runner:
     return RUNNERS.build(config) if config.get("runner_type") else Runner.from_cfg(config)
 
 
+def build_parts(runner: Runner) -> None:
+    """Builds what `train` of the usual runner builds before the first iteration; of another runner the data."""
+    if runner.train_loop is None:
+        raise InputError("there is nothing to train on: the config has no train_dataloader")
+    if not isinstance(runner, Runner):
+        return
+    runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
+    runner.scale_lr(runner.optim_wrapper, runner.auto_scale_lr)
+    runner.auto_scale_lr = None  # done, and before the schedules start from it
+    if runner.param_schedulers is not None:
+        runner.param_schedulers = runner.build_param_scheduler(runner.param_schedulers)
+    runner.val_loop  # noqa: B018 - builds the data
+
+
 def train(args: argparse.Namespace) -> None:
     """Trains as the arguments of `train.py` say.
 
@@ -60,7 +74,7 @@ def train(args: argparse.Namespace) -> None:
         with process_group(config):
             with parts_of(args.config):
                 runner = build_runner(config)
-                runner.train_loop  # noqa: B018 - builds the data
+                build_parts(runner)
             with machine_limits():
                 runner.train()
     except OSError as error:

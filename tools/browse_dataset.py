@@ -6,51 +6,16 @@ Example: `python tools/browse_dataset.py configs/_base_/datasets/coco.py --out-d
 from __future__ import annotations
 
 import argparse
-import itertools
-from pathlib import Path
-
-import cv2
-import numpy as np
-from mmdet.registry import DATASETS
-from mmengine.config import Config, DictAction
-from mmengine.registry import init_default_scope
-from tqdm import tqdm
 
 import _command
-import clipvis_data.datasets  # noqa: F401 - registers
-from _run_config import parts_of
 from clipvis_core.foundation.errors import InputError
-from clipvis_data.drawing import draw_sample
-
-ESCAPE = 27
 
 
 def main() -> None:
     args = parse_arguments()
-    if not Path(args.config).is_file():
-        raise InputError(f"config {args.config} does not exist")
-    init_default_scope("mmdet")
-    with parts_of(args.config):
-        config = Config.fromfile(args.config)
-        config.merge_from_dict(args.cfg_options or {})
-        loader = config.get(f"{args.split}_dataloader")
-        if loader is None:
-            raise InputError(f"{args.config} has no {args.split}_dataloader")
-        np.random.seed(args.seed)
-        dataset = DATASETS.build(loader.dataset)
-    names = dataset.metainfo["classes"]
-    order = np.random.permutation(len(dataset)) if args.shuffle else range(len(dataset))
-    chosen = list(itertools.islice(order, args.number))
-    for index in tqdm(chosen, unit="sample", delay=2):
-        sample = dataset[int(index)]
-        for frame, picture in enumerate(draw_sample(sample, names)):
-            name = f"{int(index):06d}_{frame:03d}"
-            if args.out_dir:
-                save(picture, Path(args.out_dir), name)
-            elif not show(picture, name):
-                return
-    if args.out_dir:
-        print(f"{len(chosen)} samples drawn to {args.out_dir}")
+    from _browsing import browse  # imports torch, which takes seconds: after the arguments
+
+    browse(args)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -61,26 +26,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--number", type=int, default=16, help="samples to draw")
     parser.add_argument("--shuffle", action="store_true", help="take them at random")
     parser.add_argument("--seed", type=int, default=0, help="of the augmentation and the choice")
-    parser.add_argument("--cfg-options", nargs="+", action=DictAction, help="key=value overrides")
+    parser.add_argument("--cfg-options", nargs="+", metavar="KEY=VALUE", help="override the config")
     return parser.parse_args()
-
-
-def save(picture: np.ndarray, folder: Path, name: str) -> None:
-    """Writes a (H, W, 3) RGB picture as PNG."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name}.png"
-    if not cv2.imwrite(str(path), picture[..., ::-1]):
-        raise InputError(f"{path} cannot be written")
-
-
-def show(picture: np.ndarray, title: str) -> bool:
-    """Shows a picture until a key is pressed; False for Escape."""
-    try:
-        cv2.imshow("clipvis", np.ascontiguousarray(picture[..., ::-1]))
-        cv2.setWindowTitle("clipvis", title)
-        return cv2.waitKey(0) != ESCAPE
-    except cv2.error:
-        raise InputError("there is no display to show pictures on; give --out-dir") from None
 
 
 if __name__ == "__main__":

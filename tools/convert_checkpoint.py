@@ -11,19 +11,7 @@ import argparse
 from pathlib import Path
 
 import _command
-from clipvis_core import InputError
-from clipvis_core.checkpoints import (
-    check_shapes,
-    describe_layout,
-    is_official,
-    model_state,
-    official_file,
-    our_file,
-    read_checkpoint,
-    write_checkpoint,
-)
-from clipvis_core.checkpoints.loading import FITTING_CONFIGS
-from clipvis_core.inference import build_model
+from clipvis_core.foundation.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -32,7 +20,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("input", metavar="IN", help="checkpoint to read")
     parser.add_argument("output", metavar="OUT", help="checkpoint to write")
-    args = parser.parse_args()
+    convert(parser.parse_args())
+
+
+def convert(args: argparse.Namespace) -> None:
+    """Writes the other form of a checkpoint, which must fit a released config."""
+    from clipvis_core.checkpoints import (  # imports torch, which takes seconds: after the arguments
+        check_shapes,
+        describe_layout,
+        is_official,
+        model_state,
+        official_file,
+        our_file,
+        read_checkpoint,
+        write_checkpoint,
+    )
+    from clipvis_core.checkpoints.loading import FITTING_CONFIGS
+    from clipvis_core.inference import build_model
+
     content = read_checkpoint(args.input)
     state = model_state(content, args.input)
     layout = describe_layout(state)

@@ -7,11 +7,6 @@ from pathlib import Path
 
 import _command
 from clipvis_core.foundation.errors import InputError
-from drawings.classification import draw_classification
-from drawings.matching import draw_matching
-from drawings.network import draw_network
-from drawings.recording import record
-from drawings.streaming import draw_streaming
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = ROOT / "configs/video/clipvis_r50_lvis.py"
@@ -28,6 +23,17 @@ def main() -> None:
     args = parser.parse_args()
     if not args.folder.is_dir():
         raise InputError(f"{args.folder} is no folder: make it first")
+    draw(args.folder)
+
+
+def draw(folder: Path) -> None:
+    """Writes the pictures into a folder."""
+    from drawings.classification import draw_classification  # imports torch: after the arguments
+    from drawings.matching import draw_matching
+    from drawings.network import draw_network
+    from drawings.recording import record
+    from drawings.streaming import draw_streaming
+
     recording = record(str(VIDEO), WORDS)
     pictures = {
         "network": draw_network(CONFIG),
@@ -36,7 +42,7 @@ def main() -> None:
         "streaming": draw_streaming(recording, TRACKS),
     }
     for name, svg in pictures.items():
-        (args.folder / f"{name}.svg").write_text(svg, encoding="utf-8")
+        (folder / f"{name}.svg").write_text(svg, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -7,13 +7,9 @@ from __future__ import annotations
 
 import argparse
 
-from rich.console import Console
-from rich.table import Table
-
 import _command
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.foundation.whole_file import write_json
-from clipvis_eval.burst_metrics import evaluate_burst
 
 
 def main() -> None:
@@ -21,7 +17,16 @@ def main() -> None:
     parser.add_argument("--gt", required=True, help="all_classes.json of the BURST download")
     parser.add_argument("--results", required=True, help="result list, or a file of BURST's form")
     parser.add_argument("--out", help="write the figures, as fractions, to this json")
-    args = parser.parse_args()
+    evaluate(parser.parse_args())
+
+
+def evaluate(args: argparse.Namespace) -> None:
+    """Prints the figures, and writes them."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from clipvis_eval.burst_metrics import evaluate_burst  # imports torch: after the arguments
+
     figures = evaluate_burst(args.gt, args.results)
     table = Table(title="BURST (percent)")
     for column in ("", "metric", "all", "common", "uncommon"):

@@ -10,12 +10,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import torch
-
 import _command
-from clipvis_core import InputError
-from clipvis_core.checkpoints import check_shapes, model_state, read_checkpoint, write_weights
-from clipvis_core.inference import build_model
+from clipvis_core.foundation.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -27,7 +23,16 @@ def main() -> None:
     parser.add_argument("--config", required=True, help="config for videos, in configs/")
     parser.add_argument("--image-config", help="config for single images (default: the same)")
     parser.add_argument("--dtype", default="float16", choices=("float16", "bfloat16", "float32"))
-    args = parser.parse_args()
+    export(parser.parse_args())
+
+
+def export(args: argparse.Namespace) -> None:
+    """Writes weights that fit both configs."""
+    import torch  # which takes seconds: after the arguments
+
+    from clipvis_core.checkpoints import check_shapes, model_state, read_checkpoint, write_weights
+    from clipvis_core.inference import build_model
+
     configs = {"config": args.config, "image_config": args.image_config or args.config}
     meta = {name: name_in_repository(config) for name, config in configs.items()}
     state = model_state(read_checkpoint(args.input), args.input)

@@ -10,8 +10,6 @@ import argparse
 
 import _command
 from clipvis_core.foundation.errors import InputError
-from clipvis_eval.burst_format import write_burst_results
-from clipvis_eval.submission import write_submission
 
 
 def main() -> None:
@@ -24,7 +22,14 @@ def main() -> None:
     )
     parser.add_argument("--out", required=True, help="zip (burst: json) to write")
     parser.add_argument("--group", choices=("base", "novel"))
-    args = parser.parse_args()
+    submit(parser.parse_args())
+
+
+def submit(args: argparse.Namespace) -> None:
+    """Writes the file for a benchmark's server."""
+    from clipvis_eval.burst_format import write_burst_results  # imports torch: after the arguments
+    from clipvis_eval.submission import write_submission
+
     if args.benchmark == "burst":
         if args.group:
             raise InputError("burst has no server, so --group has no use; leave it out")

@@ -212,15 +212,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--cuda-ops", action="store_true", help="also compile mmcv's operators (needs a compiler)")
     parser.add_argument("--docs", action="store_true", help="also install what builds the documentation site")
     parser.add_argument("--studio", action="store_true", help="also install what `clipvis studio` needs")
-    options = parser.parse_args(arguments)
     try:
+        options = parser.parse_args(arguments)
         set_up(cuda_ops=options.cuda_ops, docs=options.docs, studio=options.studio)
     except SetupError as error:
         fail(str(error))
     except OSError as error:
         fail(f"{error.filename or ROOT}: {error.strerror}: the set-up needs a folder it can write to")
     except KeyboardInterrupt:
-        print("\ninterrupted; the same command goes on", file=sys.stderr)
+        print("interrupted; the same command goes on", file=sys.stderr)
         sys.exit(130)
 
 

@@ -12,7 +12,6 @@ import _command
 from _run_options import add_run_arguments
 from clipvis_core.command_line.infer_options import DTYPES
 from clipvis_core.foundation.errors import InputError
-from clipvis_core.foundation.program import leaving_on_interrupt
 
 
 def parse_args() -> argparse.Namespace:
@@ -32,8 +31,8 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    with leaving_on_interrupt():
-        from _testing import test  # imports torch, which takes seconds: after the arguments
+    from _testing import test  # imports torch, which takes seconds: after the arguments
+
     test(args)
 
 

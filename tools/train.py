@@ -7,7 +7,6 @@ import argparse
 import _command
 from _run_options import add_run_arguments
 from clipvis_core.foundation.errors import InputError
-from clipvis_core.foundation.program import leaving_on_interrupt
 
 
 def parse_args() -> argparse.Namespace:
@@ -37,8 +36,8 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    with leaving_on_interrupt():
-        from _training import train  # imports torch, which takes seconds: after the arguments
+    from _training import train  # imports torch, which takes seconds: after the arguments
+
     train(args)
 
 

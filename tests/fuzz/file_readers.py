@@ -1,4 +1,4 @@
-"""Readers of files that are no json: weights, videos, images and configs, damaged byte by byte or entry by entry."""
+"""Readers of files that are no json: weights, videos, images and answers, damaged byte by byte or entry by entry."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from pathlib import Path
 import av
 import numpy as np
 import torch
-from mmengine.config import Config
 from mutations import mutated, mutated_bytes
 from PIL import Image
 from pycocotools import mask as mask_api
@@ -22,12 +21,10 @@ from readers import HEIGHT, WIDTH, WrongError
 from clipvis_core.checkpoints import check_shapes, model_state, read_checkpoint, write_weights
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.inference import Answer
-from clipvis_core.inference.building import build_model
 from clipvis_core.media import open_frames
 from clipvis_data.preparation.checking import image_fault
 from clipvis_data.transforms.loading import read_rgb
 
-ROOT = Path(__file__).resolve().parents[2]
 VIDEOS = {"a.mp4": "libx264", "b.mkv": "libx264", "c.ts": "mpeg2video", "d.avi": "mjpeg", "e.webm": "libvpx"}
 IMAGES = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
 
@@ -147,23 +144,6 @@ def image(generator: random.Random, folder: Path) -> None:
         raise WrongError("training sees another picture than inference")
 
 
-@cache
-def _config() -> dict:
-    return Config.fromfile(ROOT / "configs" / "quick" / "clips.py").to_dict()
-
-
-def config(generator: random.Random, folder: Path) -> None:
-    """Damaged configs, as a text or as values."""
-    content = _config()
-    model = mutated(content["model"], generator)
-    text = f"custom_imports = {content['custom_imports']!r}\nmodel = {model!r}\n"
-    if generator.random() < 0.3:
-        text = mutated_bytes(text.encode(), generator).decode("utf-8", "replace")
-    path = folder / "config.py"
-    path.write_text(text)
-    build_model(path, None)
-
-
 def answer(generator: random.Random, folder: Path) -> None:
     """An output folder, read back, with a fault in one of its files."""
     mask = mask_api.frPyObjects({"size": [HEIGHT, WIDTH], "counts": [30, 50, HEIGHT * WIDTH - 80]}, HEIGHT, WIDTH)
@@ -184,4 +164,4 @@ def answer(generator: random.Random, folder: Path) -> None:
     drawn.masks(0)
 
 
-FILE_READERS = {reader.__name__: reader for reader in (weights, video, image, config, answer)}
+FILE_READERS = {reader.__name__: reader for reader in (weights, video, image, answer)}

@@ -18,6 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from config_reader import config
 from file_readers import FILE_READERS
 from readers import JSON_READERS
 
@@ -26,7 +27,7 @@ from clipvis_core.foundation.errors import MAX_LETTERS, InputError
 MAX_SECONDS = 30
 MAX_BYTES = 3 * 2**30  # beyond what the process has when it starts
 
-READERS = JSON_READERS | FILE_READERS
+READERS = JSON_READERS | FILE_READERS | {"config": config}
 
 
 def run(name: str, seed: int, cases: int) -> tuple[Counter, list[str]]:

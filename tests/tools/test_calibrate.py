@@ -14,9 +14,9 @@ from clipvis_core.media import open_frames
 
 @pytest.fixture
 def calibrate():
-    import calibrate
+    import _calibration
 
-    return calibrate
+    return _calibration
 
 
 def answers(calibrate, count=4000):

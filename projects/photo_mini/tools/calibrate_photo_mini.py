@@ -20,8 +20,8 @@ from mmengine.config import Config
 
 sys.path.append(str(Path(__file__).resolve().parents[3] / "tools"))
 
+import _calibration as calibrate
 import _command
-import calibrate
 from _photos import Photo, read_photos
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.inference import CLIPVISInferencer

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from clipvis_core.foundation.errors import InputError, shortened
 from clipvis_core.foundation.program import run
-from clipvis_data.preparation import (
-    FileReport,
-    burst_to_ytvis,
-    check_annotation_file,
-    check_root,
-    drop_rare_annotations,
-)
+
+if TYPE_CHECKING:
+    from clipvis_data.preparation import FileReport
 
 
 def main() -> int:
@@ -55,12 +53,16 @@ def parse_arguments() -> argparse.Namespace:
 
 def run_norare(args: argparse.Namespace) -> None:
     """`lvis-norare`: writes the json and prints its name."""
+    from clipvis_data.preparation import drop_rare_annotations  # imports torch: after the arguments
+
     target, dropped = drop_rare_annotations(args.source, args.out)
     print(f"{target}: {dropped} annotations of rare categories left out")
 
 
 def run_burst(args: argparse.Namespace) -> None:
     """`burst-to-ytvis`: writes the json and prints what is in it."""
+    from clipvis_data.preparation import burst_to_ytvis
+
     options = {"first_id": 1, "with_areas": True} if args.repaired else {}
     counts = burst_to_ytvis(args.source, args.out, **options)
     print(f"{args.out}: " + ", ".join(f"{count} {kind}" for kind, count in counts.items()))
@@ -68,6 +70,10 @@ def run_burst(args: argparse.Namespace) -> None:
 
 def run_check(args: argparse.Namespace) -> int:
     """`check`: prints the faults of each file; returns 1 if there are any, else 0."""
+    from clipvis_data.preparation import check_annotation_file, check_root
+
+    if not Path(args.root).exists():
+        raise InputError(f"{args.root}: there is no such folder or file to check")
     if args.root.endswith(".json"):
         report = check_annotation_file(args.root, images=args.images, processes=args.processes)
         if report is None:

@@ -8,7 +8,7 @@ from importlib import import_module
 
 from clipvis_core.command_line.infer_options import parse_args
 from clipvis_core.foundation.errors import InputError
-from clipvis_core.foundation.program import leaving_on_interrupt, run
+from clipvis_core.foundation.program import run
 
 #: What each sub-command does; module `clipvis_core.command_line.NAME` has it, as `main(arguments) -> exit code`.
 SUBCOMMANDS = {
@@ -32,8 +32,7 @@ def main(arguments: Sequence[str] | None = None, *, prog: str | None = "clipvis"
     if arguments and arguments[0] in SUBCOMMANDS:
         return import_module(f"clipvis_core.command_line.{arguments[0]}").main(arguments[1:])
     args = parse_args(arguments, prog=prog, epilog=EPILOG)
-    with leaving_on_interrupt():
-        from clipvis_core.command_line.infer import infer  # imports torch, which takes seconds: after the arguments
+    from clipvis_core.command_line.infer import infer  # imports torch, which takes seconds: after the arguments
 
     return infer(args)
 

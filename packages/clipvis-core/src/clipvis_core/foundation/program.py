@@ -1,4 +1,4 @@
-"""What every command-line program here does with a user's mistake: one line on stderr, exit code 2."""
+"""How every command-line program here ends: a mistake is one line on stderr and exit code 2, Ctrl-C one and 130."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import NoReturn
 
 from clipvis_core.foundation.errors import shortened
 
+_IMPORTING = "<frozen importlib._bootstrap>"  # the file of a frame that imports a module
 INTERRUPTED = 130  # 128 and the number of SIGINT, as a shell has it
 
 
@@ -35,6 +36,7 @@ def run(main: Callable[[], int | None], *user_errors: type[Exception]) -> NoRetu
             line and the exit code is 2. Anything else is a fault of ours and keeps its traceback.
     """
     _open_closed_streams()
+    heed_interrupts()
     try:
         code = main() or 0
         sys.stdout.flush()
@@ -54,9 +56,27 @@ def run(main: Callable[[], int | None], *user_errors: type[Exception]) -> NoRetu
     sys.exit(code)
 
 
+def heed_interrupts() -> None:
+    """Ctrl-C raises KeyboardInterrupt, except while a module is imported, when it ends the process at once.
+
+    Where it is ignored, as a shell has it for what it starts in the background, it stays so.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    place = frame
+    while place is not None:
+        if place.f_code.co_filename == _IMPORTING:
+            _leave(number, frame)
+        place = place.f_back
+    signal.default_int_handler(number, frame)
+
+
 @contextmanager
 def leaving_on_interrupt() -> Iterator[None]:
-    """Ctrl-C ends the process at once, while modules are imported or parts are built and nothing is lost by it.
+    """Ctrl-C ends the process at once, while parts are built and nothing is lost by it.
 
     Python would raise in the middle of a library, and some swallow that, print where it came, or make another error of
     it.

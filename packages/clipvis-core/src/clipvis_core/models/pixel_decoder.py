@@ -18,6 +18,7 @@ from mmengine.model import BaseModule, caffe2_xavier_init, xavier_init
 from torch import Tensor, nn
 
 from clipvis_core.models.deformable_attention import deformable_attention
+from clipvis_core.models.layer_count import layer_range
 from clipvis_core.models.positions import Size, sine_positions
 
 _NUM_SCALES = 3
@@ -61,7 +62,8 @@ class CLIPVISPixelDecoder(BaseModule):
             ConvModule(width, channels, 1, norm_cfg=norm, act_cfg=None, bias=True) for width in reversed(coarse)
         )
         self.layers = nn.ModuleList(
-            PixelDecoderLayer(channels, num_heads, num_points, ffn_channels, attention_form) for _ in range(num_layers)
+            PixelDecoderLayer(channels, num_heads, num_points, ffn_channels, attention_form)
+            for _ in layer_range(num_layers)
         )
         self.level_embed = nn.Embedding(_NUM_SCALES, channels)
         self.lateral_conv = ConvModule(fine, channels, 1, norm_cfg=norm, act_cfg=None, bias=False)

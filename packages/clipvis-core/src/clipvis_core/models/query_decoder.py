@@ -14,6 +14,7 @@ from mmdet.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from clipvis_core.models.layer_count import layer_range
 from clipvis_core.models.positions import sine_positions
 
 _NUM_SCALES = 3  # that the pixel decoder gives
@@ -59,7 +60,9 @@ class CLIPVISQueryDecoder(BaseModule):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
-        self.layers = nn.ModuleList(MaskedAttentionLayer(channels, num_heads, ffn_channels) for _ in range(num_layers))
+        self.layers = nn.ModuleList(
+            MaskedAttentionLayer(channels, num_heads, ffn_channels) for _ in layer_range(num_layers)
+        )
         self.norm = nn.LayerNorm(channels)
         self.query_feat = nn.Embedding(num_queries, channels)
         self.query_embed = nn.Embedding(num_queries, channels)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from open_clip.tokenizer import HFTokenizer, SimpleTokenizer
 
 from clipvis_core.models.own_architectures import open_clip
@@ -40,6 +42,7 @@ class ShortTokenizer(SimpleTokenizer):
         self.sot_token_id, self.eot_token_id = self.all_special_ids
 
 
+@cache  # reading the merges takes longer than building a small network
 def build_tokenizer(model_name: str) -> SimpleTokenizer | HFTokenizer:
     """The tokenizer of an open_clip architecture; one with fewer tokens than CLIP's gets a `ShortTokenizer`."""
     text = (open_clip.get_model_config(model_name) or {}).get("text_cfg", {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -183,7 +184,9 @@ def _check_images(
         if processes == 1:
             found = map(partial(image_fault, folder), present)
         else:
-            pool = stack.enter_context(Pool(processes))
+            pool = stack.enter_context(
+                Pool(processes, signal.signal, (signal.SIGINT, signal.SIG_IGN))
+            )  # Ctrl-C is the main process's
             found = pool.imap(partial(image_fault, folder), present, chunksize=16)
         bar = tqdm(found, total=len(present), desc=report.path.name, unit="image", delay=2)
         report.faults += [fault for fault in bar if fault]
