@@ -211,6 +211,13 @@ def test_packed_files_are_read(tmp_path):
     packed.write_bytes(packed.read_bytes()[:-20])
     with pytest.raises(InputError, match=r"results.json.gz: cannot be unpacked \(cut short or damaged\?\)"):
         evaluate_images(gt, packed, benchmark="coco")
+    with zipfile.ZipFile(tmp_path / "results.zip", "w", zipfile.ZIP_LZMA) as archive:
+        archive.write(plain, "results.json")
+    spoilt = bytearray((tmp_path / "results.zip").read_bytes())
+    spoilt[60] ^= 255
+    packed.write_bytes(spoilt)
+    with pytest.raises(InputError, match="cannot be unpacked"):
+        evaluate_images(gt, packed, benchmark="coco")
     with zipfile.ZipFile(tmp_path / "results.zip", "w") as archive:
         archive.write(plain, "results.json")
         archive.writestr("__MACOSX/._results.json", b"x")

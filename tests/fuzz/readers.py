@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import io
 import json
 import random
+import zipfile
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
-from mutations import mutated, mutated_text
+from mutations import mutated, mutated_bytes, mutated_text
 from pycocotools import mask as mask_api
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.json_files import iterate_records
 from clipvis_core.foundation.rle import validate_rle
 from clipvis_core.foundation.vocabulary import Vocabulary
 from clipvis_data.datasets import CocoInstanceDataset, VideoInstanceDataset
 from clipvis_data.preparation import burst_to_ytvis, check_annotation_file
 from clipvis_eval.burst_format import read_burst_annotations
 from clipvis_eval.image_ap import evaluate_images
+from clipvis_eval.submission import write_submission
 from clipvis_eval.track_ap import evaluate_files
 from clipvis_eval.tracks import decode_masks
 
@@ -123,6 +128,33 @@ def tracks(generator: random.Random, folder: Path) -> None:
     evaluate_files(*_damaged_pair(*_videos(), generator, folder), benchmark=generator.choice(("ytvis2019", "ovis")))
 
 
+def packed(generator: random.Random, folder: Path) -> None:
+    """A packed result file with faults in its bytes; what is accepted is what was packed."""
+    results = _images(False)[1]
+    content, path = json.dumps(results).encode(), folder / generator.choice(("results.json.gz", "results.zip"))
+    if path.suffix == ".gz":
+        path.write_bytes(gzip.compress(content, mtime=0))
+    else:
+        kind = generator.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA))
+        with zipfile.ZipFile(path, "w", kind) as archive:
+            archive.writestr(zipfile.ZipInfo("results.json"), content, kind)
+    path.write_bytes(mutated_bytes(path.read_bytes(), generator))
+    if list(chain.from_iterable(iterate_records(path))) != results:
+        raise WrongError("other results than were packed")
+
+
+def submission(generator: random.Random, folder: Path) -> None:
+    """What a server unpacks is the result list, in the fields that it reads."""
+    truth, results = _damaged_pair(*_videos(), generator, folder)
+    kinds = {"benchmark": generator.choice(("ytvis2019", "ovis", "lvvis")), "videos": truth}
+    write_submission(results, folder / "out.zip", **kinds)
+    with zipfile.ZipFile(folder / "out.zip") as archive:
+        packed = json.loads(archive.read("results.json"))
+    names = ("video_id", "score", "category_id", "segmentations")
+    if packed != [{name: record[name] for name in names} for record in json.loads(results.read_text())]:
+        raise WrongError("other results than were given")
+
+
 def rle(generator: random.Random, folder: Path) -> None:
     mask = _rle(generator.randrange(99))
     mask["counts"] = mutated_text(mask["counts"], generator)
@@ -189,6 +221,5 @@ def vocabulary(generator: random.Random, folder: Path) -> None:
         raise WrongError("a word with a mark that nobody sees")
 
 
-JSON_READERS = {
-    reader.__name__: reader for reader in (coco, lvis, tracks, rle, burst, video_dataset, image_dataset, vocabulary)
-}
+READERS = (coco, lvis, tracks, packed, submission, rle, burst, video_dataset, image_dataset, vocabulary)
+JSON_READERS = {reader.__name__: reader for reader in READERS}

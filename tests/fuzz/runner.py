@@ -35,7 +35,7 @@ def run(name: str, seed: int, cases: int) -> tuple[Counter, list[str]]:
 
     Returns:
         How many were "read", "refused" in one line, and a "fault" (a traceback, several lines, another result than an
-        independent reader's, a crash, or over `MAX_SECONDS`); a line for each fault.
+        independent reader's, a crash, or over `MAX_SECONDS`); a line for each fault, printed when it is found.
     """
     counts, faults = Counter(), []
     number = 0
@@ -52,10 +52,12 @@ def run(name: str, seed: int, cases: int) -> tuple[Counter, list[str]]:
                 counts[verdict] += 1
                 if verdict == "fault":
                     faults.append(f"{name} {seed} {number}: {reason}")
+                    print(faults[-1], flush=True)
                 number += 1
         except EOFError as error:  # this input ended the process
             counts["fault"] += 1
             faults.append(f"{name} {seed} {number}: {error or 'the process died'}")
+            print(faults[-1], flush=True)
             number += 1
         child.kill()
         child.join()
@@ -98,7 +100,6 @@ def main() -> None:
     for name in args.readers:
         counts, faults = run(name, args.seed, args.cases)
         print(f"{name:14} {counts['read']:6} read {counts['refused']:6} refused {counts['fault']:4} faults", flush=True)
-        print(*faults, sep="\n", end="\n" if faults else "", flush=True)
         failed += len(faults)
     sys.exit(1 if failed else 0)
 

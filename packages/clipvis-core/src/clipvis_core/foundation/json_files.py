@@ -6,7 +6,6 @@ import gzip
 import json
 import re
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ import orjson
 
 from clipvis_core.foundation.collector import collector_paused
 from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.unpacking import UNPACKING_FAULTS
 
 _CHUNK_BYTES = 2**17  # text, objects and what is made of them stay in the processor cache
 _RECORD_HEAD = re.compile(rb'\{\s*"(?:[^"\\]|\\.)*"')
@@ -70,7 +70,7 @@ def _opened(path: str | Path) -> Iterator[BinaryIO]:
                     raise InputError(f"{path}: is a zip with {len(names)} json files, not one; unpack it")
                 file = stack.enter_context(archive.open(names[0]))
             yield file
-    except (zlib.error, EOFError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+    except UNPACKING_FAULTS as error:
         raise InputError(f"{path}: cannot be unpacked (cut short or damaged?): {error}") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.unpacking import UNPACKING_FAULTS
 from clipvis_core.media.images import IMAGE_SUFFIXES
 
 MOST_BYTES = 2**31  # of an upload, packed or not
@@ -72,7 +73,7 @@ def _unpack(path: Path, folder: Path) -> None:
                 if place.exists():
                     raise InputError(f"{path.name} holds {place.name} twice: zip one folder of frames")
                 _unpack_image(archive, entry, place)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+    except UNPACKING_FAULTS as error:
         raise InputError(f"{path.name} cannot be unpacked ({error}): zip the frames again") from None
     except OSError as error:
         raise InputError(f"{path.name} cannot be unpacked ({error.strerror}); is the disk full?") from None
