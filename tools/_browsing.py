@@ -16,6 +16,7 @@ from tqdm import tqdm
 import clipvis_data.datasets  # noqa: F401 - registers
 from _run_config import override, parts_of
 from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.whole_file import write_whole
 from clipvis_data.drawing import draw_sample
 
 ESCAPE = 27
@@ -55,10 +56,11 @@ def browse(args: argparse.Namespace) -> None:
 
 def save(picture: np.ndarray, folder: Path, name: str) -> None:
     """Writes a (H, W, 3) RGB picture as PNG."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name}.png"
-    if not cv2.imwrite(str(path), picture[..., ::-1]):
-        raise InputError(f"{path} cannot be written")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be made: {error.strerror}") from None
+    write_whole(cv2.imencode(".png", picture[..., ::-1])[1].tobytes(), folder / f"{name}.png")
 
 
 def show(picture: np.ndarray, title: str) -> bool:

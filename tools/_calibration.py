@@ -19,6 +19,7 @@ from _photos import Photo, read_photos
 from clipvis_core.checkpoints import read_checkpoint, write_weights
 from clipvis_core.foundation.calibration import PLAIN_THRESHOLD, Calibration
 from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.whole_file import write_figure
 from clipvis_core.inference import CLIPVISInferencer, SegmentationResult
 from clipvis_core.inference.model_choice import choose_model
 from clipvis_core.tracking import FrameOutputs
@@ -364,4 +365,4 @@ def draw_reliability(answers: Answers, path: Path) -> None:
     for row in rows:
         axes.annotate(str(row[4]), (row[0] + 0.05, row[3]), ha="center", va="bottom", fontsize=7)
     axes.set(xlim=(0, 1), ylim=(0, 1.05), xlabel="score shown", ylabel="share of tracks that are right")
-    figure.savefig(path)
+    write_figure(figure, path, dpi=figure.dpi)

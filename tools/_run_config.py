@@ -72,13 +72,20 @@ def parts_of(config: str) -> Iterator[None]:
     Ctrl-C ends the process at once.
 
     Raises:
-        InputError: A part has a key that it does not know, a type that is none, a value that it cannot use.
+        InputError: A part has a key that it does not know, a type that is none, a value that it cannot use; or a file
+            cannot be read or written.
     """
     try:
         with leaving_on_interrupt():
             yield
-    except (InputError, OSError):
+    except InputError:
         raise
+    except OSError as error:
+        if error.filename is None:
+            raise
+        raise InputError(
+            f"{error.filename}: {error.strerror}; choose another --work-dir, or correct {config}"
+        ) from None
     except Exception as error:
         reason = str(error.args[0] if error.args else "").split(". Please")[0]
         raise InputError(

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import _command
 from clipvis_core.foundation.errors import InputError
-from clipvis_core.foundation.whole_file import whole_file
+from clipvis_core.foundation.whole_file import write_whole
 
 KINDS = {
     "infer": "the model on a video: time a stage, frames a second, peak memory",
@@ -115,8 +115,7 @@ def report(args: argparse.Namespace, figures: dict, baseline: dict | None) -> st
         content["ratio_to_baseline"] = ratios(figures, baseline)
     text = json.dumps(content, indent=1)
     if args.out:
-        with whole_file(Path(args.out)) as file:
-            file.write(f"{text}\n".encode())
+        write_whole(f"{text}\n".encode(), args.out)
     return text
 
 

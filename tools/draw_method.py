@@ -7,6 +7,7 @@ from pathlib import Path
 
 import _command
 from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.whole_file import write_whole
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = ROOT / "configs/video/clipvis_r50_lvis.py"
@@ -42,7 +43,7 @@ def draw(folder: Path) -> None:
         "streaming": draw_streaming(recording, TRACKS),
     }
     for name, svg in pictures.items():
-        (folder / f"{name}.svg").write_text(svg, encoding="utf-8")
+        write_whole(svg.encode(), folder / f"{name}.svg")
 
 
 if __name__ == "__main__":

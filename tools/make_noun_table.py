@@ -18,7 +18,7 @@ from pathlib import Path
 
 import _command
 from clipvis_core.foundation.errors import InputError
-from clipvis_core.foundation.whole_file import whole_file
+from clipvis_core.foundation.whole_file import write_whole
 
 ROOT = "physical_entity"
 FREQUENT = 0.25  # least frequency of a sense that is kept, as a share of the first one's
@@ -44,8 +44,7 @@ def main() -> None:
     except OSError as error:
         raise InputError(f"cannot read WordNet: {error}") from None
     lines = table_lines(synsets, nouns)
-    with whole_file(args.out) as file:
-        file.write(gzip.compress("\n".join(lines).encode("ascii"), mtime=0))
+    write_whole(gzip.compress("\n".join(lines).encode("ascii"), mtime=0), args.out)
     print(f"{args.out}: {len(lines)} senses, {sum(map(len, nouns.values()))} nouns")
 
 

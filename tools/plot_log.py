@@ -11,7 +11,7 @@ from pathlib import Path
 
 import _command
 from clipvis_core import InputError
-from clipvis_core.foundation.whole_file import whole_file
+from clipvis_core.foundation.whole_file import write_figure
 
 
 def read_scalars(work_dir: Path) -> dict[str, dict[int, float]]:
@@ -72,8 +72,7 @@ def draw(runs: dict[str, dict[str, dict[int, float]]], keys: list[str], out: Pat
         panel.set(title=key, xlabel="iteration")
         panel.grid(alpha=0.3)
         panel.legend()
-    with whole_file(out) as file:
-        figure.savefig(file, format=out.suffix[1:] or "png", dpi=110)
+    write_figure(figure, out, dpi=110)
     pyplot.close(figure)
 
 

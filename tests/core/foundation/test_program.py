@@ -78,9 +78,13 @@ IMPORT = """with leaving_on_interrupt():
         except: pass"""
 
 
-@pytest.mark.parametrize("body", [BODY, IMPORT])
+OTHER_ERROR = """try: time.sleep(60)
+    except: raise SyntaxError('no config')"""
+
+
+@pytest.mark.parametrize("body", [BODY, IMPORT, OTHER_ERROR])
 def test_ctrl_c_is_one_word(body):
-    """In the body of a program, and while it imports a library that swallows exceptions."""
+    """In the body of a program, and in a library that swallows exceptions or makes others of them."""
     process = program(f"print('here', flush=True)\n    {body}", stdout=subprocess.PIPE, preexec_fn=heed_interrupts)
     process.stdout.readline()
     process.send_signal(signal.SIGINT)

@@ -9,6 +9,7 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 
 from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.whole_file import write_figure
 
 from .matching import IOU_THRESHOLDS
 from .summary import EvaluationResult
@@ -33,7 +34,7 @@ def draw_charts(result: EvaluationResult, folder: str | Path) -> tuple[Path, Pat
         raise InputError(f"{folder}: cannot be made: {error.strerror}") from None
     charts = {"precision_recall.png": _precision_recall(result), "per_category.png": _per_category(result)}
     for name, figure in charts.items():
-        figure.savefig(folder / name, dpi=150)
+        write_figure(figure, folder / name, dpi=150)
     return folder / "precision_recall.png", folder / "per_category.png"
 
 

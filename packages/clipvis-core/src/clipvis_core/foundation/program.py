@@ -50,7 +50,9 @@ def run(main: Callable[[], int | None], *user_errors: type[Exception]) -> NoRetu
             raise
         _drop_output()
         code = _refuse(f"standard output cannot be written ({error.strerror}): send it to another place")
-    except KeyboardInterrupt:
+    except BaseException as error:
+        if not _came_of_interrupt(error):
+            raise
         print("interrupted", file=sys.stderr)
         code = INTERRUPTED
     sys.exit(code)
@@ -72,6 +74,13 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
             _leave(number, frame)
         place = place.f_back
     signal.default_int_handler(number, frame)
+
+
+def _came_of_interrupt(error: BaseException | None) -> bool:
+    """Whether an error is Ctrl-C, or what a library made of it: mmengine, which formats a config, a SyntaxError."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    return error is not None
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -38,6 +40,11 @@ def read_config(config: str | Path | Config, *, models: str = "CLIPVIS") -> Conf
         try:
             config = Config.fromfile(path, import_custom_modules=False)
             import_parts(config)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):  # mmengine copies it to read it
+                raise InputError(f"{tempfile.gettempdir()}: {reason}: make room, or set TMPDIR") from None
+            raise InputError(f"config {path} cannot be read: {reason}") from None
         except Exception as error:  # a config is a program: whatever it raises is a fault in that file
             raise InputError(f"config {path} cannot be read: {error}") from None
     kind = str(config.get("model", {}).get("type", ""))
