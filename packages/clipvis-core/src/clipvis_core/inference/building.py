@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -47,7 +47,8 @@ def read_config(config: str | Path | Config, *, models: str = "CLIPVIS") -> Conf
             raise InputError(f"config {path} cannot be read: {reason}") from None
         except Exception as error:  # a config is a program: whatever it raises is a fault in that file
             raise InputError(f"config {path} cannot be read: {error}") from None
-    kind = str(config.get("model", {}).get("type", ""))
+    model = config.get("model")
+    kind = str(model.get("type", "")) if isinstance(model, Mapping) else ""
     if not kind or not kind.startswith(models):
         raise InputError("the config has no `model` of type CLIPVISVideo or CLIPVISImage")
     return config
