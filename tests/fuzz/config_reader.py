@@ -19,7 +19,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from mutations import mutated, mutated_bytes, mutated_text
 
-from clipvis_core.inference.building import build_model
+from clipvis_core.inference import CLIPVISInferencer
 from clipvis_core.models.own_architectures import open_clip
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -104,7 +104,7 @@ def config(generator: random.Random, folder: Path) -> None:
 
 
 def _infer(place: Path, options: list[str]) -> None:
-    build_model(place / "config.py", None)
+    CLIPVISInferencer(place / "config.py", None, vocabulary=["dog"], contrast=None, device="cpu")
 
 
 def _test(place: Path, options: list[str]) -> None:

@@ -254,6 +254,9 @@ def test_configs_of_other_models_are_refused(tmp_path):
     path.write_text("model = 0.5\n")
     with pytest.raises(InputError, match="CLIPVISVideo"):
         CLIPVISInferencer(path, vocabulary=WORDS)
+    path.write_text("model = dict(type='CLIPVISVideo')\n")
+    with pytest.raises(InputError, match="has no inference"):
+        CLIPVISInferencer(path, vocabulary=WORDS)
     path.write_text("model = dict(\n")
     with pytest.raises(InputError, match="cannot be read"):
         CLIPVISInferencer(path, vocabulary=WORDS)

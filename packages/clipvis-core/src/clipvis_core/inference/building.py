@@ -103,7 +103,7 @@ def build_encoder(config: str | Path | Config, checkpoint: str | Path | None) ->
         InputError: The config or checkpoint cannot be used.
     """
     with _seeded():
-        encoder = _built(read_config(config).model.backbone)
+        encoder = _built(read_config(config).model.get("backbone"))
     if checkpoint is not None:
         load_encoder(encoder, checkpoint)
     return encoder.eval()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -84,8 +84,8 @@ class CLIPVISInferencer:
         self.device = _usable_device(device)
         if dtype not in DTYPES:
             raise InputError(f"dtype '{dtype}' is unknown: use one of {', '.join(DTYPES)}")
-        self.short_side = _at_least("short_side", 1, short_side, config.inference.short_side)
-        self.max_long_side = config.inference.max_long_side
+        usual, self.max_long_side = _sizes_of(config)
+        self.short_side = _at_least("short_side", 1, short_side, usual)
         if not isinstance(vocabulary, Vocabulary):
             vocabulary = Vocabulary.from_categories(vocabulary)
         self.model = build_model(config, checkpoint, self.device)
@@ -234,6 +234,16 @@ def _usable_device(name: str | None) -> torch.device:
         reason = (str(error).strip().splitlines() or [""])[0]
         raise InputError(f"device '{name}' cannot be used here ({reason}): try cpu") from None
     return device
+
+
+def _sizes_of(config: Config) -> tuple[int, int]:
+    sizes = config.get("inference")
+    found = [sizes.get(name) for name in ("short_side", "max_long_side")] if isinstance(sizes, Mapping) else [None]
+    if not all(type(size) is int and size > 0 for size in found):
+        raise InputError(
+            "the config has no inference = dict(short_side=..., max_long_side=...), in pixels: take one from configs/"
+        )
+    return tuple(found)
 
 
 def _at_least(name: str, least: int, value: int | None, default: int) -> int:
