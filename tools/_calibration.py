@@ -19,7 +19,6 @@ from _photos import Photo, read_photos
 from clipvis_core.checkpoints import read_checkpoint, write_weights
 from clipvis_core.foundation.calibration import PLAIN_THRESHOLD, Calibration
 from clipvis_core.foundation.errors import InputError
-from clipvis_core.foundation.whole_file import write_figure
 from clipvis_core.inference import CLIPVISInferencer, SegmentationResult
 from clipvis_core.inference.model_choice import choose_model
 from clipvis_core.tracking import FrameOutputs
@@ -356,6 +355,8 @@ def calibration_error(scores: np.ndarray, right: np.ndarray) -> float:
 def draw_reliability(answers: Answers, path: Path) -> None:
     """A bar for each bin, beside the line on which scores are what they say."""
     from matplotlib.figure import Figure
+
+    from clipvis_eval.charts import write_figure
 
     rows = reliability(answers.scores, answers.right)
     figure = Figure(figsize=(4.2, 3.6), dpi=110, layout="constrained")

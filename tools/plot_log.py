@@ -11,7 +11,6 @@ from pathlib import Path
 
 import _command
 from clipvis_core import InputError
-from clipvis_core.foundation.whole_file import write_figure
 
 
 def read_scalars(work_dir: Path) -> dict[str, dict[int, float]]:
@@ -58,6 +57,8 @@ def draw(runs: dict[str, dict[str, dict[int, float]]], keys: list[str], out: Pat
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
+
+    from clipvis_eval.charts import write_figure
 
     figure, panels = pyplot.subplots(1, len(keys), figsize=(5 * len(keys), 3.6), squeeze=False, layout="constrained")
     for key, panel in zip(keys, panels[0], strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 
 from clipvis_core.foundation.errors import InputError
-from clipvis_core.foundation.whole_file import write_figure
+from clipvis_core.foundation.whole_file import write_whole
 
 from .matching import IOU_THRESHOLDS
 from .summary import EvaluationResult
@@ -36,6 +37,13 @@ def draw_charts(result: EvaluationResult, folder: str | Path) -> tuple[Path, Pat
     for name, figure in charts.items():
         write_figure(figure, folder / name, dpi=150)
     return folder / "precision_recall.png", folder / "per_category.png"
+
+
+def write_figure(figure: Figure, path: str | Path, *, dpi: float) -> None:
+    """Writes a figure of matplotlib in the format of the path's suffix (default: PNG) by `write_whole`."""
+    content = io.BytesIO()
+    figure.savefig(content, format=Path(path).suffix[1:] or "png", dpi=dpi)
+    write_whole(content.getvalue(), path)
 
 
 def _precision_recall(result: EvaluationResult) -> Figure:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import errno
-import io
 import json
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 from clipvis_core.foundation.errors import InputError
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 _SUFFIX = ".part"
 
@@ -57,13 +53,6 @@ def write_whole(content: bytes, path: str | Path) -> None:
             file.write(content)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from None
-
-
-def write_figure(figure: Figure, path: str | Path, *, dpi: float) -> None:
-    """Writes a figure of matplotlib in the format of the path's suffix (default: PNG) by `write_whole`."""
-    content = io.BytesIO()
-    figure.savefig(content, format=Path(path).suffix[1:] or "png", dpi=dpi)
-    write_whole(content.getvalue(), path)
 
 
 def write_json(content: object, path: str | Path, *, indent: int | None = 1) -> None:
