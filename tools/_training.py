@@ -8,7 +8,6 @@ from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.registry import RUNNERS
-from mmengine.runner import Runner
 
 from _run_config import evaluators, machine_limits, parts_of, read_run_config
 from clipvis_core import InputError
@@ -43,11 +42,6 @@ def configure(args: argparse.Namespace) -> Config:
     return config
 
 
-def build_runner(config: Config) -> Runner:
-    """The runner that `runner_type` names; without one mmengine's usual."""
-    return RUNNERS.build(config) if config.get("runner_type") else Runner.from_cfg(config)
-
-
 def train(args: argparse.Namespace) -> None:
     """Trains as the arguments of `train.py` say.
 
@@ -59,7 +53,7 @@ def train(args: argparse.Namespace) -> None:
     try:
         with process_group(config):
             with parts_of(args.config):
-                runner = build_runner(config)
+                runner = RUNNERS.build(config)
                 runner.train_loop  # noqa: B018 - builds the data
             with machine_limits():
                 runner.train()
