@@ -50,7 +50,8 @@ class CLIPVISRunner(Runner):
         """
         self.checkpoint = self.find_checkpoint()
         if self.checkpoint is not None or self.load_from is not None:
-            inner_model(self).is_init = True  # mmengine's mark that `init_weights` has nothing to do
+            for part in inner_model(self).children():
+                part.is_init = True  # mmengine's mark that `init_weights` has nothing to do
         return super().train()
 
     def find_checkpoint(self) -> RunCheckpoint | None:

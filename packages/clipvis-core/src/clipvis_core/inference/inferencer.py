@@ -14,7 +14,7 @@ from mmdet.structures import DetDataSample
 from mmengine.config import Config
 
 from clipvis_core.foundation.calibration import shown_from
-from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.errors import InputError, first_line
 from clipvis_core.foundation.images import resized_size
 from clipvis_core.foundation.vocabulary import Vocabulary
 from clipvis_core.inference.asking import MOST_FEATURE_BYTES
@@ -86,8 +86,7 @@ class CLIPVISInferencer:
             raise InputError(f"dtype '{dtype}' is unknown: use one of {', '.join(DTYPES)}")
         self.short_side = _at_least("short_side", 1, short_side, config.inference.short_side)
         self.max_long_side = config.inference.max_long_side
-        if not isinstance(vocabulary, Vocabulary):
-            vocabulary = Vocabulary.from_categories(vocabulary)
+        vocabulary = Vocabulary.from_categories(vocabulary)
         self.model = build_model(config, checkpoint, self.device)
         Arithmetic(DTYPES[dtype], compile).prepare(self.model)
         self.model.topk = _at_least("topk", 1, topk, self.model.topk)
@@ -231,8 +230,7 @@ def _usable_device(name: str | None) -> torch.device:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
-        reason = (str(error).strip().splitlines() or [""])[0]
-        raise InputError(f"device '{name}' cannot be used here ({reason}): try cpu") from None
+        raise InputError(f"device '{name}' cannot be used here ({first_line(error)}): try cpu") from None
     return device
 
 

@@ -68,7 +68,7 @@ class CLIPVISModel(BaseDetector):
         self._contrast_embedding: VocabularyEmbedding | None = None
         self._same_cosine: tuple[Vocabulary, VocabularyEmbedding, float] | None = None  # of all contrast words
         if vocabulary is not None:
-            self.set_vocabulary(Vocabulary.from_categories(vocabulary))
+            self.set_vocabulary(vocabulary)
         self.register_load_state_dict_pre_hook(_rename_earlier)
         self.register_load_state_dict_post_hook(_forget_words)
 
@@ -82,9 +82,7 @@ class CLIPVISModel(BaseDetector):
             contrast: Words that nobody asked for, to be compared with; see `remaining_contrast` for those that are.
                 What is published (class probabilities and scores) does not depend on them.
         """
-        if not isinstance(vocabulary, Vocabulary):
-            vocabulary = Vocabulary.from_categories(vocabulary)
-        self._vocabulary = vocabulary
+        self._vocabulary = Vocabulary.from_categories(vocabulary)
         self._contrast = contrast
         self._embedding = self._contrast_embedding = None
 
