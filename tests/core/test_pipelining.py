@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from clipvis_core.pipelining import Behind, ahead
+from clipvis_core.pipelining import Behind, ahead, mapped
 
 
 def wait_until(condition) -> bool:
@@ -79,6 +79,30 @@ def test_leaving_does_not_wait_for_a_blocked_producer():
     items.close()
     assert time.monotonic() - start < 5
     release.set()
+
+
+def test_mapped_keeps_order_and_takes_few_items_ahead():
+    taken = []
+
+    def items():
+        for item in range(20):
+            taken.append(item)
+            yield item
+
+    results = mapped(lambda item: 2 * item, items(), workers=2)
+    assert next(results) == 0
+    assert len(taken) == 3
+    assert list(results) == list(range(2, 40, 2))
+
+
+def test_an_error_of_a_mapped_item_is_raised_in_its_place():
+    def half(item):
+        return 1 / item
+
+    results = mapped(half, [1, 2, 0, 4], workers=2)
+    assert [next(results), next(results)] == [1, 0.5]
+    with pytest.raises(ZeroDivisionError):
+        next(results)
 
 
 def test_behind_keeps_order_and_its_distance():

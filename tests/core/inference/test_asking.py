@@ -18,6 +18,7 @@ from pycocotools import mask as coco_mask
 from clipvis_core import InputError, Vocabulary
 from clipvis_core.checkpoints import read_checkpoint, write_weights
 from clipvis_core.inference import Asker, CLIPVISInferencer, SegmentationResult, ask
+from clipvis_core.inference import replay as replay_module
 from clipvis_core.inference.asking import FEATURES
 from clipvis_core.inference.finding import find_moments, frame_scores
 from clipvis_core.inference.kept_encoder import KeptEncoder
@@ -249,20 +250,21 @@ def test_damaged_masks_are_one_line(features, monkeypatch):
 
 
 def test_memory_does_not_grow_with_the_video(inferencers, monkeypatch):
-    """While a video is asked, never more than a frame is unpacked: each is let go before the next is read."""
-    first = run(inferencers["photo-mini"], clip(3, 6), FIRST, keep=True)
+    """While a video is asked, few frames are unpacked at a time: those judged together, and as many ahead."""
+    monkeypatch.setattr(replay_module, "_PAIRS_TOGETHER", 1)  # of one frame, then
+    first = run(inferencers["photo-mini"], clip(3, 12), FIRST, keep=True)
     alive: list[weakref.ref] = []
     frame = FeatureFile.frame
 
     def watched(self, t, *tracks, **options):
-        assert sum(ref() is not None for ref in alive) <= 1  # that of the loop, until it has the next
+        assert sum(ref() is not None for ref in alive) <= 3  # in the loop, in the queue, and before it
         found = frame(self, t, *tracks, **options)
         alive.append(weakref.ref(found.regions))
         return found
 
     monkeypatch.setattr(FeatureFile, "frame", watched)
     first.ask(WORDS)
-    assert len(alive) >= 6
+    assert len(alive) >= 12
 
 
 def test_tracks_that_cannot_be_among_the_best_are_left_out():

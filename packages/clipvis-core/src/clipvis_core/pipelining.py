@@ -1,4 +1,4 @@
-"""Work in other threads: a producer ahead of the caller, and jobs behind it."""
+"""Work in other threads: a producer ahead of the caller, items side by side, and jobs behind it."""
 
 from __future__ import annotations
 
@@ -32,6 +32,25 @@ def ahead(items: Iterable[Item], depth: int) -> Iterator[Item]:
         yield from producer
     finally:
         producer.stop()
+
+
+def mapped(function: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:
+    """`function` of each item, in order, found in some threads; the items are taken in the caller's.
+
+    At most `workers` results are found ahead of the one asked for. What the function raises is raised in its place.
+
+    Example:
+        >>> list(mapped(str, range(3), workers=2))
+        ['0', '1', '2']
+    """
+    with ThreadPoolExecutor(workers, thread_name_prefix="mapped") as pool:
+        waiting: deque[Future] = deque()
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 class _Producer(threading.Thread):

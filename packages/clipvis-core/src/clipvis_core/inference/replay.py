@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -12,7 +15,7 @@ from tqdm import tqdm
 
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.foundation.rle import RleError, validate_rles
-from clipvis_core.pipelining import ahead
+from clipvis_core.pipelining import ahead, mapped
 from clipvis_core.text import VocabularyEmbedding
 from clipvis_core.text.naming import name_regions
 from clipvis_core.tracking import TopTracks, TrackScores, VideoTracks
@@ -25,7 +28,9 @@ from clipvis_core.tracking.spill_file import SpillFile
 
 TRACKS_FIRST = 16  # looked at first, to see which others can be among the best
 _NOISE = 1e-4  # of float32, generously
+_PAIRS_TOGETHER = 2**18  # (track, word) pairs of the frames that are judged together
 _FRAMES_CHECKED = 32  # whose masks are checked together
+_CHECKERS = 2  # threads that check masks
 _SILENT_SECONDS = 2
 
 
@@ -43,12 +48,16 @@ class Words:
         self.asked = asked
         self.contrast = contrast
 
+    def __len__(self) -> int:
+        """K + M, categories and contrast words."""
+        return len(self.asked.vocabulary) + (len(self.contrast.vocabulary) if self.contrast is not None else 0)
+
     def without_contrast(self) -> Words:
         """The categories alone."""
         return Words(self.scale, self.asked, None)
 
     def judge(self, regions: np.ndarray) -> tuple[Tensor, Tensor | None]:
-        """Of regions `(Q, D)`, probabilities `(Q, K)` and, beside contrast words, logits `(Q, K + M)`; see
+        """Of regions `(..., D)`, probabilities `(..., K)` and, beside contrast words, logits `(..., K + M)`; see
         `name_regions`."""
         return name_regions(torch.from_numpy(regions), self.scale, self.asked, self.contrast)
 
@@ -142,13 +151,18 @@ def collected(
     """What all frames say of some tracks, int64 `(S,)`, which count from 0 in the scores."""
     scores = TrackScores(RecalledProbs(features, words, tracks), weighted=features.facts.weighted)
     contrast = ContrastScores(features.facts.calibration)
-    frames = features.frames(tracks)
-    for frame in tqdm(frames, "asking", unit="frame", total=len(features), disable=not progress, delay=_SILENT_SECONDS):
-        class_probs, contrast_logits = words.judge(frame.regions)
-        rows = class_probs, *measured(frame)
-        scores.update(*rows)
-        if contrast_logits is not None:
-            contrast.update(contrast_logits, *rows)
+    together = max(1, _PAIRS_TOGETHER // (max(1, len(tracks)) * len(words)))
+    frames = ahead(features.frames(tracks), depth=together)
+    bar = tqdm(desc="asking", unit="frame", total=len(features), disable=not progress, delay=_SILENT_SECONDS)
+    with bar, closing(frames):
+        while batch := list(islice(frames, together)):
+            class_probs, contrast_logits = words.judge(np.stack([frame.regions for frame in batch]))
+            for t, frame in enumerate(batch):
+                rows = class_probs[t], *measured(frame)
+                scores.update(*rows)
+                if contrast_logits is not None:
+                    contrast.update(contrast_logits[t], *rows)
+            bar.update(len(batch))
     return scores, contrast
 
 
@@ -180,33 +194,47 @@ def measured(frame: FrameFeatures) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 
 def masks_of(features: FeatureFile, tracks: set[int]) -> MaskArchive:
-    """The masks of some tracks, checked, in a temporary file of their own."""
+    """The masks of some tracks, checked, in a temporary file of their own.
+
+    Raises:
+        InputError: One is none of a mask of this size, or the disk is full.
+    """
     archive = MaskArchive(SpillFile())
-    unpacked = ahead((features.codes(t) for t in range(len(features))), depth=_FRAMES_CHECKED)
-    for start in range(0, len(features), _FRAMES_CHECKED):
-        frames = [
-            {track: code for track, code in codes.items() if track in tracks}
-            for codes in islice(unpacked, _FRAMES_CHECKED)
-        ]
-        good = iter(checked(features, start, frames))
+    height, width = features.facts.height, features.facts.width
+    for frames in mapped(partial(checked, height=height, width=width), codes_of(features, tracks), _CHECKERS):
         for codes in frames:
-            archive.append({track: next(good) for track in codes})
+            archive.append(codes)
     return archive
 
 
-def checked(features: FeatureFile, start: int, frames: list[dict[int, bytes]]) -> list[bytes]:
-    """The run-length codes of frames from `start` on, one after the other, which pycocotools may see.
+Codes = dict[int, bytes]  # of the masks of a frame, by track
+
+
+def codes_of(features: FeatureFile, tracks: set[int]) -> Iterator[tuple[int, list[Codes]]]:
+    """The run-length codes of some tracks' masks, not checked: of `_FRAMES_CHECKED` frames each, after the first's
+    number."""
+    for start in range(0, len(features), _FRAMES_CHECKED):
+        frames = map(features.codes, range(start, min(start + _FRAMES_CHECKED, len(features))))
+        yield start, [{track: code for track, code in codes.items() if track in tracks} for codes in frames]
+
+
+def checked(numbered: tuple[int, list[Codes]], *, height: int, width: int) -> list[Codes]:
+    """The codes that pycocotools may see, of the same masks.
 
     Raises:
         InputError: One is none of a mask of this size.
     """
-    height, width = features.facts.height, features.facts.width
+    start, frames = numbered
     records = [{"size": [height, width], "counts": code} for codes in frames for code in codes.values()]
     try:
-        masks = validate_rles(records, height, width)
+        masks = iter(validate_rles(records, height, width))
     except RleError as error:
         places = [t for t, codes in enumerate(frames, start) for _ in codes]
         raise InputError(
             f"the features are damaged: a mask of frame {places[error.index]} {error}; run clipvis again"
         ) from None
-    return [mask["counts"] if isinstance(mask["counts"], bytes) else mask["counts"].encode("ascii") for mask in masks]
+    return [{track: _as_bytes(next(masks)["counts"]) for track in codes} for codes in frames]
+
+
+def _as_bytes(counts: str | bytes) -> bytes:
+    return counts if isinstance(counts, bytes) else counts.encode("ascii")
