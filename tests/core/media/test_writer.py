@@ -47,6 +47,18 @@ def test_the_same_frames_are_the_same_bytes(tmp_path):
     assert len(contents) == 1
 
 
+@pytest.mark.parametrize("options", [{"crf": "20"}, {"crf": "27", "g": "24"}])
+def test_what_made_bytes_differ_is_off(tmp_path, options):
+    """x264 writes its settings into the file. With mbtree, one in some 200 small files was another."""
+    path = tmp_path / "clip.mp4"
+    with VideoWriter(path, 10, 96, 160, options=options) as writer:
+        writer.write(np.zeros((96, 160, 3), np.uint8))
+    settings = path.read_bytes()
+    assert b" mbtree=1" not in settings
+    assert b" bframes=0 " in settings
+    assert b" crf=" + options["crf"].encode() in settings
+
+
 @pytest.mark.parametrize("size", [(1, 1), (1, 2), (33, 47), (48, 47)])
 def test_odd_sizes_are_padded_with_their_edge(tmp_path, size):
     write(tmp_path / "odd.mp4", size=size, colours=[(200, 40, 60)])

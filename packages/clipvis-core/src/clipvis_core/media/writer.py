@@ -16,14 +16,16 @@ import numpy as np
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.media.sound import Sound, SoundCopy
 
-_OPTIONS = {
-    "crf": "20",  # visually clean
+QUALITY = {"crf": "20"}  # visually clean
+#: Of x264 for all files, so that the same frames give the same bytes.
+_ENCODER = {
     "preset": "veryfast",  # 3 to 4 times the speed of "medium"
-    # With B-frames, what x264 thinks that later frames take from one (mbtree) depends on memory that it has not
-    # written: the same frames do not always give the same bytes. Without, files are 4 % larger and written faster.
+    # What x264 thinks that later frames take from one depends on memory that it has not written, above all with
+    # B-frames and in the last blocks of a small picture. Without either, files are some per cent larger,
+    # and written faster.
+    "mbtree": "0",
     "bf": "0",
-    # So do the bytes on the number of threads; they are to be the same on machines with other numbers of cores.
-    "threads": "2",
+    "threads": "2",  # on which the bytes depend, whatever number of cores a machine has
 }
 _LEAST_TICKS = 10_000  # a second
 _BT709, _LIMITED_RANGE = 1, 1  # numbers of ITU-T H.273, the same for matrix, primaries and transfer
@@ -42,7 +44,7 @@ class VideoWriter:
         width: W of the frames, in pixels.
         sound: What is heard with the frames, copied as far as they are shown; closed at the end. It is left out, with a
             warning, if mp4 cannot hold its codec.
-        options: Of the encoder, in place of these: quality 20, preset veryfast.
+        options: Of the encoder: quality (`crf`), frames from one key frame to the next (`g`) and the like.
 
     Attributes:
         num_written: Frames written so far; a video without any is a ValueError on exit.
@@ -67,14 +69,14 @@ class VideoWriter:
         width: int,
         *,
         sound: Sound | None = None,
-        options: Mapping[str, str] = _OPTIONS,
+        options: Mapping[str, str] = QUALITY,
     ) -> None:
         self.path = Path(path)
         self.frame_rate = Fraction(frame_rate).limit_denominator(100_000)
         self.height = height
         self.width = width
         self.num_written = 0
-        self._options = dict(options)
+        self._options = {**_ENCODER, **options}
         # The clock an mp4 file of this rate has anyway: fine enough for any time, and exact for an even rate.
         ticks = self.frame_rate.numerator
         while ticks < _LEAST_TICKS:

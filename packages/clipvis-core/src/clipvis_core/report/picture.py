@@ -21,7 +21,7 @@ MOST_PIXELS = 2_000 * 1920 * 1080  # of all frames together; a longer or larger 
 MOST_IMAGE_PIXELS = 4096 * 4096
 # Plays in every browser. Without frames that refer to later ones, and with a whole one every second or so, any frame is
 # found at once.
-_OPTIONS = {"crf": "27", "preset": "veryfast", "bf": "0", "g": "24"}
+_QUALITY = {"crf": "27", "g": "24"}
 _JPEG_QUALITY = 92
 _CHUNK = 3 * 2**16
 
@@ -54,7 +54,7 @@ def picture_bytes(result: SegmentationResult, source: FrameSource, *, progress: 
 def _write_clip(result: SegmentationResult, source: FrameSource, path: Path, *, progress: bool) -> None:
     height, width = clip_size(result.height, result.width, result.num_frames)
     bar = tqdm(total=result.num_frames, desc="report", unit="frame", disable=not progress)
-    with bar, VideoWriter(path, result.frame_rate, height, width, options=_OPTIONS) as writer:
+    with bar, VideoWriter(path, result.frame_rate, height, width, options=_QUALITY) as writer:
         for t, frame in enumerate(islice(source, result.num_frames)):
             scaled = frame if frame.shape[:2] == (height, width) else resize_bilinear(frame, (height, width))
             writer.write(scaled, result.times[t] if len(result.times) else None)
