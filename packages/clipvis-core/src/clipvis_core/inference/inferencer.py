@@ -46,6 +46,7 @@ class CLIPVISInferencer:
         device: `cpu`, `cuda`, ...; the default is a GPU if there is one.
         dtype: `float32` (exact), or `bfloat16` or `float16` for the heavy parts; see `Arithmetic`.
         compile: Have `torch.compile` fuse the heavy parts; the first frame of each size waits for the compiler.
+        cuda_graphs: On a GPU, start the network of a window at once instead of kernel by kernel; see `CudaGraphs`.
         short_side: Frames are resized so that their shorter side is this; the default is the config's.
         topk: Most (track, category) pairs; the default is the config's.
         num_memory: Frames the matching remembers, 0 for no matching; the default is the config's.
@@ -72,6 +73,7 @@ class CLIPVISInferencer:
         device: str | None = None,
         dtype: str = "float32",
         compile: bool = False,
+        cuda_graphs: bool = False,
         short_side: int | None = None,
         topk: int | None = None,
         num_memory: int | None = None,
@@ -88,7 +90,7 @@ class CLIPVISInferencer:
         self.max_long_side = config.inference.max_long_side
         vocabulary = Vocabulary.from_categories(vocabulary)
         self.model = build_model(config, checkpoint, self.device)
-        Arithmetic(DTYPES[dtype], compile).prepare(self.model)
+        Arithmetic(DTYPES[dtype], compile, cuda_graphs).prepare(self.model)
         self.model.topk = _at_least("topk", 1, topk, self.model.topk)
         if isinstance(self.model, CLIPVISVideo):
             self.model.num_memory = _at_least("num_memory", 0, num_memory, self.model.num_memory)
