@@ -11,14 +11,15 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
 from _run_config import evaluators, machine_limits, parts_of, read_run_config
-from clipvis_core.checkpoints import check_shapes, load_checkpoint, model_state, read_checkpoint
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.inference.inferencer import DTYPES
 from clipvis_core.models import Arithmetic, CLIPVISImage, CLIPVISVideo
+from clipvis_core.models.vocabulary_hook import inner_model
 from clipvis_eval.metrics import TrackMetric
 from clipvis_eval.running.result_store import file_digest, text_digest
 from clipvis_eval.running.test_loop import ResumableTestLoop  # noqa: F401 - registers
 from clipvis_train.launching import process_group
+from clipvis_train.runner import load_weights
 
 
 def test(args: argparse.Namespace) -> None:
@@ -33,9 +34,9 @@ def test(args: argparse.Namespace) -> None:
         with parts_of(args.config):
             runner = Runner.from_cfg(config)
             runner.test_loop  # noqa: B018 - builds the data
-        load_weights(runner.model, args.checkpoint)
+        load_weights(inner_model(runner), args.checkpoint)
         if args.dtype != "float32":
-            set_precision(runner.model, args.dtype)
+            set_precision(inner_model(runner), args.dtype)
         with machine_limits():
             runner.test()
 
@@ -83,7 +84,6 @@ def is_track_test(config: Config) -> bool:
 
 def set_precision(model: object, dtype: str) -> None:
     """Has the model test in a precision."""
-    model = getattr(model, "module", model)
     if not isinstance(model, CLIPVISImage | CLIPVISVideo):
         raise InputError(f"--dtype {dtype} is for CLIP-VIS models; run without it")
     Arithmetic(DTYPES[dtype]).prepare(model)
@@ -98,14 +98,3 @@ def identity(config: Config, checkpoint: str, dtype: str) -> dict[str, str]:
         "checkpoint": file_digest(checkpoint),
         "dtype": dtype,
     }
-
-
-def load_weights(model: object, path: str) -> None:
-    """Loads a checkpoint, strictly; official files fit CLIP-VIS models."""
-    model = getattr(model, "module", model)
-    if isinstance(model, CLIPVISImage | CLIPVISVideo):
-        load_checkpoint(model, path)
-        return
-    state = model_state(read_checkpoint(path), path)
-    check_shapes(state, model.state_dict(), path)
-    model.load_state_dict(state)

@@ -43,11 +43,6 @@ def configure(args: argparse.Namespace) -> Config:
     return config
 
 
-def build_runner(config: Config) -> Runner:
-    """The runner that `runner_type` names; without one mmengine's usual."""
-    return RUNNERS.build(config) if config.get("runner_type") else Runner.from_cfg(config)
-
-
 def build_parts(runner: Runner) -> None:
     """Builds what `train` of the usual runner builds before the first iteration; of another runner the data."""
     if runner.train_loop is None:
@@ -73,7 +68,7 @@ def train(args: argparse.Namespace) -> None:
     try:
         with process_group(config):
             with parts_of(args.config):
-                runner = build_runner(config)
+                runner = RUNNERS.build(config)
                 build_parts(runner)
             with machine_limits():
                 runner.train()

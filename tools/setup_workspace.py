@@ -141,8 +141,8 @@ def build_operators() -> None:
         environment["CUDA_VISIBLE_DEVICES"] = ""  # a GPU without nvcc would make the build fail
     options = ("--no-build-isolation", "--no-deps", "--force-reinstall", "--no-cache-dir")
     pip_install(*options, "mmcv", environment=environment)
-    if not python_runs("import mmcv._ext"):
-        raise SetupError("mmcv was built, but `import mmcv._ext` fails: remove .venv and try again")
+    if not python_runs("import mmcv.ops"):
+        raise SetupError("mmcv was built, but `import mmcv.ops` fails: remove .venv and try again")
 
 
 def check_compiler() -> None:
@@ -196,7 +196,7 @@ def set_up(*, cuda_ops: bool, docs: bool = False, studio: bool = False) -> None:
         print(f"set-up done in {time.monotonic() - start:.0f} s", flush=True)
     if studio and not python_runs("import gradio"):
         pip_install("--no-build-isolation", "-e", f"{ROOT}/packages/clipvis-core[studio]")
-    if cuda_ops and not python_runs("import mmcv._ext"):
+    if cuda_ops and not python_runs("import mmcv.ops"):
         build_operators()
     if docs:
         install_site_tools()

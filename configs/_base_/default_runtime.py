@@ -12,6 +12,8 @@ custom_imports = dict(
     allow_failed_imports=False,
 )
 
+runner_type = "CLIPVISRunner"  # how training takes load_from and resume
+
 default_hooks = dict(
     timer=dict(type="IterTimerHook"),
     # Metrics stand at their iteration: there are no epochs.
@@ -21,14 +23,12 @@ default_hooks = dict(
     sampler_seed=dict(type="DistSamplerSeedHook"),
     visualization=dict(type="PredictionVisualizationHook"),
     # What makes runs survive; here and not in custom_hooks, which a config may replace.
-    resume=dict(type="ResumeHook"),
     iteration_seed=dict(type="IterationSeedHook"),
     finite_loss=dict(type="FiniteLossHook"),
     stop=dict(type="StopHook"),
 )
 
 custom_hooks = [
-    dict(type="InitialWeightsHook"),
     dict(type="VocabularyHook"),
     dict(type="SamplerStateHook"),
 ]

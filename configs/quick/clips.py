@@ -46,7 +46,6 @@ test_dataloader = val_dataloader
 val_evaluator = dict(type="TrackMetric", benchmark="ytvis2019", class_agnostic=True)
 test_evaluator = val_evaluator
 custom_hooks = [
-    dict(type="InitialWeightsHook"),
     dict(type="VocabularyHook", class_agnostic=True),
     dict(type="SamplerStateHook"),
 ]

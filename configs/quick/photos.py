@@ -44,7 +44,6 @@ test_dataloader = val_dataloader
 val_evaluator = dict(type="CLIPVISCocoMetric", class_agnostic=True, min_area=1024)
 test_evaluator = val_evaluator
 custom_hooks = [
-    dict(type="InitialWeightsHook"),
     dict(type="VocabularyHook", class_agnostic=True),
     dict(type="SamplerStateHook"),
 ]

@@ -16,6 +16,7 @@ import cv2
 import mmengine.config.config
 import numpy as np
 from mmengine.config import Config
+from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 from mutations import mutated, mutated_bytes, mutated_text
 
@@ -111,22 +112,22 @@ def _test(place: Path, options: list[str]) -> None:
     weights = place / "weights.pth"
     weights.touch()
     given = {"checkpoint": str(weights), "dtype": "float32", "format_only": False, "resume": False}
-    _built(_testing.configure, lambda runner: runner.test_loop, place, options, given)
+    _built(_testing.configure, lambda config: Runner.from_cfg(config).test_loop, place, options, given)
 
 
 def _train(place: Path, options: list[str]) -> None:
     given = {"resume": None, "amp": False, "amp_dtype": None, "auto_scale_lr": False, "tensorboard": False}
-    _built(_training.configure, _training.build_parts, place, options, given)
+    _built(_training.configure, lambda config: _training.build_parts(RUNNERS.build(config)), place, options, given)
 
 
-def _built(configure: Callable, build_parts: Callable, place: Path, options: list[str], given: dict) -> None:
+def _built(configure: Callable, build: Callable, place: Path, options: list[str], given: dict) -> None:
     path = str(place / "config.py")
     args = argparse.Namespace(config=path, cfg_options=options, work_dir="work", launcher="none", **given)
     with parts_of(path):
         config = configure(args)
     config.experiment_name = str(place)  # by which mmengine tells the visualizers of one process apart
     with process_group(config), parts_of(path):
-        build_parts(Runner.from_cfg(config))
+        build(config)
 
 
 READS = {"infer": _infer, "test": _test, "train": _train}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 import pytest
+import torch
 
 pytestmark = pytest.mark.slow
 
@@ -34,3 +35,13 @@ def test_forms_agree_and_stages_add_up(figures):
         assert forms.keys() == {dtype}
         assert forms[dtype].keys() == figures["seconds"][dtype].keys()
         assert min(forms[dtype][stage] for stage in ("backbone", "pixel_decoder", "total")) > 0
+
+
+def test_attention_is_counted():
+    """Two products of each head: queries by keys, and weights by values."""
+    from benchmarks.stages import OperationCounter
+
+    queries, keys = torch.rand((1, 8, 100, 32)), torch.rand((1, 8, 50, 32))
+    with torch.no_grad(), OperationCounter() as counter:
+        torch.nn.functional.scaled_dot_product_attention(queries, keys, keys)
+    assert counter.total == 2 * 2 * 8 * 100 * 50 * 32

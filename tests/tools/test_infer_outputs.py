@@ -110,7 +110,7 @@ def test_a_page_where_there_is_room_and_it_is_wanted(infer, clip, tmp_path, monk
     assert infer(clip, *SHORT, "--no-report", "--out-dir", out)[0] == 0
     assert not (out / "report.html").exists()
     assert (out / "overlay.mp4").exists()
-    monkeypatch.setattr("clipvis_core.batch.video_task.MOST_FRAMES", 3)
+    monkeypatch.setattr("clipvis_core.batch.answer_files.MOST_FRAMES", 3)
     code, _, stderr = infer(clip, *SHORT, "--out-dir", out)
     assert code == 0
     assert "no report.html: 4 frames are more than 3" in stderr

@@ -75,16 +75,20 @@ def test_auto_scale_lr_needs_the_batch_of_the_learning_rate(configured):
         configured("--auto-scale-lr", "--cfg-options", "auto_scale_lr.base_batch_size=None")
 
 
-def test_another_runner_can_be_named(configured, monkeypatch):
+@pytest.mark.parametrize(
+    ("options", "kind"), [([], "CLIPVISRunner"), (["--cfg-options", "runner_type=FlexibleRunner"], "FlexibleRunner")]
+)
+def test_another_runner_can_be_named(monkeypatch, repo_root, tmp_path, options, kind):
     import _training
+    import train
 
-    made = []
-    monkeypatch.setattr(_training.RUNNERS, "build", made.append)
-    monkeypatch.setattr(_training.Runner, "from_cfg", lambda config: made.append("usual"))
-    config = configured("--cfg-options", "runner_type=FlexibleRunner")
-    _training.build_runner(config)
-    _training.build_runner(configured())
-    assert made == [config, "usual"]
+    def from_cfg(runner, config):
+        raise RuntimeError(f"{runner.__name__} is built")
+
+    monkeypatch.setattr(sys, "argv", ["train.py", str(repo_root / CONFIG), "--work-dir", str(tmp_path), *options])
+    monkeypatch.setattr(_training.RUNNERS.get(kind), "from_cfg", classmethod(from_cfg))
+    with pytest.raises(InputError, match=f"{kind} is built"):
+        _training.train(train.parse_args())
 
 
 def test_tensorboard_must_be_installed(configured, monkeypatch):

@@ -18,10 +18,10 @@ def test_full_disk_is_a_users_error_and_other_faults_are_not(monkeypatch, repo_r
     monkeypatch.setattr(sys, "argv", ["train.py", config, "--work-dir", str(tmp_path)])
 
     def fail_with(number):
-        def from_cfg(config):
+        def build(config):
             raise OSError(number, "as the system says", "scalars.json")
 
-        monkeypatch.setattr(_training.Runner, "from_cfg", from_cfg)
+        monkeypatch.setattr(_training.RUNNERS, "build", build)
 
     fail_with(errno.ENOSPC)
     with pytest.raises(InputError, match=r"scalars\.json: as the system says; the checkpoints are"):

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
+from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 #: What makes `configs/quick` small: a picture of 64 pixels, few queries and points, a schedule within reach.
@@ -60,7 +61,7 @@ def build_runner(config: Config, work_dir: Path, *hooks: Hook, **entries: object
     """The runner of a config; `entries` replace top-level entries (`resume`, `load_from`, ...)."""
     config = config.copy()
     config.update(work_dir=str(work_dir), experiment_name=uuid.uuid4().hex, **entries)
-    runner = Runner.from_cfg(config)
+    runner = RUNNERS.build(config)
     for hook in hooks:
         runner.register_hook(hook)
     return runner

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
 from mmengine.config import Config
 from small_runs import small_config
 
 from clipvis_train.changed_settings import describe_changes, settings
-from clipvis_train.resuming import ResumeHook
 
 
 @pytest.fixture(scope="module")
@@ -18,10 +15,7 @@ def before(repo_root, tmp_path_factory) -> Config:
 
 
 def warnings_of(before: Config, now: Config) -> list[str]:
-    said: list[str] = []
-    runner = SimpleNamespace(_resume=True, cfg=now, logger=SimpleNamespace(warning=said.append))
-    ResumeHook().after_load_checkpoint(runner, {"meta": {"cfg": before.pretty_text}})
-    return said
+    return describe_changes(before.pretty_text, now.pretty_text)
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,10 @@ from mmengine.evaluator import BaseMetric
 from mmengine.fileio import LocalBackend
 from mmengine.hooks import Hook
 from mmengine.model import BaseModel
-from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
 from clipvis_core import InputError
-from clipvis_train.hooks import SafeCheckpointHook
+from clipvis_train.hooks import CLIPVISRunner, SafeCheckpointHook
 
 
 class Toy(BaseModel):
@@ -67,7 +66,7 @@ def file_size_limit():
     resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
-def make_runner(folder, *, scores=(), hooks=(), iterations=6, **options):
+def make_runner(folder, *, scores=(), hooks=(), iterations=6, resume=False, **options):
     checkpoint = {"type": "mmdet.SafeCheckpointHook", "interval": 1, **options}
     validation = {}
     if scores:
@@ -76,7 +75,7 @@ def make_runner(folder, *, scores=(), hooks=(), iterations=6, **options):
             "val_cfg": {},
             "val_evaluator": [Score(scores)],
         }
-    return Runner(
+    return CLIPVISRunner(
         model=Toy(),
         work_dir=str(folder),
         train_dataloader=DataLoader([{"inputs": 0.0}] * 2),
@@ -84,6 +83,7 @@ def make_runner(folder, *, scores=(), hooks=(), iterations=6, **options):
         train_cfg={"by_epoch": False, "max_iters": iterations, "val_interval": 2},
         default_hooks={"checkpoint": checkpoint},
         custom_hooks=list(hooks),
+        resume=resume,
         experiment_name=uuid.uuid4().hex,
         log_level="ERROR",
         **validation,
@@ -131,9 +131,7 @@ def test_the_best_one_goes_after_the_better_one_is_safe(tmp_path, removals):
 def test_a_resumed_run_goes_on_removing(tmp_path):
     make_runner(tmp_path, iterations=3, max_keep_ckpts=2).train()
     (tmp_path / ".iter_4.pth.abcdefgh.part").write_bytes(b"half")
-    runner = make_runner(tmp_path, iterations=5, max_keep_ckpts=2, hooks=[{"type": "mmdet.ResumeHook"}])
-    runner._resume = "auto"
-    runner.train()
+    make_runner(tmp_path, iterations=5, max_keep_ckpts=2, resume="auto").train()
     assert checkpoints(tmp_path) == ["iter_4.pth", "iter_5.pth"]
 
 
@@ -145,9 +143,7 @@ def test_a_copied_run_removes_nothing_of_the_original(tmp_path):
     before = checkpoints(original)
     assert before == ["best_AP_iter_2.pth", "iter_2.pth"]
     shutil.copytree(original, copy)
-    runner = make_runner(copy, scores=[0.6], iterations=4, hooks=[{"type": "mmdet.ResumeHook"}], **options)
-    runner._resume = "auto"
-    runner.train()
+    make_runner(copy, scores=[0.6], iterations=4, resume="auto", **options).train()
     assert checkpoints(original) == before
     assert checkpoints(copy) == ["best_AP_iter_4.pth", "iter_4.pth"]
 

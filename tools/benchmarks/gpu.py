@@ -102,10 +102,12 @@ def network_speed(
     """Frames a second through network and classification, without what comes before and after; memory."""
     frames = smooth_noise(window, args.size)
     with precision(dtype), torch.no_grad():
-        network = model.prepared(dtype, compiled)
+        network = model.prepared(dtype, compiled=compiled, graphs=graph)
         images = network.prepare(frames)
-        call = model.captured(network, images) if graph else partial(network.outputs, images)
-        return speed_of(measured(call, args), window)
+        result = speed_of(measured(partial(network.outputs, images), args), window)
+        if graph and network.cuda_graphs.reasons:
+            raise ValueError(network.cuda_graphs.reasons[0])
+        return result
 
 
 def disk_speed(model: GpuModel, args: argparse.Namespace, dtype: str) -> dict:

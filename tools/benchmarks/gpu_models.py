@@ -1,4 +1,4 @@
-"""What the GPU benchmark measures with: models built once, precisions, CUDA graphs, a clock that waits for the GPU."""
+"""What the GPU benchmark measures with: models built once, precisions, a clock that waits for the GPU."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
 
 from benchmarks.model import ROOT, set_random_words
 from clipvis_core.inference import build_model
@@ -21,7 +20,7 @@ MODELS = {
     "ConvNeXt-B": ("configs/video/clipvis_convnext-b_lvis.py", None),
     "photo-mini": ("configs/photo_mini/photo_mini_video.py", "weights/photo_mini.safetensors"),
 }
-_WARM_UP = 2
+_WARM_UP = 2  # the second call records a CUDA graph, where one is wanted
 _MOST_RUNS = 200
 
 
@@ -46,28 +45,13 @@ class GpuModel:
         self._args = args
         self._plain: CLIPVISVideo | None = None
 
-    def prepared(self, dtype: str, compiled: bool = False) -> CLIPVISVideo:
+    def prepared(self, dtype: str, *, compiled: bool = False, graphs: bool = False) -> CLIPVISVideo:
         """The model for a precision; a compiled one is another, since compiling cannot be undone."""
         model = self._build() if compiled or self._plain is None else self._plain
         if not compiled:
             self._plain = model
-        Arithmetic(getattr(torch, "float32" if dtype == "tf32" else dtype), compiled).prepare(model)
+        Arithmetic(getattr(torch, "float32" if dtype == "tf32" else dtype), compiled, graphs).prepare(model)
         return model
-
-    def captured(self, model: CLIPVISVideo, images: Tensor) -> Callable[[], None]:
-        """The network on these images as a CUDA graph."""
-        if self._args.device == "cpu":
-            raise ValueError("CUDA graphs need a GPU")
-        beside = torch.cuda.Stream()
-        beside.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(beside):
-            for _ in range(_WARM_UP):
-                model.outputs(images)
-        torch.cuda.current_stream().wait_stream(beside)
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            model.outputs(images)
-        return graph.replay
 
     def _build(self) -> CLIPVISVideo:
         config, weights = MODELS[self.name]

@@ -49,7 +49,6 @@ class Canvas:
         lines: Sequence[str] = (),
         *,
         fill: str = PALE,
-        ink: str = INK,
     ) -> None:
         """A box with lines of text in its middle, the first one bold."""
         self.rect(x, y, width, height, fill=fill, stroke=GREY, rx="6")

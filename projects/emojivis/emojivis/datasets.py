@@ -11,7 +11,7 @@ from mmdet.registry import DATASETS
 from mmengine.dataset import BaseDataset
 
 from clipvis_core.foundation.masks import mask_bounds
-from clipvis_data.seeding import SeededItems
+from clipvis_data.datasets.base import CategoryDataset
 
 from .captions import write_caption
 from .scenes import SceneOptions
@@ -19,7 +19,7 @@ from .vocabulary import emoji_vocabulary
 from .world import Clip, EmojiWorld, SplitName
 
 
-class EmojiDataset(SeededItems, BaseDataset):
+class EmojiDataset(CategoryDataset, BaseDataset):
     """What the three forms share: a world, of which record n is painted when it is asked for.
 
     Args:
@@ -49,15 +49,8 @@ class EmojiDataset(SeededItems, BaseDataset):
         options = {key: tuple(v) if isinstance(v, list) else v for key, v in (scene or {}).items()}
         self.length = length
         self.world = EmojiWorld(split, seed=seed, options=SceneOptions(**options), **(world or {}))
-        self.vocabulary = emoji_vocabulary()
-        self.names = self.vocabulary.names
+        self.set_categories(emoji_vocabulary(), prompt_options)
         super().__init__(**kwargs)
-        self._metainfo.update(
-            classes=self.names,
-            prompts=self.vocabulary.prompts(**(prompt_options or {})),
-            category_ids=self.vocabulary.ids,
-            dataset_name=self.vocabulary.name,
-        )
 
     def load_data_list(self) -> list[dict]:
         """Numbers of the records; there is nothing to read."""
@@ -142,7 +135,7 @@ class EmojiCaptionDataset(EmojiImageDataset):
         shares = seen / clip.owners[0].size
         named = np.flatnonzero(shares >= min(self.least_share, shares.max()))
         rng = np.random.default_rng([self.world.seed, self.world.rules.code, number, len(named)])
-        names = [self.names[clip.labels[track]] for track in named]
+        names = [self.vocabulary.names[clip.labels[track]] for track in named]
         image = torch.from_numpy(clip.frames[0].transpose(2, 0, 1).copy())
         return {"inputs": image, "captions": write_caption(rng, names, shares[named])}
 

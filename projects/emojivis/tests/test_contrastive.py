@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ import torch.nn.functional as F
 from mmdet.structures import DetDataSample
 from mmdet.structures.mask import BitmapMasks
 from mmengine.config import Config
-from mmengine.runner import Runner
+from mmengine.registry import RUNNERS
 from mmengine.structures import InstanceData
 
 from clipvis_core import InputError, Vocabulary
@@ -177,7 +179,7 @@ def run(tmp_path_factory, repo_root):
         config.val_dataloader.update(batch_size=4, num_workers=0, persistent_workers=False)
         config.val_dataloader.dataset.length = 4
         config.model.templates = ("a photo of a {}.",)
-        runner = Runner.from_cfg(config)
+        runner = RUNNERS.build(config)
         runner.train()
         return runner
 
@@ -211,9 +213,6 @@ def test_the_exported_file_is_the_pretrained_of_a_frozen_clip(run):
 
 def test_export_in_full_precision(run, tmp_path):
     _, _, runner = run
-    runner._work_dir, folder = str(tmp_path), runner._work_dir
-    try:
-        ExportCLIPHook("full.safetensors", half=False).after_train(runner)
-    finally:
-        runner._work_dir = folder
+    elsewhere = SimpleNamespace(work_dir=tmp_path, model=runner.model, logger=runner.logger)
+    ExportCLIPHook("full.safetensors", half=False).after_train(elsewhere)
     assert (tmp_path / "full.safetensors").stat().st_size > 16_000_000

@@ -8,7 +8,6 @@ _base_ = [
 model = dict(criterion=dict(num_points=1024))
 
 custom_hooks = [
-    dict(type="InitialWeightsHook"),
     dict(type="VocabularyHook", class_agnostic=True),
     dict(type="SamplerStateHook"),
 ]

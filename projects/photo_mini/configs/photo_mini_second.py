@@ -1,8 +1,6 @@
 # Photo-mini's second edition: from the first edition's weights, grown to 100 queries (../photo_mini/grow_queries.py),
 # on more photos. The learning rate stays; photo_mini_second_end.py lets it fall.
-# Checkpoints hold the mean of the weights on the way. Measure them with photo_mini_image.py and
-# model.head.query_decoder.num_queries=100: under this config the mean, which is begun from load_from, takes the place
-# of the weights that tools/test.py has loaded.
+# Checkpoints hold the mean of the weights on the way.
 _base_ = [
     "../../../configs/photo_mini/photo_mini_image.py",
     "_base_/photos_second.py",
@@ -21,7 +19,6 @@ model = dict(head=dict(query_decoder=dict(num_queries=100)), criterion=dict(num_
 load_from = "work_dirs/photo_mini/grown.safetensors"
 
 custom_hooks = [
-    dict(type="InitialWeightsHook"),
     dict(type="VocabularyHook", class_agnostic=True),
     dict(type="SamplerStateHook"),
     dict(type="EMAHook", ema_type="ExponentialMovingAverage", momentum=0.003),

@@ -38,7 +38,6 @@ test_evaluator = None
 load_from = "work_dirs/photo_mini_second/iter_500.pth"
 
 custom_hooks = [
-    dict(type="InitialWeightsHook"),
     dict(type="SamplerStateHook"),
     dict(type="EMAHook", ema_type="ExponentialMovingAverage", momentum=0.01),
 ]

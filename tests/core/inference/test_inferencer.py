@@ -109,6 +109,13 @@ def test_leaving_in_a_window_of_many(inferencer, frames, monkeypatch):
     assert stream.result().num_frames == 3
 
 
+def test_cuda_graphs_are_asked_for(inferencer, frames):
+    assert inferencer.model.cuda_graphs is None
+    small = CLIPVISInferencer("photo-mini", vocabulary=WORDS, contrast="none", device="cpu", cuda_graphs=True)
+    small(frames[:1], progress=False)
+    assert "need a GPU" in small.model.cuda_graphs.reasons[0]
+
+
 def test_frames_of_a_live_source_do_not_wait_for_each_other(inferencer, frames, monkeypatch):
     monkeypatch.setattr(inferencer.model, "window", 10)
     seen = []

@@ -9,6 +9,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
+from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 from PIL import Image
 from pycocotools import mask as coco_mask
@@ -134,9 +135,9 @@ def run_one_iteration(config: Config, state: dict, points: PointSampler, folder)
     config.test_dataloader = config.test_cfg = config.test_evaluator = None
     config.default_hooks.checkpoint.update(interval=100, save_last=False)
     config.work_dir, config.experiment_name = str(folder / "work"), f"parity_{folder.name}"
-    runner = Runner.from_cfg(config)
+    runner = RUNNERS.build(config)
     runner.model.load_state_dict(state)
-    runner.model._is_init = True  # mmengine's mark that there is nothing to initialise
+    runner.model.is_init = True  # mmengine's mark that there is nothing to initialise
     runner.model.criterion.points = points
     recorder = Recorder()
     runner.register_hook(recorder, "LOWEST")

@@ -14,7 +14,7 @@ from pathlib import Path
 import yaml
 
 from clipvis_core.foundation.cache_folder import cache_folder
-from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.errors import InputError, first_line
 
 PACKAGED = Path(__file__).parent / ".mim"
 DEFAULT_MODEL = "photo-mini"
@@ -171,8 +171,9 @@ def _from_hub(name: str) -> Path:
     except InputError:
         raise
     except Exception as error:  # the hub's errors and those of its http library have no common base
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise InputError(f"{name} could not be downloaded ({reason}): check the name and the network") from None
+        raise InputError(
+            f"{name} could not be downloaded ({first_line(error)}): check the name and the network"
+        ) from None
 
 
 def _only_weights(name: str, repository: str) -> str:

@@ -42,23 +42,19 @@ def evaluate_images(
 
     Args:
         ground_truth: Annotation file in the COCO or LVIS form.
-        results: A list of `{"image_id", "category_id", "score", "bbox" or "segmentation"}`, or a
-            file that holds one.
+        results: A list of `{"image_id", "category_id", "score", "bbox" or "segmentation"}`, or a file that holds one.
         benchmark: "coco", or "lvis": at most 300 detections an image; detections of a category
             that is neither annotated in an image nor known to be absent do not count, nor do
             unmatched ones of a category that is not annotated exhaustively.
         iou_type: What is compared; by default masks if the results have them, else boxes.
-        class_agnostic: Whether all categories, annotated and predicted, are taken as one. An
-            image's 100 best detections then count, and an object that was found under two
-            categories is a hit and a false alarm. For COCO only: an LVIS image is annotated for
-            some categories alone.
-        min_area: Objects with a smaller annotated area in pixels are ignored, as COCO ignores
-            those outside a size range: neither they nor detections that match them count, nor do
-            unmatched detections smaller than that.
+        class_agnostic: Whether all categories, annotated and predicted, are taken as one. An image's 100 best
+            detections then count, and an object that was found under two categories is a hit and a false alarm. For
+            COCO only: an LVIS image is annotated for some categories alone.
+        min_area: Objects with a smaller annotated area in pixels are ignored, as COCO ignores those outside a size
+            range: neither they nor detections that match them count, nor do unmatched detections smaller than that.
 
     Raises:
-        InputError: Options that do not fit, or a file that is missing, broken or of another data
-            set.
+        InputError: Options that do not fit, or a file that is missing, broken or of another data set.
     """
     check_options(benchmark, class_agnostic=class_agnostic, min_area=min_area)
     iou_type = iou_type or form_of_results(result_chunks(results))

@@ -15,7 +15,7 @@ from .summary import EvaluationResult, Numbers
 
 def print_table(result: EvaluationResult, console: Console | None = None) -> None:
     """Prints all numbers in percent, a column for each group; - where there is no ground truth."""
-    console = console or Console()
+    console = Console()
     title = f"{result.benchmark}, {result.protocol} protocol"
     title += ", class-agnostic" if result.class_agnostic else ""
     title += f", objects of {result.min_area:g} pixels and more" if result.min_area else ""
@@ -49,14 +49,13 @@ def read_metrics(path: str | Path) -> dict:
     return content
 
 
-def print_comparison(old: dict, new: dict, *, top: int = 20, console: Console | None = None) -> None:
+def print_comparison(old: dict, new: dict, *, top: int = 20) -> None:
     """Prints two METRICS.json side by side, and the categories whose AP changed most.
 
     Args:
         old: Content of one file.
         new: Content of the other.
         top: How many categories to list.
-        console: Where to print.
 
     Raises:
         InputError: They are of different benchmarks, or of different categories or objects.
@@ -67,7 +66,7 @@ def print_comparison(old: dict, new: dict, *, top: int = 20, console: Console | 
         values = old.get(option, 0), new.get(option, 0)
         if values[0] != values[1]:
             raise InputError(f"cannot compare {option} {values[0]} with {values[1]}")
-    console = console or Console()
+    console = Console()
     if old["protocol"] != new["protocol"]:
         console.print(f"the protocols differ: {old['protocol']}, {new['protocol']}", style="bold")
     table = Table(title=f"{old['benchmark']} (percent)")

@@ -54,8 +54,7 @@ def _decode(mask: object, height: int, width: int) -> RLEMask | None:
 def _decode_fast(masks: list, height: int, width: int) -> list[RLEMask | None] | None:
     """`_decode` of many entries, if all are null or sound compressed RLEs; otherwise None.
 
-    Result files hold little else, and without a look at each mask from Python it takes half the
-    time.
+    Result files hold little else, and without a look at each mask from Python it takes half the time.
     """
     try:
         present = [mask for mask in masks if mask is not None]

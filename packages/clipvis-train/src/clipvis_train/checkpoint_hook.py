@@ -81,13 +81,35 @@ class SafeCheckpointHook(CheckpointHook):
     def _here(self, path: str | None) -> str | None:
         return path and self.file_backend.join_path(self.out_dir, Path(path).name)
 
+    def after_train_iter(self, runner: Runner, batch_idx: int, **kwargs: object) -> None:
+        """Saves after each interval and, with `save_last`, after the last iteration."""
+        is_due = self.every_n_train_iters(runner, self.interval, self.save_begin)
+        if is_due or (self.save_last and self.is_last_train_iter(runner)):
+            runner.logger.info(f"Saving checkpoint at {runner.iter + 1} iterations")
+            self._save(runner, runner.iter + 1)
+
+    def after_val_epoch(self, runner: Runner, metrics: dict) -> None:
+        """As mmengine's, but the best one so far is removed after the better one is on the disk."""
+        backend, last = self.file_backend, self.last_ckpt
+        best = _best_checkpoints(runner)
+        self.file_backend = postponed = _PostponedRemovals(backend)
+        self.last_ckpt = None  # mmengine would write this one again itself, not whole
+        try:
+            super().after_val_epoch(runner, metrics)
+        finally:
+            self.file_backend, self.last_ckpt = backend, last
+        better = _best_checkpoints(runner)
+        if last is not None and better != best:
+            self._save(runner, runner.iter)  # again, as it names the best one
+        self._remove(path for path in postponed.removed if path not in better)
+
     def save_now(self, runner: Runner, iteration: int) -> None:
         """Saves outside the interval after this many finished iterations, if they are not saved already."""
         if self._saved != iteration:
-            self._save_checkpoint_with_step(runner, iteration, meta={"epoch": runner.epoch, "iter": iteration})
+            self._save(runner, iteration)
 
-    def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
-        """As mmengine's, but nothing is removed or pointed at before the new file is on the disk."""
+    def _save(self, runner: Runner, step: int) -> None:
+        """Saves after `step` iterations; nothing is removed or pointed at before the new file is on the disk."""
         name = self.filename_tmpl.format(step)
         outdated = []
         if self.max_keep_ckpts > 0:
@@ -103,7 +125,7 @@ class SafeCheckpointHook(CheckpointHook):
             name,
             save_optimizer=self.save_optimizer,
             save_param_scheduler=self.save_param_scheduler,
-            meta=meta,
+            meta={"epoch": runner.epoch, "iter": step},
             by_epoch=False,
             backend_args=self.backend_args,
             **self.args,
@@ -116,22 +138,15 @@ class SafeCheckpointHook(CheckpointHook):
                 self.file_backend.join_path(self.out_dir, self.filename_tmpl.format(other)) for other in outdated
             )
 
-    def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
-        """As mmengine's, but the best one so far is removed after the better one is on the disk."""
-        backend = self.file_backend
-        self.file_backend = postponed = _PostponedRemovals(backend)
-        try:
-            super()._save_best_checkpoint(runner, metrics)
-        finally:
-            self.file_backend = backend
-        infos = runner.message_hub.runtime_info.items()
-        best = {value for key, value in infos if key.startswith("best_ckpt")}
-        self._remove(path for path in postponed.removed if path not in best)
-
     def _remove(self, paths: Iterable[str]) -> None:
         for path in paths:
             if self.file_backend.isfile(path):
                 self.file_backend.remove(path)
+
+
+def _best_checkpoints(runner: Runner) -> set[str]:
+    """Files of the best weights so far, one a metric."""
+    return {path for key, path in runner.message_hub.runtime_info.items() if key.startswith("best_ckpt")}
 
 
 class _PostponedRemovals:

@@ -1,4 +1,4 @@
-"""Where a run starts: from initial weights or from a checkpoint, with random draws that a resumed run repeats."""
+"""Which checkpoint a run goes on from."""
 
 from __future__ import annotations
 
@@ -7,16 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmdet.registry import HOOKS
-from mmengine.dist import broadcast_object_list, get_rank, is_main_process
-from mmengine.hooks import Hook
-from mmengine.runner import Runner
+from mmengine.dist import broadcast_object_list, is_main_process
 
-from clipvis_core import InputError
-from clipvis_core.checkpoints import check_shapes, check_sums, load_checkpoint, read_checkpoint
-from clipvis_core.models.vocabulary_hook import inner_model
-from clipvis_data.seeding import seed_generators
-from clipvis_train.changed_settings import describe_changes
+from clipvis_core.checkpoints import check_sums, read_checkpoint
+from clipvis_core.foundation.errors import InputError
 
 #: What a checkpoint of a training run holds and one of weights alone (the best one, a published one) does not.
 RUN_ENTRIES = ("meta", "state_dict", "message_hub", "optimizer")
@@ -29,81 +23,6 @@ class RunCheckpoint:
     written: str  # as mmengine notes the time: `YYYYmmdd_HHMMSS`
     iteration: int  # finished iterations
     path: Path
-
-
-@HOOKS.register_module()
-class InitialWeightsHook(Hook):
-    """Loads `load_from` strictly, official files too, instead of downloading the encoder's weights first.
-
-    mmengine would initialise the model (and so download a CLIP), then load what happens to fit of the file. Here a
-    file of another encoder or depth stops the run with one line, and nothing is downloaded that is overwritten.
-    """
-
-    priority = "VERY_HIGH"
-
-    def before_run(self, runner: Runner) -> None:
-        """Loads `load_from`, or leaves the weights to the checkpoint that the run resumes from."""
-        model = inner_model(runner)
-        if runner._resume:
-            model.backbone.is_init = True  # mmengine's mark that `init_weights` has nothing to do
-        elif runner._load_from is not None:
-            layout = load_checkpoint(model, runner._load_from)
-            runner.logger.info(f"loaded {runner._load_from}: {layout}")
-            runner._load_from = None
-            model.is_init = True
-
-
-@HOOKS.register_module()
-class IterationSeedHook(Hook):
-    """Seeds all generators before each iteration, from the run's seed, the rank and the iteration.
-
-    What an iteration draws (the points of the mask losses, dropout) then does not depend on what was drawn before it:
-    a resumed run needs no saved state of generators, and a validation in between changes nothing.
-    """
-
-    priority = "HIGHEST"  # before any other hook draws
-
-    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: object = None) -> None:
-        """Seeds all generators for the iteration."""
-        seed_generators(runner.seed, get_rank(), batch_idx)
-
-
-@HOOKS.register_module()
-class ResumeHook(Hook):
-    """Decides what a resumed run goes on from, and says so.
-
-    With `resume = True` and a `load_from`, that file; it must be whole and fit the model. With `resume = "auto"`, or
-    `resume = True` and no `load_from`, the newest checkpoint in the work dir that loads: damaged ones are named and
-    skipped. If there is none, the run starts from the beginning, from `load_from` where there is one.
-
-    Raises:
-        InputError: The named file is damaged, is no checkpoint of a training run, or is one of another model.
-    """
-
-    priority = "HIGHEST"  # before the initial weights are looked for
-
-    def before_run(self, runner: Runner) -> None:
-        """Finds the checkpoint to go on from, before mmengine looks for it."""
-        if not runner._resume:
-            return
-        if runner._resume == "auto" or runner._load_from is None:
-            found = _newest_for_all_ranks(runner)
-            if found is None:
-                runner.logger.info(f"no checkpoint to resume from in {runner.work_dir}: starting from the beginning")
-                runner._resume = False
-                return
-        else:
-            found = whole_run_checkpoint(runner._load_from)
-        state = read_checkpoint(found.path)["state_dict"]
-        check_shapes(state, inner_model(runner).state_dict(), found.path)
-        runner._resume, runner._load_from = True, str(found.path)
-        runner.logger.info(f"resuming from {found.path} at iteration {found.iteration}")
-
-    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Names what the config says otherwise than that of the checkpoint."""
-        if runner._resume:
-            for line in describe_changes(checkpoint["meta"].get("cfg"), runner.cfg.pretty_text):
-                runner.logger.warning(line)
 
 
 def newest_run_checkpoint(work_dir: str | Path, warn: Callable[[str], None]) -> RunCheckpoint | None:
@@ -133,6 +52,15 @@ def newest_run_checkpoint(work_dir: str | Path, warn: Callable[[str], None]) -> 
     return None
 
 
+def newest_for_all_ranks(work_dir: str | Path, warn: Callable[[str], None]) -> RunCheckpoint | None:
+    """`newest_run_checkpoint` of the main process, for all: the others may see a shared folder late."""
+    choice: list[RunCheckpoint | None] = [None]
+    if is_main_process():
+        choice = [newest_run_checkpoint(work_dir, warn)]
+    broadcast_object_list(choice)
+    return choice[0]
+
+
 def whole_run_checkpoint(path: str | Path) -> RunCheckpoint:
     """A named checkpoint of a run, all of which can be read.
 
@@ -147,15 +75,6 @@ def whole_run_checkpoint(path: str | Path) -> RunCheckpoint:
             "to start a new run from its weights, use load_from"
         )
     return _describe(content, path)
-
-
-def _newest_for_all_ranks(runner: Runner) -> RunCheckpoint | None:
-    """The main process's choice: the others may see a shared folder late."""
-    choice: list[RunCheckpoint | None] = [None]
-    if is_main_process():
-        choice = [newest_run_checkpoint(runner.work_dir, runner.logger.warning)]
-    broadcast_object_list(choice)
-    return choice[0]
 
 
 def _checkpoint_files(work_dir: Path) -> list[Path]:

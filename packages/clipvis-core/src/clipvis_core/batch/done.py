@@ -58,7 +58,7 @@ def read_done(folder: Path, request: Mapping[str, Any], video: str) -> Done | No
 def request_of(spec: ModelSpec, options: OutputOptions, exports: Sequence[str] = ()) -> dict[str, Any]:
     """What decides the answer besides the input, ready for JSON: version, words, weights, config, options and exports.
 
-    The device and the window are none of it: a batch goes on where there is another machine.
+    The device, the window and CUDA graphs are none of it: a batch goes on where there is another machine.
 
     Raises:
         InputError: The model is not there.
@@ -66,7 +66,7 @@ def request_of(spec: ModelSpec, options: OutputOptions, exports: Sequence[str] =
     config, checkpoint = spec.files()
     settings = json.dumps(read_config(config).to_dict(), sort_keys=True, default=str)
     asked = {**spec.options}
-    for name in ("device", "window"):
+    for name in ("device", "window", "cuda_graphs"):
         asked.pop(name, None)
     if os.path.isfile(str(asked.get("contrast"))):
         asked["contrast"] = file_print(Path(asked["contrast"]))[1]

@@ -15,7 +15,7 @@ from clipvis_core.batch.jobs import Job
 from clipvis_core.batch.outcomes import Outcome, State
 from clipvis_core.batch.runner import Plan, VideoRunner
 from clipvis_core.batch.under_way import Report
-from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.errors import InputError, first_line
 from clipvis_core.foundation.program import plain_messages
 
 LOCAL = "local"
@@ -144,9 +144,8 @@ def _connected(address: str) -> Any:
             None if address == LOCAL else address, runtime_env=environment, log_to_driver=True, logging_level="error"
         )
     except (ConnectionError, ValueError, RuntimeError, OSError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise InputError(
-            f"--ray {address}: no Ray answers there ({reason[:150]}); `ray start --head` starts one"
+            f"--ray {address}: no Ray answers there ({first_line(error)}); `ray start --head` starts one"
         ) from None
     ray.data.DataContext.get_current().enable_progress_bars = False
     return ray

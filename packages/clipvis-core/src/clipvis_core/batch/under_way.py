@@ -149,4 +149,4 @@ def _line(error: Exception) -> str:
     if not isinstance(error, InputError):
         traceback.print_exception(error, file=sys.stderr)
         return " ".join(f"{type(error).__name__}: {error}".split())[:300]
-    return " ".join(str(error).split())
+    return str(error)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -10,19 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from clipvis_core.batch.answer_files import PICTURE, REPORT, draw_result, write_end, write_lists
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.inference.asking import FEATURES, MOST_FEATURE_BYTES
 from clipvis_core.inference.index_masks import check_replaceable, write_index_masks
 from clipvis_core.inference.inferencer import CLIPVISInferencer
 from clipvis_core.inference.output_folder import RESULTS, WORDS, OutputFolder
-from clipvis_core.inference.overlay import overlay_frames, write_overlay
 from clipvis_core.inference.result import DrawnTracks, SegmentationResult
-from clipvis_core.inference.stream_writer import LINES, OVERLAY, SHEET, write_picture, write_stream
-from clipvis_core.media import WHOLE, ContactSheet, Cut, FrameSource, open_frames
-from clipvis_core.report import MOST_FRAMES, report_chunks
+from clipvis_core.inference.stream_writer import LINES, OVERLAY, SHEET, write_stream
+from clipvis_core.media import WHOLE, Cut, open_frames
 from clipvis_core.tracking import LiveRule
 
-MASKS, PICTURE, REPORT = "masks", "overlay.png", "report.html"
+MASKS = "masks"
 
 
 @dataclass(frozen=True)
@@ -213,65 +211,14 @@ class VideoTask:
         """
         complete = complete and not self.source.truncated  # which drawing, that reads the source again, changes
         drawn = result.drawn(score_thr, all_tracks=self.options.all_tracks)
-        with folder.file(WORDS) as file:
-            file.write(result.vocabulary.to_json().encode("utf-8"))
-        if not self.options.live_only:
-            self._write_tracks(drawn, folder, cut, progress=progress)
-        complete = complete and not (cut is not None and cut.is_set())
-        if self._has_report:
-            shown = {"score_thr": score_thr, "all_tracks": self.options.all_tracks}
-            write_page(result, self.source, folder, complete=complete, **shown)
-        else:
-            folder.remove(REPORT)
-        folder.describe(result, score_thr=score_thr, complete=complete)
-        return drawn
-
-    def _write_tracks(
-        self, drawn: DrawnTracks, folder: OutputFolder, cut: threading.Event | None, *, progress: bool
-    ) -> None:
-        with folder.file(RESULTS) as file:
-            drawn.result.write_json(file)
+        write_lists(result, folder, tracks=not self.options.live_only)
         if self.options.masks:
             write_index_masks(drawn, folder.path / MASKS, progress=progress, stopped=cut)
             folder.written.append(MASKS)
         if self.options.draw and not self.streaming:
             draw_result(drawn, self.source, folder, is_image=self.is_image, progress=progress, stopped=cut)
-
-
-def draw_result(
-    drawn: DrawnTracks,
-    source: FrameSource,
-    folder: OutputFolder,
-    *,
-    is_image: bool,
-    progress: bool = True,
-    stopped: threading.Event | None = None,
-) -> None:
-    """Writes the overlay and its contact sheet or, for an image, a picture."""
-    if is_image:
-        write_picture(next(overlay_frames(drawn, source)), folder.path / PICTURE)
-        folder.written.append(PICTURE)
-        return
-    sheet = ContactSheet()
-    write_overlay(drawn, source, folder.path / OVERLAY, sheet=sheet, progress=progress, stopped=stopped)
-    write_picture(sheet.image(), folder.path / SHEET)
-    folder.written += [OVERLAY, SHEET]
-
-
-def write_page(
-    result: SegmentationResult,
-    source: FrameSource,
-    folder: OutputFolder,
-    *,
-    score_thr: float,
-    all_tracks: bool,
-    complete: bool,
-) -> None:
-    """Writes the page of the answer, if it is not too long for one."""
-    if result.num_frames > MOST_FRAMES:
-        print(f"no {REPORT}: {result.num_frames} frames are more than {MOST_FRAMES}, its limit", file=sys.stderr)
-        folder.remove(REPORT)
-        return
-    with folder.file(REPORT) as file:
-        chunks = report_chunks(result, source, score_thr=score_thr, all_tracks=all_tracks, complete=complete)
-        file.writelines(chunks)
+        complete = complete and not (cut is not None and cut.is_set())
+        source = self.source if self._has_report else None
+        shown = {"score_thr": score_thr, "all_tracks": self.options.all_tracks}
+        write_end(result, source, folder, complete=complete, **shown)
+        return drawn

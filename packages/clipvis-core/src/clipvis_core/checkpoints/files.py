@@ -17,7 +17,7 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.errors import InputError, first_line
 from clipvis_core.foundation.whole_file import whole_file
 
 
@@ -70,7 +70,7 @@ def _read_weights(path: Path, sums: bool) -> dict[str, Any]:
         found = [name for name, fact in meta.items() if name == _SUM or fact.startswith(_SUM_KIND)]
         content = path.read_bytes() if sums and found else None
     except Exception as error:  # whatever the library makes of a stranger's bytes
-        raise InputError(f"{path} is damaged or no safetensors file ({_first_line(error)}): fetch it again") from None
+        raise InputError(f"{path} is damaged or no safetensors file ({first_line(error)}): fetch it again") from None
     if content is not None and any(meta[name] != _sum_of(content) for name in found):
         raise InputError(f"{path} is damaged: its tensors differ from their checksum; fetch it again")
     return {"state_dict": state, "meta": {name: fact for name, fact in meta.items() if name not in found}}
@@ -92,7 +92,7 @@ def _read_pickled(path: Path, sums: bool) -> dict[str, Any]:
             f"{_unpickled(error)}"
         ) from None
     except Exception as error:  # whatever torch makes of a stranger's bytes
-        raise InputError(f"{path} is damaged or no PyTorch checkpoint ({_first_line(error)}): fetch it again") from None
+        raise InputError(f"{path} is damaged or no PyTorch checkpoint ({first_line(error)}): fetch it again") from None
     if not isinstance(content, dict):
         raise InputError(f"{path} holds a {type(content).__name__} and a checkpoint is a dict of tensors")
     return content
@@ -110,7 +110,7 @@ def check_sums(path: str | Path) -> None:
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()
     except Exception as error:  # whatever the library makes of a stranger's bytes
-        raise InputError(f"{path} is damaged ({_first_line(error)}): fetch it again") from None
+        raise InputError(f"{path} is damaged ({first_line(error)}): fetch it again") from None
     if damaged is not None:
         raise InputError(f"{path} is damaged: wrong checksum in {damaged}; fetch it again")
 
@@ -202,7 +202,3 @@ def _check_file(path: Path) -> None:
         raise InputError(f"{path} is empty: fetch it again")
     if head.lstrip()[:1] == b"<":
         raise InputError(f"{path} is a web page, not a checkpoint: download the file itself, not its page")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:160]

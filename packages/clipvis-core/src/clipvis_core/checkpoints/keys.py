@@ -181,7 +181,7 @@ def _renamed(name: str, rules: list[tuple[re.Pattern, str]]) -> str | None:
     return None
 
 
-def list_names(names: list[str], most: int = 3) -> str:
-    """Names for a message, the first few of them."""
-    shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+def list_names(names: list[str]) -> str:
+    """Names for a message, the first three of them."""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more

@@ -7,7 +7,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from clipvis_core.batch.video_task import PICTURE, REPORT, draw_result, write_page
+from clipvis_core.batch.answer_files import PICTURE, REPORT, draw_result, write_end, write_lists
 from clipvis_core.command_line.ask import answer_folder
 from clipvis_core.command_line.choices import contrast_choice, prepare
 from clipvis_core.command_line.table import print_moments, print_table
@@ -114,20 +114,13 @@ def write_answer(
     pages = [] if source is None or args.no_report else [REPORT]
     reads = [path for path in (*args.folders, args.classes_file, args.vocabulary, video) if path]
     with OutputFolder(out_dir, [RESULTS, WORDS, *pictures, *pages], reads=reads, video=video) as folder:
-        with folder.file(WORDS) as file:
-            file.write(result.vocabulary.to_json().encode("utf-8"))
-        with folder.file(RESULTS) as file:
-            result.write_json(file)
+        write_lists(result, folder)
         if source is not None:
             drawn = result.drawn(score_thr, all_tracks=args.all_tracks)
             draw_result(drawn, source, folder, is_image=is_image)
         complete = result.asker.features.ended and record.get("complete") is True
-        if pages:
-            shown = {"score_thr": score_thr, "all_tracks": args.all_tracks}
-            write_page(result, source, folder, complete=complete, **shown)
-        else:
-            folder.remove(REPORT)
-        folder.describe(result, score_thr=score_thr, complete=complete)
+        shown = {"score_thr": score_thr, "all_tracks": args.all_tracks}
+        write_end(result, source if pages else None, folder, complete=complete, **shown)
     return sorted(folder.written), out_dir
 
 

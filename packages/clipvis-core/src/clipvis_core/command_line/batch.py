@@ -28,6 +28,7 @@ from clipvis_core.command_line.export import planned_batch_exports, write_data_s
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.foundation.program import INTERRUPTED
 from clipvis_core.inference.model_spec import ModelSpec
+from clipvis_core.inference.output_folder import unwritable
 from clipvis_core.inference.stream_writer import first_interrupt
 
 DEFAULT_FOLDER = "outputs"
@@ -71,7 +72,10 @@ def run_batch(args: argparse.Namespace, spec: ModelSpec, options: OutputOptions)
             f"--export {data_sets[0].name} is of all videos, not of a shard: run `clipvis export` at the end"
         )
     plan = Plan(spec, options, request_of(spec, options, exports), tuple(read_files(args)), exports)
-    _make(out_dir)
+    try:
+        out_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(out_dir, error) from None
     summary = Summary(out_dir, f"-{shard}-of-{of}" if of > 1 else "")
     stopped = threading.Event()
     with first_interrupt(stopped), _progress(summary, len(jobs)) as report, _engine(args, plan, out_dir) as engine:
@@ -93,15 +97,6 @@ def _check(args: argparse.Namespace, options: OutputOptions) -> None:
         raise InputError(f"--workers {args.workers}: give a number of processes, at least 1")
     if args.ray is not None and Path(args.ray).exists():
         raise InputError(f"--ray takes an address, and {args.ray} is a path: write --ray local, or put --ray last")
-
-
-def _make(out_dir: Path) -> None:
-    try:
-        out_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        is_file = isinstance(error, NotADirectoryError | FileExistsError)
-        reason = "it is a file, or below one" if is_file else error.strerror
-        raise InputError(f"{out_dir} cannot be written ({reason}): choose another --out-dir") from None
 
 
 @contextmanager

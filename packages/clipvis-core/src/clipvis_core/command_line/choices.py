@@ -15,7 +15,17 @@ from clipvis_core.media.cut import Cut, parse_time
 from clipvis_core.text.contrast import AUTO, NONE
 from clipvis_core.tracking import LiveRule
 
-_MODEL_OPTIONS = ("device", "dtype", "compile", "short_side", "topk", "num_memory", "num_match", "window")
+_MODEL_OPTIONS = (
+    "device",
+    "dtype",
+    "compile",
+    "cuda_graphs",
+    "short_side",
+    "topk",
+    "num_memory",
+    "num_match",
+    "window",
+)
 
 
 def prepare(args: argparse.Namespace) -> None:

@@ -103,19 +103,11 @@ def planned_exports(kinds: str | None, out_dir: Path, *, kept: bool, live: bool)
 
 def write_exports(kinds: Sequence[Kind], out_dir: Path, *, all_tracks: bool) -> None:
     """Writes the planned exports of a run that is done; see `export` for what is raised."""
-    from clipvis_core.exports import NoTrackError, Options, export
     from clipvis_core.inference import Answer
 
-    if not kinds:
-        return
-    answer = Answer.read(out_dir)
-    options = Options(frames=answer.video is not None, progress=True)
-    for kind in kinds:
-        try:
-            path = export(answer, kind.name, all_tracks=all_tracks, options=options)
-            print(f"wrote {path}: {kind.writes}")
-        except NoTrackError as error:
-            print(f"no {kind.name}: {error}", file=sys.stderr)
+    if kinds:
+        answer = Answer.read(out_dir)
+        _write_all(kinds, [answer], out_dir, all_tracks=all_tracks, frames=answer.video is not None)
 
 
 def planned_batch_exports(kinds: str | None, out_dir: Path) -> tuple[list[Kind], tuple[str, ...]]:
@@ -138,12 +130,20 @@ def planned_batch_exports(kinds: str | None, out_dir: Path) -> tuple[list[Kind],
 
 def write_data_sets(kinds: Sequence[Kind], folders: Sequence[str], out_dir: Path, *, all_tracks: bool) -> None:
     """Writes the data sets of a batch to `OUT_DIR/exports`; see `export` for what is raised."""
-    from clipvis_core.exports import NoTrackError, Options, default_target, export
     from clipvis_core.inference import Answer
 
-    answers = [Answer.read(folder) for folder in folders] if kinds else []
-    options = Options(progress=True)
-    for kind in kinds if answers else ():
+    if kinds and folders:
+        _write_all(kinds, [Answer.read(folder) for folder in folders], out_dir, all_tracks=all_tracks, frames=True)
+
+
+def _write_all(
+    kinds: Sequence[Kind], answers: Sequence[Answer], out_dir: Path, *, all_tracks: bool, frames: bool
+) -> None:
+    """Writes kinds of export to `OUT_DIR/exports` and says so; one without a track is named."""
+    from clipvis_core.exports import NoTrackError, Options, default_target, export
+
+    options = Options(frames=frames, progress=True)
+    for kind in kinds:
         try:
             path = export(answers, kind.name, default_target(out_dir, kind), all_tracks=all_tracks, options=options)
             print(f"wrote {path}: {kind.writes}")

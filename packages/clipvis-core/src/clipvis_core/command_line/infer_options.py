@@ -75,6 +75,9 @@ def add_network_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", help="cpu or cuda (default: a GPU if there is one)")
     parser.add_argument("--dtype", default="float32", choices=DTYPES, help="of the heavy parts (default: float32)")
     parser.add_argument("--compile", action="store_true", help="compile the network first; pays off on long videos")
+    parser.add_argument(
+        "--cuda-graphs", action="store_true", help="on a GPU, start the network of each window by one launch"
+    )
 
 
 def add_output_arguments(parser: argparse.ArgumentParser) -> None:

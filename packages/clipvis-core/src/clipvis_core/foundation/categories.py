@@ -25,11 +25,9 @@ class Category:
     Attributes:
         id: Id in the dataset's annotation files.
         name: Name in the dataset's annotation files.
-        prompt_name: Text the published systems put into their prompt templates; commas part
-            synonyms.
+        prompt_name: Text the published systems put into their prompt templates; commas part synonyms.
         synonyms: Every known word for the category; may be empty.
-        frequency: LVIS frequency, "f" (over 100 training images), "c" (11 to 100) or "r" (up to
-            10).
+        frequency: LVIS frequency, "f" (over 100 training images), "c" (11 to 100) or "r" (up to 10).
         split: "base" or "novel" in the open-vocabulary protocol, None where the dataset has none.
         common: BURST only: whether the class is one of its known ("common") classes.
         burst_id: BURST only: id in the download, which numbers as LVIS v0.5 did.

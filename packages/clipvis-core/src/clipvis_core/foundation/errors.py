@@ -4,6 +4,7 @@ from __future__ import annotations
 
 MAX_LETTERS = 300
 _GAP = " ... "
+_MOST_OF_A_REASON = 200  # letters
 
 
 class InputError(ValueError):
@@ -32,3 +33,12 @@ def shortened(message: str, most: int = MAX_LETTERS) -> str:
     head, tail = line[: kept // 2], line[-(kept - kept // 2) :]
     words = head.rpartition(" ")[0] or head, tail.partition(" ")[2] or tail
     return _GAP.join(words)
+
+
+def first_line(error: BaseException) -> str:
+    """What another library says is wrong, for a message of ours: its first line, or else the kind of error.
+
+    >>> first_line(RuntimeError("out of luck\\nat line 3")), first_line(KeyError())
+    ('out of luck', 'KeyError')
+    """
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:_MOST_OF_A_REASON]

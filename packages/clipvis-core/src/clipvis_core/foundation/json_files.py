@@ -36,9 +36,8 @@ def read_json(path: str | Path) -> Any:
 def iterate_records(path: str | Path) -> Iterator[list]:
     """Yields the elements of a json list, some megabytes at a time.
 
-    The memory taken does not grow with the file where all elements begin alike (with the same first
-    key), as every writer of result files does; other files are parsed in one piece, with the same
-    outcome.
+    The memory taken does not grow with the file where all elements begin alike (with the same first key), as every
+    writer of result files does; other files are parsed in one piece, with the same outcome.
 
     Args:
         path: A json file that holds one list.

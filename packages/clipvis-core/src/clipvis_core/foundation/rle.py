@@ -1,11 +1,10 @@
 """Checking run-length masks before pycocotools sees them.
 
 pycocotools trusts its input: runs that do not fill the image decode to uninitialised memory, and
-huge sizes end the process. So each mask that comes from a file passes here first. The text form
-codes a run in groups of five bits (low group first, bit 5 set on all but the last group, sign in
-bit 4 of the last), offset by 48; from the fourth run on it stores the difference to the run two
-before. `validate_rles` undoes both for thousands of masks at once with numpy; there is no Python
-loop over runs.
+huge sizes end the process. So each mask that comes from a file passes here first. The text form codes a run in groups
+of five bits (low group first, bit 5 set on all but the last group, sign in bit 4 of the last), offset by 48; from the
+fourth run on it stores the difference to the run two before. `validate_rles` undoes both for thousands of masks at once
+with numpy; there is no Python loop over runs.
 """
 
 from __future__ import annotations
@@ -50,9 +49,8 @@ def validate_rle(rle: dict, height: int, width: int) -> dict:
         width: Width the mask must have, in pixels.
 
     Returns:
-        `{"size": [height, width], "counts": str or bytes}`. Compressed counts come back unchanged
-        unless they hold empty runs after the first, which pycocotools' IoU misreads; those are
-        joined.
+        `{"size": [height, width], "counts": str or bytes}`. Compressed counts come back unchanged unless they hold
+        empty runs after the first, which pycocotools' IoU misreads; those are joined.
 
     Raises:
         RleError: The mask is malformed or does not fit; the message says how.
@@ -98,8 +96,7 @@ def check_rles(
         width: Width of all masks, or one width for each.
 
     Returns:
-        The compressed masks (None where there is none, or a bad one) and `{position: what is
-        wrong}`.
+        The compressed masks (None where there is none, or a bad one) and `{position: what is wrong}`.
     """
     heights = np.broadcast_to(height, len(rles)).tolist()
     widths = np.broadcast_to(width, len(rles)).tolist()
@@ -151,8 +148,7 @@ def decode_runs(counts: bytes | str) -> np.ndarray:
 
 
 def _ascii(counts: str) -> bytes:
-    # Characters outside ASCII become a byte outside the alphabet, so that the check below finds
-    # them.
+    # Characters outside ASCII become a byte outside the alphabet, so that the check below finds them.
     return counts.encode("ascii") if counts.isascii() else b"\xff"
 
 
@@ -215,8 +211,7 @@ def _check_texts(
     runs = _undo_differences(codes, bounds)
     first = bounds[:-1]
     pixels = np.array([heights[i] * widths[i] for i in index])
-    # A sum in int64 cannot overflow: codes stay below 2**35 and a text has fewer than 2**28 of
-    # them.
+    # A sum in int64 cannot overflow: codes stay below 2**35 and a text has fewer than 2**28 of them.
     sums = np.add.reduceat(runs, first)
     bad_length = np.maximum.reduceat(code_bytes, first) > _MAX_CODE_BYTES
     bad_sign = np.minimum.reduceat(runs, first) < 0

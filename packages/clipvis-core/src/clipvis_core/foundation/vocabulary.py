@@ -46,8 +46,13 @@ class Vocabulary:
                 seen[word] = synonyms[0]
 
     @classmethod
-    def from_categories(cls, categories: Iterable[str | Sequence[str]]) -> Vocabulary:
-        """From a list with, for each category, its synonyms or one string that parts them by commas."""
+    def from_categories(cls, categories: Vocabulary | Iterable[str | Sequence[str]]) -> Vocabulary:
+        """From a list with, for each category, its synonyms or one string that parts them by commas.
+
+        A vocabulary stays as it is.
+        """
+        if isinstance(categories, Vocabulary):
+            return categories
         return cls(tuple(clean_words(split_words(words) if isinstance(words, str) else words) for words in categories))
 
     @classmethod

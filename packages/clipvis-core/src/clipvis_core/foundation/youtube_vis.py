@@ -52,14 +52,13 @@ class TrackRecord:
     fields: dict
     where: str
 
-    def checked_masks(self, frames: Sequence[int], faults: Faults, *, strict: bool = False) -> list[dict | Polygons]:
+    def checked_masks(self, frames: Sequence[int], faults: Faults) -> list[dict | Polygons]:
         """The masks of some frames; see `check_masks`."""
         return check_masks(
             [self.segmentations[t] for t in frames],
             [(self.video.height, self.video.width)] * len(frames),
             lambda position: f"{self.where}: segmentations[{frames[position]}]",
             faults,
-            strict=strict,
         )
 
 

@@ -13,7 +13,7 @@ from clipvis_core.inference.kept_encoder import KeptEncoder
 from clipvis_core.inference.replay import Words, replay, replay_image
 from clipvis_core.inference.result import SegmentationResult
 from clipvis_core.text import TextClassifier, remaining_contrast
-from clipvis_core.text.contrast import AUTO, contrast_words, same_cosine
+from clipvis_core.text.contrast import AUTO, contrast_words
 from clipvis_core.tracking.feature_file import FeatureFile
 
 FEATURES = "features.bin"
@@ -72,14 +72,9 @@ class Asker:
         Raises:
             InputError: The encoder cannot read a word, or cannot be loaded.
         """
-        if not isinstance(vocabulary, Vocabulary):
-            vocabulary = Vocabulary.from_categories(vocabulary)
-        asked = self._classifier.embed(vocabulary)
+        asked = self._classifier.embed(Vocabulary.from_categories(vocabulary))
         listed = contrast_words(contrast, self._classifier, is_random=self._is_random)
-        others = None
-        if listed is not None:
-            rows = self._classifier.embed(listed)
-            others = remaining_contrast(asked, rows, least=same_cosine(rows))
+        others = None if listed is None else remaining_contrast(asked, self._classifier.embed(listed))
         return Words(self.features.facts.logit_scale, asked, others)
 
     def ask(

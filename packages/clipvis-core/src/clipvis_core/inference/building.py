@@ -16,7 +16,7 @@ from mmengine.config import Config, ConfigDict
 from mmengine.registry import init_default_scope
 
 from clipvis_core.checkpoints import load_checkpoint, load_encoder
-from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.errors import InputError, first_line
 from clipvis_core.model_zoo import find_config
 from clipvis_core.models.base import CLIPVISModel
 from clipvis_core.models.encoder import ImageTextEncoder
@@ -124,5 +124,4 @@ def _built(part: ConfigDict) -> Any:
     except InputError:
         raise
     except Exception as error:  # a key that no part knows, a type that is none: a fault in the config
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise InputError(f"the config's model cannot be built: {reason[:200]}") from None
+        raise InputError(f"the config's model cannot be built: {first_line(error)}") from None

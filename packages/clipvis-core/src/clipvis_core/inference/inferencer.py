@@ -14,7 +14,7 @@ from mmdet.structures import DetDataSample
 from mmengine.config import Config
 
 from clipvis_core.foundation.calibration import shown_from
-from clipvis_core.foundation.errors import InputError
+from clipvis_core.foundation.errors import InputError, first_line
 from clipvis_core.foundation.images import resized_size
 from clipvis_core.foundation.vocabulary import Vocabulary
 from clipvis_core.inference.asking import MOST_FEATURE_BYTES
@@ -46,6 +46,7 @@ class CLIPVISInferencer:
         device: `cpu`, `cuda`, ...; the default is a GPU if there is one.
         dtype: `float32` (exact), or `bfloat16` or `float16` for the heavy parts; see `Arithmetic`.
         compile: Have `torch.compile` fuse the heavy parts; the first frame of each size waits for the compiler.
+        cuda_graphs: On a GPU, start the network of a window at once instead of kernel by kernel; see `CudaGraphs`.
         short_side: Frames are resized so that their shorter side is this; the default is the config's.
         topk: Most (track, category) pairs; the default is the config's.
         num_memory: Frames the matching remembers, 0 for no matching; the default is the config's.
@@ -72,6 +73,7 @@ class CLIPVISInferencer:
         device: str | None = None,
         dtype: str = "float32",
         compile: bool = False,
+        cuda_graphs: bool = False,
         short_side: int | None = None,
         topk: int | None = None,
         num_memory: int | None = None,
@@ -86,10 +88,9 @@ class CLIPVISInferencer:
             raise InputError(f"dtype '{dtype}' is unknown: use one of {', '.join(DTYPES)}")
         usual, self.max_long_side = _sizes_of(config)
         self.short_side = _at_least("short_side", 1, short_side, usual)
-        if not isinstance(vocabulary, Vocabulary):
-            vocabulary = Vocabulary.from_categories(vocabulary)
+        vocabulary = Vocabulary.from_categories(vocabulary)
         self.model = build_model(config, checkpoint, self.device)
-        Arithmetic(DTYPES[dtype], compile).prepare(self.model)
+        Arithmetic(DTYPES[dtype], compile, cuda_graphs).prepare(self.model)
         self.model.topk = _at_least("topk", 1, topk, self.model.topk)
         if isinstance(self.model, CLIPVISVideo):
             self.model.num_memory = _at_least("num_memory", 0, num_memory, self.model.num_memory)
@@ -231,8 +232,7 @@ def _usable_device(name: str | None) -> torch.device:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
-        reason = (str(error).strip().splitlines() or [""])[0]
-        raise InputError(f"device '{name}' cannot be used here ({reason}): try cpu") from None
+        raise InputError(f"device '{name}' cannot be used here ({first_line(error)}): try cpu") from None
     return device
 
 

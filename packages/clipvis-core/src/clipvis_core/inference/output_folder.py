@@ -67,9 +67,7 @@ class OutputFolder:
             self._lock = FolderLock(self.path, "wait for it, or choose another --out-dir")
         except OSError as error:
             self._remove_made()
-            is_file = isinstance(error, NotADirectoryError | FileExistsError)
-            reason = "it is a file, or below one" if is_file else error.strerror
-            raise InputError(f"{self.path} cannot be written ({reason}): choose another --out-dir") from None
+            raise unwritable(self.path, error) from None
         try:
             self._before = read_record(self.path)
             self._check()
@@ -176,6 +174,13 @@ class OutputFolder:
         with suppress(OSError):
             for folder in self._made:
                 folder.rmdir()
+
+
+def unwritable(folder: Path, error: OSError) -> InputError:
+    """Why an output folder cannot be made or locked."""
+    is_file = isinstance(error, NotADirectoryError | FileExistsError)
+    reason = "it is a file, or below one" if is_file else error.strerror
+    return InputError(f"{folder} cannot be written ({reason}): choose another --out-dir")
 
 
 def read_record(folder: Path) -> dict | None:

@@ -1,4 +1,4 @@
-"""Precision and compilation of a model that infers."""
+"""Precision, compilation and CUDA graphs of a model that infers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
+
+from clipvis_core.models.cuda_graphs import CudaGraphs
 
 if TYPE_CHECKING:
     from clipvis_core.models.base import CLIPVISModel
@@ -21,6 +23,8 @@ class Arithmetic:
             deformable attention samples, its softmax and what follows the network stay in float32.
         compile: Have `torch.compile` fuse the image encoder and the pixel decoder, and on a GPU the query decoder, too;
             the first frame of each size then waits for the compiler.
+        cuda_graphs: Start the network of a window at once, as a CUDA graph, from the second window of a size on; see
+            `CudaGraphs`.
 
     Example:
         Arithmetic(dtype=torch.bfloat16).prepare(model)
@@ -29,11 +33,14 @@ class Arithmetic:
 
     dtype: torch.dtype = torch.float32
     compile: bool = False
+    cuda_graphs: bool = False
 
     def prepare(self, model: CLIPVISModel) -> None:
         """Has the model's `outputs` compute so; its parameters and their names stay as they are."""
         model.arithmetic = self
         model.head.autocast_pixels = self.dtype != torch.float32
+        weights = (*model.parameters(), *model.buffers())
+        model.cuda_graphs = CudaGraphs(model.network, weights) if self.cuda_graphs else None
         if self.compile:
             model.head.pixel_decoder.compile()
             model.backbone.compile()

@@ -19,6 +19,7 @@ from clipvis_core.foundation.errors import InputError
 from clipvis_core.foundation.vocabulary import Vocabulary
 from clipvis_core.models.arithmetic import Arithmetic
 from clipvis_core.models.criterion import FrameTarget
+from clipvis_core.models.cuda_graphs import CudaGraphs
 from clipvis_core.models.encoder import EncoderFeatures, ImageTextEncoder
 from clipvis_core.models.query_decoder import QueryPrediction
 from clipvis_core.text import TextClassifier, VocabularyEmbedding, remaining_contrast
@@ -41,6 +42,7 @@ class CLIPVISModel(BaseDetector):
 
     Attributes:
         arithmetic: How `outputs` computes; set by `Arithmetic.prepare`.
+        cuda_graphs: Calls `network`, where it is to be done by CUDA graphs; set by `Arithmetic.prepare`.
         calibration: That of the weights that were loaded, if they have one.
     """
 
@@ -61,6 +63,7 @@ class CLIPVISModel(BaseDetector):
         self.criterion = MODELS.build(criterion) if criterion is not None else None
         self.text_classifier = TextClassifier(self.backbone, **(text or {}))
         self.arithmetic = Arithmetic()
+        self.cuda_graphs: CudaGraphs | None = None
         self._vocabulary: Vocabulary | None = None
         self.calibration: Calibration | None = None
         self._embedding: VocabularyEmbedding | None = None
@@ -68,7 +71,7 @@ class CLIPVISModel(BaseDetector):
         self._contrast_embedding: VocabularyEmbedding | None = None
         self._same_cosine: tuple[Vocabulary, VocabularyEmbedding, float] | None = None  # of all contrast words
         if vocabulary is not None:
-            self.set_vocabulary(Vocabulary.from_categories(vocabulary))
+            self.set_vocabulary(vocabulary)
         self.register_load_state_dict_pre_hook(_rename_earlier)
         self.register_load_state_dict_post_hook(_forget_words)
 
@@ -82,9 +85,7 @@ class CLIPVISModel(BaseDetector):
             contrast: Words that nobody asked for, to be compared with; see `remaining_contrast` for those that are.
                 What is published (class probabilities and scores) does not depend on them.
         """
-        if not isinstance(vocabulary, Vocabulary):
-            vocabulary = Vocabulary.from_categories(vocabulary)
-        self._vocabulary = vocabulary
+        self._vocabulary = Vocabulary.from_categories(vocabulary)
         self._contrast = contrast
         self._embedding = self._contrast_embedding = None
 
@@ -138,20 +139,32 @@ class CLIPVISModel(BaseDetector):
             raise too_large(images) from None
 
     def _outputs(self, images: Tensor) -> FrameOutputs:
+        network = self.network if self.cuda_graphs is None else self.cuda_graphs
+        ious, object_logits, mask_logits, embeddings, regions = network(images)
         with self.arithmetic.running(images.device):
-            prediction, dense = self.segment(images)
-            regions = self.region_embeddings(prediction.mask_logits, dense)
             words = self.vocabulary_embedding(), self.contrast_embedding()
             class_probs, contrast_logits = name_regions(regions, self.backbone.logit_scale, *words)
         return FrameOutputs(
             class_probs=class_probs,
-            ious=prediction.ious.float(),
-            object_logits=prediction.object_logits.float(),
-            mask_logits=prediction.mask_logits.float(),
-            embeddings=prediction.embeddings.float(),
+            ious=ious,
+            object_logits=object_logits,
+            mask_logits=mask_logits,
+            embeddings=embeddings,
             contrast_logits=contrast_logits,
             regions=regions,
         )
+
+    def network(self, images: Tensor) -> tuple[Tensor, ...]:
+        """The part of `outputs` that no word has to do with, by which it can be repeated as a CUDA graph.
+
+        Returns:
+            `ious`, `object_logits`, `mask_logits` and `embeddings` of `FrameOutputs`, float32, and its `regions`.
+        """
+        with self.arithmetic.running(images.device):
+            prediction, dense = self.segment(images)
+            regions = self.region_embeddings(prediction.mask_logits, dense)
+        masks = prediction.mask_logits.float()
+        return prediction.ious.float(), prediction.object_logits.float(), masks, prediction.embeddings.float(), regions
 
     def segment(self, images: Tensor) -> tuple[QueryPrediction, Tensor]:
         """The last layer's prediction for each image, and the dense features that masks are named from.

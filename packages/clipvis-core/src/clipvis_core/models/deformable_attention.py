@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from mmengine.logging import print_log
 from torch import Tensor
 
+from clipvis_core.foundation.errors import first_line
 from clipvis_core.models.embedding_bag_attention import embedding_bag_form
 from clipvis_core.models.positions import Size
 
@@ -103,8 +104,7 @@ def _triton_works() -> bool:
             place, weight = torch.ones((1, 1, 2, 1, 1, 1), device="cuda"), torch.ones((1, 1, 1, 1, 1), device="cuda")
             triton_form(torch.ones((1, 1, 1, 1), device="cuda"), ((1, 1),), place, weight)
         except Exception as error:  # whatever it is that Triton, a compiler or the driver raise
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            print_log(f"Triton cannot be used here ({reason[:200]})", logger="current", level=logging.WARNING)
+            print_log(f"Triton cannot be used here ({first_line(error)})", logger="current", level=logging.WARNING)
             return False
     return True
 

@@ -8,7 +8,7 @@ import torch
 
 from clipvis_core.foundation.vocabulary import Vocabulary
 from clipvis_core.text.classifier import TextClassifier, VocabularyEmbedding
-from clipvis_core.text.nouns import NounHierarchy, shipped_nouns
+from clipvis_core.text.nouns import shipped_nouns
 
 NONE, AUTO = "none", "auto"
 WORDS_FILE = Path(__file__).with_name("contrast_words.txt")
@@ -53,7 +53,6 @@ def contrast_words(
 def remaining_contrast(
     asked: VocabularyEmbedding,
     contrast: VocabularyEmbedding,
-    nouns: NounHierarchy | None = None,
     least: float | None = None,
 ) -> VocabularyEmbedding | None:
     """The contrast categories that mean something else than what is asked for; None if there is none left.
@@ -65,17 +64,15 @@ def remaining_contrast(
     Args:
         asked: What is asked for.
         contrast: All contrast words.
-        nouns: What falls under what; by default the shipped table.
         least: Cosine of names that are one thing; by default `same_cosine` of the contrast words.
 
     Example: asked for "animal", no animal of the list is left; asked for "kitten", "cat" is not.
     """
-    nouns = nouns or shipped_nouns()
     listed, words = contrast.vocabulary.synonyms, asked.vocabulary.synonyms
     least = same_cosine(contrast) if least is None else least
     near = (asked.rows @ contrast.rows.T >= least).any(dim=0).tolist()
     same = {word.casefold() for word in words}
-    related = nouns.related_names(words, listed)
+    related = shipped_nouns().related_names(words, listed)
     gone = {
         category
         for name, category, is_near in zip(listed, contrast.category_of_row.tolist(), near, strict=True)

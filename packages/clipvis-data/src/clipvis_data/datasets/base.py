@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
+from clipvis_core.foundation.categories import CategoryList
 from clipvis_data.paths import first_existing
 from clipvis_data.seeding import SeededItems
 from clipvis_data.vocabularies import dataset_vocabulary
@@ -12,7 +14,28 @@ from clipvis_data.vocabularies import dataset_vocabulary
 REMEDY = "correct the annotation file or fetch it again"
 
 
-class AnnotatedDataset(SeededItems):
+class CategoryDataset(SeededItems):
+    """Mix-in of mmengine datasets whose `metainfo` tells their categories."""
+
+    category_info: Mapping[str, Any] = MappingProxyType({})
+
+    def set_categories(self, vocabulary: CategoryList, prompt_options: Mapping[str, Any] | None = None) -> None:
+        """Sets `vocabulary`, and what `metainfo` says of it."""
+        self.vocabulary = vocabulary
+        self.category_info = {
+            "classes": vocabulary.names,
+            "prompts": vocabulary.prompts(**(prompt_options or {})),
+            "category_ids": vocabulary.ids,
+            "dataset_name": vocabulary.name,
+        }
+
+    @property
+    def metainfo(self) -> dict[str, Any]:
+        """What mmengine's datasets say of themselves, and the categories once they are known."""
+        return {**super().metainfo, **self.category_info}
+
+
+class AnnotatedDataset(CategoryDataset):
     """Mix-in of mmengine datasets that read an annotation json.
 
     Args:
@@ -28,24 +51,18 @@ class AnnotatedDataset(SeededItems):
         *,
         ann_file: str | Sequence[str],
         vocabulary: str | None = None,
-        prompt_options: Mapping | None = None,
+        prompt_options: Mapping[str, Any] | None = None,
         check_files: bool = True,
         **kwargs: Any,
     ) -> None:
         self.vocabulary_name = vocabulary
-        self.prompt_options = dict(prompt_options or {})
+        self.prompt_options = prompt_options
         self.check_files = check_files
         if ann_file:
             ann_file = first_existing(kwargs.get("data_root") or "", ann_file)
         super().__init__(ann_file=ann_file, **kwargs)
 
     def take_categories(self, source: str, data: dict) -> None:
-        """Sets `vocabulary` and what `metainfo` says of it, from the content of an annotation file."""
-        self.vocabulary = dataset_vocabulary(source, data, self.vocabulary_name)
-        self._metainfo.update(
-            classes=self.vocabulary.names,
-            prompts=self.vocabulary.prompts(**self.prompt_options),
-            category_ids=self.vocabulary.ids,
-            dataset_name=self.vocabulary.name,
-            ann_file=str(source) if data.get("annotations") else None,
-        )
+        """Sets the categories, and the `ann_file` of `metainfo`, from the content of an annotation file."""
+        self.set_categories(dataset_vocabulary(source, data, self.vocabulary_name), self.prompt_options)
+        self.category_info["ann_file"] = str(source) if data.get("annotations") else None

@@ -19,14 +19,12 @@ _IDENTITY = "run.json"
 class ResultStore:
     """A folder of results: `run.json` says what made them, `<video id>.json` holds a video.
 
-    A video's file appears when it is complete and on disk (written under another name, synced,
-    renamed).
+    A video's file appears when it is complete and on disk (written under another name, synced, renamed).
 
     Args:
         folder: The folder; made if missing.
         identity: What decides the results, by name ("checkpoint": its digest, ...).
-        resume: Keep the videos that an earlier run with the same identity finished; otherwise they
-            are removed.
+        resume: Keep the videos that an earlier run with the same identity finished; otherwise they are removed.
 
     Raises:
         InputError: `resume`, but the folder holds results of something else; the line names what.

@@ -9,7 +9,6 @@ import torch
 from mmdet.registry import DATASETS, LOOPS
 from mmengine.dist import barrier, broadcast_object_list, is_main_process
 from mmengine.runner import TestLoop
-from mmengine.runner.amp import autocast
 
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.foundation.folder_lock import FolderLock
@@ -34,11 +33,9 @@ class ResumableTestLoop(TestLoop):
         evaluator: One track metric (a dict or a built evaluator).
         identity: What decides the results besides; see `ResultStore`.
         resume: Whether to keep the videos that an earlier run finished.
-        fp16: See mmengine's `TestLoop`.
 
     Raises:
-        InputError: The evaluator is not one track metric, or the stored videos were made by
-            something else.
+        InputError: The evaluator is not one track metric, or the stored videos were made by something else.
     """
 
     def __init__(
@@ -48,7 +45,6 @@ class ResumableTestLoop(TestLoop):
         evaluator: Any,
         identity: dict[str, str],
         resume: bool = False,
-        fp16: bool = False,
     ) -> None:
         dataset = DATASETS.build(dataloader["dataset"])
         dataset.full_init()
@@ -67,7 +63,7 @@ class ResumableTestLoop(TestLoop):
         self.remaining = [i for i, video in enumerate(self.video_ids) if video not in done]
         if 0 < len(self.remaining) < len(dataset):
             dataset = dataset.get_subset(self.remaining)
-        super().__init__(runner, {**dataloader, "dataset": dataset}, evaluator, fp16)
+        super().__init__(runner, {**dataloader, "dataset": dataset}, evaluator)
         metrics = self.evaluator.metrics
         if len(metrics) != 1 or not isinstance(metrics[0], TrackMetric):
             raise InputError("test_evaluator must be one track metric to test with a result store")
@@ -101,8 +97,7 @@ class ResumableTestLoop(TestLoop):
     def run_iter(self, idx: int, data_batch: Any) -> None:
         """Tests one batch of videos and stores them."""
         self.runner.call_hook("before_test_iter", batch_idx=idx, data_batch=data_batch)
-        with autocast(enabled=self.fp16):
-            outputs = self.runner.model.test_step(data_batch)
+        outputs = self.runner.model.test_step(data_batch)
         for sample in outputs:
             self.store.write(*track_records(sample.to_dict(), self.metric.category_ids))
         self.runner.call_hook("after_test_iter", batch_idx=idx, data_batch=data_batch, outputs=outputs)

@@ -138,7 +138,7 @@ def told(handler: Callable[..., Iterator[Shown]]) -> Callable[..., Iterator[Show
         try:
             yield from handler(*arguments)
         except InputError as error:
-            yield f"error: {' '.join(str(error).split())}", None, *[gradio.skip()] * 3
+            yield f"error: {error}", None, *[gradio.skip()] * 3
         except Exception as error:
             traceback.print_exc(file=sys.stderr)
             yield f"error: a fault of the studio ({type(error).__name__}), see its terminal", None, *[gradio.skip()] * 3

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from clipvis_core.batch.video_task import REPORT, OutputOptions, VideoTask, write_page
+from clipvis_core.batch.answer_files import REPORT, write_end, write_lists
+from clipvis_core.batch.video_task import OutputOptions, VideoTask
 from clipvis_core.command_line.studio.library import ASKED
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.foundation.vocabulary import Vocabulary
@@ -98,12 +99,8 @@ def ask(folder: Path, words: str) -> Path:
         source = open_frames(video, allow_truncated=True)
         complete = asker.features.ended and record.get("complete") is True
         score_thr = asker.score_thr(result)
-        with out.file(WORDS) as file:
-            file.write(vocabulary.to_json().encode("utf-8"))
-        with out.file(RESULTS) as file:
-            result.write_json(file)
-        write_page(result, source, out, score_thr=score_thr, all_tracks=False, complete=complete)
-        out.describe(result, score_thr=score_thr, complete=complete)
+        write_lists(result, out)
+        write_end(result, source, out, score_thr=score_thr, all_tracks=False, complete=complete)
     return folder / ASKED
 
 
