@@ -42,7 +42,8 @@ class ContrastScores:
         self._num_asked = class_probs.shape[1]
         joint = (contrast_logits.softmax(dim=-1) * ious.unsqueeze(-1)).sqrt()
         asked_logits = contrast_logits[:, : self._num_asked]
-        named = asked_logits.isfinite().all(dim=1)  # a mask without a cell says nothing about how well words fit
+        # A mask without a cell says nothing about how well words fit; then none of its logits is finite.
+        named = asked_logits[:, 0].isfinite()
         fits = asked_logits.where(named.unsqueeze(-1), 0)
         values = (joint, fits, named.to(ious), ious, object_logits, mask_sums, mask_cells)
         values = tuple(value.nan_to_num() for value in values)
