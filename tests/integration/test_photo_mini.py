@@ -65,7 +65,7 @@ def test_the_car_is_found_once_with_a_calibrated_score():
     result = segment("auto")
     (line,) = result.drawn(LEAST_SCORE).summary()
     assert line.label == "car"
-    assert line.score == pytest.approx(0.875, abs=0.02)
+    assert line.score == pytest.approx(0.834, abs=0.02)
     assert (line.first, line.last) == (0, 2)
 
 
