@@ -83,9 +83,9 @@ def parts_of(config: str) -> Iterator[None]:
     except OSError as error:
         if error.filename is None:
             raise
-        raise InputError(
-            f"{error.filename}: {error.strerror}; choose another --work-dir, or correct {config}"
-        ) from None
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        remedy = "make room" if full else f"choose another --work-dir, or correct {config}"
+        raise InputError(f"{error.filename}: {error.strerror}; {remedy}") from None
     except Exception as error:
         reason = str(error.args[0] if error.args else "").split(". Please")[0]
         raise InputError(

@@ -17,6 +17,7 @@ OTHERS = {
     "_MutuallyExclusiveGroup", "_SubParsersAction", "_action_groups", "_actions", "_expand_help", "_get_formatter",
     "_group_actions",  # argparse: the options of a command, for the site
     "_overloadpacket", "_version",  # torch: an operator's name, whether a tensor was written to
+    "_scaled_dot_product_flash_attention", "_scaled_dot_product_flash_attention_for_cpu",  # operators of torch
 }  # fmt: skip
 BY_NAME = ("getattr", "setattr", "hasattr", "delattr")
 #: Abstract methods of theirs, which a subclass has to define.

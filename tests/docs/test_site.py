@@ -172,7 +172,8 @@ def test_formulas_become_mathml():
 
 
 def test_the_drawing_of_the_network_is_that_of_the_config():
-    from draw_method import CONFIG, draw_network
+    from draw_method import CONFIG
+    from drawings.network import draw_network
 
     assert (ROOT / "docs/images/network.svg").read_text(encoding="utf-8") == draw_network(CONFIG)
 

@@ -137,8 +137,8 @@ def test_video_sets(cases):
 
 
 def test_words(cases):
-    words = {name: Vocabulary.from_file(cases / "26_bom" / name) for name in ("words.txt", "comma.json")}
+    words = {name: Vocabulary.from_file(cases / "26_bom" / name).categories for name in ("words.txt", "comma.json")}
     assert words == {
-        "words.txt": ("dog", "puppy", "frisbee"),
-        "comma.json": ("Person, adult", "Chair (office, swivel)"),
+        "words.txt": (("dog", "puppy"), ("frisbee",)),
+        "comma.json": (("Person, adult",), ("Chair (office, swivel)",)),
     }
