@@ -37,4 +37,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    _command.run(main, InputError)
+    _command.run(main, InputError, at_once=_command.is_one_of_a_group)

@@ -56,6 +56,18 @@ def test_an_output_that_takes_nothing(letters):
     assert errors == "error: standard output cannot be written (No space left on device): send it to another place\n"
 
 
+@pytest.mark.parametrize(
+    ("body", "code"), [("print('x')", 0), ("print('x'); return 7", 7), ("raise ValueError('y')", 2)]
+)
+def test_leaving_at_once_loses_no_output(body, code):
+    """And nothing of the interpreter's end is done."""
+    body = f"import atexit; atexit.register(print, 'late'); {body}"
+    text = f"{START}def main():\n    {body}\nrun(main, ValueError, at_once=lambda: True)"
+    process = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=60)
+    assert process.returncode == code
+    assert (process.stdout, process.stderr) == (("", "error: y\n") if code == 2 else ("x\n", ""))
+
+
 def test_a_closed_output_and_a_reader_that_has_gone():
     process = program("print('x')", preexec_fn=lambda: os.close(1))
     assert (process.communicate(timeout=60)[1], process.returncode) == ("", 0)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import logging
+import multiprocessing
 import os
 import signal
 import sys
@@ -27,13 +29,17 @@ def plain_messages() -> None:
             stream.reconfigure(errors="replace")
 
 
-def run(main: Callable[[], int | None], *user_errors: type[Exception]) -> NoReturn:
+def run(
+    main: Callable[[], int | None], *user_errors: type[Exception], at_once: Callable[[], bool] = lambda: False
+) -> NoReturn:
     """Runs `main` and leaves the process with its exit code (`None` counts as 0).
 
     Args:
         main: The program's body.
         user_errors: Exception types that mean "the user can fix this": their message is printed as one
             line and the exit code is 2. Anything else is a fault of ours and keeps its traceback.
+        at_once: Asked at the end: whether to leave without taking the interpreter down, because a library's threads
+            may abort the process while that happens.
     """
     _open_closed_streams()
     heed_interrupts()
@@ -55,7 +61,18 @@ def run(main: Callable[[], int | None], *user_errors: type[Exception]) -> NoRetu
             raise
         print("interrupted", file=sys.stderr)
         code = INTERRUPTED
+    if at_once():
+        _end_at_once(code)
     sys.exit(code)
+
+
+def _end_at_once(code: int) -> NoReturn:
+    for child in multiprocessing.active_children():
+        child.terminate()
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def heed_interrupts() -> None:
