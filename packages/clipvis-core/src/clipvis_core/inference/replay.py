@@ -201,9 +201,11 @@ def masks_of(features: FeatureFile, tracks: set[int]) -> MaskArchive:
     """
     archive = MaskArchive(SpillFile())
     height, width = features.facts.height, features.facts.width
-    for frames in mapped(partial(checked, height=height, width=width), codes_of(features, tracks), _CHECKERS):
-        for codes in frames:
-            archive.append(codes)
+    unpacked = ahead(codes_of(features, tracks), depth=_CHECKERS)
+    with closing(unpacked):
+        for frames in mapped(partial(checked, height=height, width=width), unpacked, _CHECKERS):
+            for codes in frames:
+                archive.append(codes)
     return archive
 
 
