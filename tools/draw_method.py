@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CONFIG = ROOT / "configs/video/clipvis_r50_lvis.py"
 VIDEO = ROOT / "assets/street.mp4"
 WORDS = ["car", "person", "dog", "bicycle", "traffic light"]
-#: The car, a gateway and a tree; and three tracks of a frame in which two of them change their queries.
+#: Tracks whose scores are drawn, the car first; and a frame with three tracks that are matched to its queries.
 TRACKS = [15, 27, 9]
 FRAME, MATCHED = 19, [15, 30, 44]
 
