@@ -50,6 +50,17 @@ def test_a_window_is_its_frames(seed, windows):
     assert torch.equal(torch.cat([several.steps(part) for part in frames.split(windows)]), expected)
 
 
+def test_a_window_is_one_product():
+    """However many frames it has and memories there are."""
+    frames = torch.randn((14, 6, 5), generator=torch.Generator().manual_seed(0))
+    matcher = TemporalMatcher(4, 3)
+    matcher.steps(frames[:7])
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        matcher.steps(frames[7:])
+    products = ("aten::mm", "aten::bmm", "aten::addmm")
+    assert sum(event.count for event in profile.key_averages() if event.key in products) == 1
+
+
 def test_object_back_after_occlusion():
     """A track that looks like noise for some frames is found again through older memories."""
     tracks = torch.eye(8)[:4]
