@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from benchmarks.model import rounded, size
 from clipvis_core import Vocabulary
 from clipvis_core.foundation.calibration import Calibration
-from clipvis_core.inference.replay import Words, replay, tracks_in_question
+from clipvis_core.inference.replay import Words, judge_best, replay
 from clipvis_core.text import VocabularyEmbedding
 from clipvis_core.tracking import FrameOutputs, MaskSizes, Tracker
 from clipvis_core.tracking.feature_facts import FeatureFacts
@@ -136,7 +136,7 @@ def asked(args: argparse.Namespace, features: FeatureFile) -> dict[str, float]:
                     key = f"{name}_{kind}"
                     found[key] = min(seconds, found.get(key, seconds))
     words = Words(features.facts.logit_scale, asked_for, None)
-    return found | {"tracks_in_question": len(tracks_in_question(features, words, features.facts.topk))}
+    return found | {"tracks_in_question": len(judge_best(features, words, features.facts.topk).tracks)}
 
 
 def timed_replay(features: FeatureFile, words: Words) -> dict[str, float]:

@@ -22,7 +22,7 @@ from clipvis_core.inference import replay as replay_module
 from clipvis_core.inference.asking import FEATURES
 from clipvis_core.inference.finding import find_moments, frame_scores
 from clipvis_core.inference.kept_encoder import KeptEncoder
-from clipvis_core.inference.replay import Words, collected, replay, tracks_in_question
+from clipvis_core.inference.replay import Words, joined, judge, judge_best, replay
 from clipvis_core.model_zoo import find_weights
 from clipvis_core.text import VocabularyEmbedding
 from clipvis_core.text.contrast import AUTO, NONE
@@ -271,10 +271,11 @@ def test_tracks_that_cannot_be_among_the_best_are_left_out():
     """And only these: the answer is that of all tracks. Some frames are hidden."""
     features, words = made_up_features(), made_up_words()
     for topk in (5, 40, 10_000):
-        some = tracks_in_question(features, words, topk)
+        some = judge_best(features, words, topk).tracks
         assert (len(some) < features.facts.num_queries) == (topk < 100)
         found = replay(features, words, topk)
-        every = collected(features, words, np.arange(features.facts.num_queries))[0].top(topk)
+        all_tracks = judge(features, words, np.arange(features.facts.num_queries))
+        every = joined(features, words, [all_tracks]).scores.top(topk)
         keys = zip(every.queries.tolist(), every.labels.tolist(), strict=True)
         assert list(zip(found.queries.tolist(), found.labels.tolist(), strict=True)) == list(keys)
         assert found.scores.tolist() == pytest.approx(every.scores.tolist(), abs=1e-6)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 import torch
 
@@ -77,6 +78,25 @@ def test_frames_are_averaged_and_a_restart_forgets():
     queries, labels = pairs()
     expected = torch.where(fresh[queries, None], last.features(queries, labels), both.features(queries, labels))
     assert two.features(queries, labels) == pytest.approx(expected)
+
+
+def test_frames_taken_in_together_and_queries_judged_apart_are_the_same():
+    frames = [frame(seed)[1] for seed in range(4)]
+    one_by_one, together = ContrastScores(FITTED), ContrastScores(FITTED)
+    for values in frames:
+        one_by_one.update(*values)
+    stacked = [torch.stack(values) for values in zip(*frames, strict=True)]
+    together.update_frames(*stacked)
+    queries, labels = pairs()
+    expected = one_by_one.features(queries, labels)
+    assert together.features(queries, labels) == pytest.approx(expected, abs=1e-5)
+
+    parts = [ContrastScores(FITTED), ContrastScores(FITTED)]
+    for part, rows in zip(parts, ([4, 1], [5, 0, 3, 2]), strict=True):
+        part.update_frames(*(values[:, rows] for values in stacked))
+    joined = ContrastScores.joined(parts, np.array([3, 1, 5, 4, 0, 2]))
+    assert joined.features(queries, labels) == pytest.approx(expected, abs=1e-5)
+    assert not ContrastScores.joined([ContrastScores(FITTED)] * 2, np.arange(2))
 
 
 def test_a_frame_whose_mask_cannot_be_named_says_nothing_about_fit():

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 import torch
 
-from clipvis_core.tracking import TrackScores
+from clipvis_core.tracking import TopTracks, TrackScores
+from clipvis_core.tracking.doubtful_probs import SpilledProbs
 from clipvis_core.tracking.outputs import mask_statistics
+from clipvis_core.tracking.track_scores import _in_doubt
 
 
 @dataclass
@@ -37,7 +40,7 @@ def random_frames(num_frames: int, queries: int = 6, classes: int = 5, seed: int
 def scored(frames: list[Frame], **options) -> TrackScores:
     scores = TrackScores(**options)
     for frame in frames:
-        scores.update(frame.class_probs, frame.ious, frame.object_logits, *mask_statistics(frame.mask_logits))
+        scores.update(*rows_of(frame))
     return scores
 
 
@@ -73,6 +76,36 @@ def test_top_pairs_gate_and_quality():
             inside += float(logits[logits > 0].sigmoid().sum())
             weight += int((logits > 0).sum())
         assert float(score) == pytest.approx(float(class_score) * inside / (weight + 1e-6), rel=1e-5)
+
+
+@pytest.mark.parametrize("weighted", [True, False])
+def test_frames_taken_in_together_and_tracks_scored_apart_are_the_same(weighted):
+    frames = random_frames(7)
+    expected = scored(frames, weighted=weighted).top(12)
+    rows = [torch.stack(values) for values in zip(*map(rows_of, frames), strict=True)]
+
+    together = TrackScores(weighted=weighted)
+    together.update_frames(*(values[:3] for values in rows))
+    together.update_frames(*(values[3:] for values in rows))
+    assert_same(together.top(12), expected)
+
+    parts = [TrackScores(weighted=weighted), TrackScores(weighted=weighted)]
+    for part, tracks in zip(parts, ([4, 1], [5, 0, 3, 2]), strict=True):
+        part.update_frames(*(values[:, tracks] for values in rows))
+    every = SpilledProbs()
+    for probs, frame in zip(rows[0], together._table(), strict=True):
+        every.append(probs, _in_doubt(frame))
+    joined = TrackScores.joined(parts, np.array([3, 1, 5, 4, 0, 2]), every)
+    assert_same(joined.top(12), expected)
+
+
+def rows_of(frame: Frame) -> tuple[torch.Tensor, ...]:
+    return frame.class_probs, frame.ious, frame.object_logits, *mask_statistics(frame.mask_logits)
+
+
+def assert_same(found: TopTracks, expected: TopTracks) -> None:
+    for name, values in vars(expected).items():
+        torch.testing.assert_close(getattr(found, name), values, msg=name)
 
 
 def test_fewer_pairs_than_asked():

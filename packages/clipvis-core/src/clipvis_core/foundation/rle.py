@@ -224,12 +224,17 @@ def _check_texts(
         else:
             new_faults[int(index[i])] = f"has runs of {sums[i]} pixels in all, but its size has {pixels[i]}"
     _record(new_faults, checked, faults)
-    empty_run = runs == 0
-    empty_run[first] = False
-    for i in np.flatnonzero(np.add.reduceat(empty_run, first)):
+    for i in _with_empty_runs(runs, bounds):
         if int(index[i]) not in faults:
             height, width = heights[index[i]], widths[index[i]]
             checked[index[i]] = _compress(runs[bounds[i] : bounds[i + 1]], height, width)
+
+
+def _with_empty_runs(runs: np.ndarray, bounds: np.ndarray) -> np.ndarray:
+    """The texts that have an empty run after the first."""
+    empty = np.flatnonzero(runs == 0)
+    texts = np.searchsorted(bounds, empty, side="right") - 1
+    return np.unique(texts[empty != bounds[texts]])
 
 
 def _record(new: dict[int, str], checked: list[dict | None], faults: dict[int, str]) -> None:
@@ -271,10 +276,12 @@ def _decode_codes(digits: np.ndarray, text_bounds: np.ndarray) -> tuple[np.ndarr
     ends = np.flatnonzero((digits & 0x20) == 0)
     starts = np.concatenate([[0], ends[:-1] + 1])
     code_bytes = ends - starts + 1
-    codes = (digits[starts] & 0x1F).astype(np.int64)
+    groups = digits & 0x1F
+    codes = groups[starts].astype(np.int64)
+    longer = np.flatnonzero(code_bytes > 1)
     for k in range(1, min(int(code_bytes.max()), _MAX_CODE_BYTES + 1)):
-        longer = np.flatnonzero(code_bytes > k)
-        codes[longer] |= (digits[starts[longer] + k] & 0x1F).astype(np.int64) << (5 * k)
+        codes[longer] |= groups[starts[longer] + k].astype(np.int64) << (5 * k)
+        longer = longer[code_bytes[longer] > k + 1]
     negative = np.flatnonzero(digits[ends] & 0x10)
     codes[negative] -= np.int64(1) << (5 * np.minimum(code_bytes[negative], _MAX_CODE_BYTES + 1))
     return codes, code_bytes, np.searchsorted(ends, text_bounds)
@@ -287,16 +294,12 @@ def _undo_differences(codes: np.ndarray, bounds: np.ndarray) -> np.ndarray:
     Both are running sums of every second number, so two running sums over the whole array, less
     their value where each text's chain begins, give every run.
     """
-    total = np.zeros(len(codes) + 2, np.int64)  # total[g + 2] = codes[g] + codes[g - 2] + ...
-    total[2::2] = np.cumsum(codes[0::2])
-    total[3::2] = np.cumsum(codes[1::2])
-    first = bounds[:-1]
-    before = np.empty_like(codes)
-    lengths = np.diff(bounds)
-    is_odd = (np.arange(len(codes)) - np.repeat(first, lengths)) % 2 == 1
-    before[is_odd] = np.repeat(total[first + 1], lengths // 2)
-    before[~is_odd] = np.repeat(total[first + 2], lengths - lengths // 2)
-    runs = total[2:] - before
+    first, end = bounds[:-1], bounds[1:]
+    even = np.cumsum(codes[0::2])
+    odd = np.concatenate([[0], np.cumsum(codes[1::2])])
+    runs = np.empty_like(codes)
+    runs[0::2] = even - np.repeat(even[first // 2], (end + 1) // 2 - (first + 1) // 2)
+    runs[1::2] = odd[1:] - np.repeat(odd[(first + 1) // 2], end // 2 - first // 2)
     runs[first] = codes[first]
     return runs
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 
@@ -136,47 +136,81 @@ def replay(features: FeatureFile, words: Words, topk: int, *, progress: bool = F
     Raises:
         InputError: The features are damaged, or the disk is full.
     """
-    tracks = tracks_in_question(features, words, topk)
-    scores, contrast = collected(features, words, tracks, progress=progress)
-    top = scores.top(topk)
-    calibrated = contrast.scores(top.queries, top.labels).cpu() if contrast else None
-    top = replace(top, queries=torch.from_numpy(tracks)[top.queries])
+    judged = judge_best(features, words, topk, progress=progress)
+    top = judged.scores.top(topk)
+    calibrated = judged.contrast.scores(top.queries, top.labels).cpu() if judged.contrast else None
+    top = replace(top, queries=torch.from_numpy(judged.tracks)[top.queries])
     size = features.facts.height, features.facts.width
     return VideoTracks.of(top, masks_of(features, set(top.queries.tolist())), size, calibrated)
 
 
-def collected(
-    features: FeatureFile, words: Words, tracks: np.ndarray, *, progress: bool = False
-) -> tuple[TrackScores, ContrastScores]:
-    """What all frames say of some tracks, int64 `(S,)`, which count from 0 in the scores."""
-    scores = TrackScores(RecalledProbs(features, words, tracks), weighted=features.facts.weighted)
-    contrast = ContrastScores(features.facts.calibration)
-    together = max(1, _PAIRS_TOGETHER // (max(1, len(tracks)) * len(words)))
-    frames = ahead(features.frames(tracks), depth=together)
-    bar = tqdm(desc="asking", unit="frame", total=len(features), disable=not progress, delay=_SILENT_SECONDS)
-    with bar, closing(frames):
-        while batch := list(islice(frames, together)):
-            class_probs, contrast_logits = words.judge(np.stack([frame.regions for frame in batch]))
-            for t, frame in enumerate(batch):
-                rows = class_probs[t], *measured(frame)
-                scores.update(*rows)
-                if contrast_logits is not None:
-                    contrast.update(contrast_logits[t], *rows)
-            bar.update(len(batch))
-    return scores, contrast
+@dataclass(frozen=True)
+class Judged:
+    """What all frames say of some tracks.
+
+    Attributes:
+        tracks: int64 `(S,)`, ascending; in the scores they count from 0.
+        scores: Their scores.
+        contrast: Those beside contrast words; false where there are none.
+    """
+
+    tracks: np.ndarray
+    scores: TrackScores
+    contrast: ContrastScores
 
 
-def tracks_in_question(features: FeatureFile, words: Words, topk: int) -> np.ndarray:
-    """The tracks, int64 `(S,)`, that can be among the best pairs under these words.
+def judge_best(features: FeatureFile, words: Words, topk: int, *, progress: bool = False) -> Judged:
+    """The tracks that can be among the best pairs under these words.
 
     Objectness and predicted IoU bound a track's score whatever its name: with probabilities of 1. The tracks with the
     highest bounds are looked at first; those whose bound is below the scores of their `topk` best pairs are out.
     """
     bounds = score_bounds(features)
-    first = np.sort(np.argsort(-bounds, kind="stable")[:TRACKS_FIRST])
-    best = collected(features, words.without_contrast(), first)[0].top_pairs(topk).class_scores
-    least = float(best[-1]) if len(best) == topk else 0.0
-    return np.flatnonzero(bounds * (1 + _NOISE) >= least)
+    first = np.argsort(-bounds, kind="stable")[:TRACKS_FIRST]
+    bar = tqdm(desc="asking", unit="frame", total=2 * len(features), disable=not progress, delay=_SILENT_SECONDS)
+    with bar:
+        parts = [judge(features, words, np.sort(first), bar)]
+        best = parts[0].scores.top_pairs(topk).class_scores
+        least = float(best[-1]) if len(best) == topk else 0.0
+        others = np.setdiff1d(np.flatnonzero(bounds * (1 + _NOISE) >= least), first)
+        if len(others):
+            parts.append(judge(features, words, others, bar))
+        bar.update(bar.total - bar.n)
+    return joined(features, words, parts)
+
+
+def judge(features: FeatureFile, words: Words, tracks: np.ndarray, bar: tqdm | None = None) -> Judged:
+    """What all frames say of some tracks, int64 `(S,)`; their hidden frames are not looked up.
+
+    Args:
+        features: The video.
+        words: What is asked for.
+        tracks: Ascending.
+        bar: Is told of each frame.
+    """
+    scores = TrackScores(NoProbs(), weighted=features.facts.weighted)
+    contrast = ContrastScores(features.facts.calibration)
+    together = max(1, _PAIRS_TOGETHER // (len(tracks) * len(words)))
+    frames = ahead(features.frames(tracks), depth=together)
+    with closing(frames):
+        while batch := list(islice(frames, together)):
+            class_probs, contrast_logits = words.judge(np.stack([frame.regions for frame in batch]))
+            rows = class_probs, *(torch.stack(values) for values in zip(*map(measured, batch), strict=True))
+            scores.update_frames(*rows)
+            if contrast_logits is not None:
+                contrast.update_frames(contrast_logits, *rows)
+            if bar is not None:
+                bar.update(len(batch))
+    return Judged(tracks, scores, contrast)
+
+
+def joined(features: FeatureFile, words: Words, parts: Sequence[Judged]) -> Judged:
+    """Tracks that were judged apart, in order, with what their hidden frames need."""
+    tracks = np.concatenate([part.tracks for part in parts])
+    order = np.argsort(tracks)
+    tracks = tracks[order]
+    scores = TrackScores.joined([part.scores for part in parts], order, RecalledProbs(features, words, tracks))
+    return Judged(tracks, scores, ContrastScores.joined([part.contrast for part in parts], order))
 
 
 def score_bounds(features: FeatureFile) -> np.ndarray:

@@ -67,7 +67,11 @@ class VocabularyEmbedding:
         Returns:
             `(..., K)`.
         """
-        per_synonym = scale * F.normalize(features, dim=-1) @ self.rows.to(features.dtype).T
+        return self.products(scale * F.normalize(features, dim=-1))
+
+    def products(self, vectors: Tensor) -> Tensor:
+        """Largest product of vectors `(..., D)` with the rows of each category, `(..., K)`."""
+        per_synonym = vectors @ self.rows.to(vectors.dtype).T
         if len(self.vocabulary) == len(self.rows):
             return per_synonym
         shape = (*per_synonym.shape[:-1], len(self.vocabulary))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from clipvis_core.text.classifier import VocabularyEmbedding
@@ -23,10 +24,11 @@ def name_regions(
         float32 probabilities `(..., K)`, and logits `(..., K + M)` or None. A region that cannot be named is each
         category alike, and none of them beside contrast words: their logits are -inf.
     """
-    class_logits = asked.logits(regions, scale)
+    vectors = scale * F.normalize(regions, dim=-1)
+    class_logits = asked.products(vectors)
     beside = None
     if contrast is not None:
-        unnamed = (regions == 0).all(dim=-1, keepdim=True)  # which no word fits
+        unnamed = ~regions.any(dim=-1, keepdim=True)  # which no word fits
         asked_logits = class_logits.masked_fill(unnamed, float("-inf"))
-        beside = torch.cat([asked_logits, contrast.logits(regions, scale)], dim=-1).float()
+        beside = torch.cat([asked_logits, contrast.products(vectors)], dim=-1).float()
     return class_logits.float().softmax(dim=-1), beside

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -29,6 +32,18 @@ class ContrastScores:
         """Whether there was a frame."""
         return self._sums is not None
 
+    @classmethod
+    def joined(cls, parts: Sequence[ContrastScores], order: np.ndarray) -> ContrastScores:
+        """Sums of other queries as one; see `TrackScores.joined`."""
+        joined = cls(parts[0].calibration)
+        if all(parts):
+            joined._num_asked = parts[0]._num_asked
+            sums = (torch.cat(totals) for totals in zip(*(part._sums for part in parts), strict=True))
+            rows = torch.from_numpy(order).to(parts[0]._frames.device)
+            joined._sums = tuple(total[rows] for total in sums)
+            joined._frames = torch.cat([part._frames for part in parts])[rows]
+        return joined
+
     def update(
         self,
         contrast_logits: Tensor,
@@ -39,20 +54,33 @@ class ContrastScores:
         mask_cells: Tensor,
     ) -> None:
         """Takes in a frame in track order: logits `(Q, K + M)`, then what `FrameOutputs.rows` gives."""
-        self._num_asked = class_probs.shape[1]
-        joint = (contrast_logits.softmax(dim=-1) * ious.unsqueeze(-1)).sqrt()
-        asked_logits = contrast_logits[:, : self._num_asked]
+        values = (contrast_logits, class_probs, ious, object_logits, mask_sums, mask_cells)
+        self.update_frames(*(value[None] for value in values))
+
+    def update_frames(
+        self,
+        contrast_logits: Tensor,
+        class_probs: Tensor,
+        ious: Tensor,
+        object_logits: Tensor,
+        mask_sums: Tensor,
+        mask_cells: Tensor,
+    ) -> None:
+        """Takes in n frames at once: what `update` takes, `(n, Q, ...)`."""
+        self._num_asked = class_probs.shape[-1]
+        joint = contrast_logits.softmax(dim=-1).mul_(ious.unsqueeze(-1)).sqrt_()
+        asked_logits = contrast_logits[..., : self._num_asked]
         # A mask without a cell says nothing about how well words fit; then none of its logits is finite.
-        named = asked_logits[:, 0].isfinite()
+        named = asked_logits[..., 0].isfinite()
         fits = asked_logits.where(named.unsqueeze(-1), 0)
         values = (joint, fits, named.to(ious), ious, object_logits, mask_sums, mask_cells)
-        values = tuple(value.nan_to_num() for value in values)
+        sums = tuple(value.nan_to_num().sum(dim=0) for value in values)
         if self._sums is None:
-            self._sums = tuple(torch.zeros_like(value) for value in values)
-            self._frames = torch.zeros_like(ious)
-        for total, value in zip(self._sums, values, strict=True):
+            self._sums = tuple(torch.zeros_like(value) for value in sums)
+            self._frames = torch.zeros_like(ious[0])
+        for total, value in zip(self._sums, sums, strict=True):
             total += value
-        self._frames += 1
+        self._frames += len(ious)
 
     def restart(self, queries: Tensor) -> None:
         """Forgets what some queries, bool `(Q,)`, were before."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,20 +97,47 @@ class TrackScores:
         """Size of the temporary file."""
         return self._class_probs.nbytes
 
+    @classmethod
+    def joined(cls, parts: Sequence[TrackScores], order: np.ndarray, class_probs: DoubtfulProbs) -> TrackScores:
+        """Scores of other tracks of the same frames as one.
+
+        Args:
+            parts: At least one, each of some tracks.
+            order: int64 `(Q,)`, which of all their tracks, counted one part after the other, each one is.
+            class_probs: Gives back the rows of all of them.
+        """
+        joined = cls(class_probs, weighted=parts[0].weighted)
+        rows = torch.from_numpy(order).to(parts[0]._class_sum.device)
+        joined._class_sum = torch.cat([part._class_sum for part in parts])[rows]
+        joined._object_sum = torch.cat([part._object_sum for part in parts])[rows]
+        joined._mask_totals = np.concatenate([part._mask_totals for part in parts], axis=-1)[:, order]
+        for frame in np.concatenate([part._table() for part in parts], axis=-1)[..., order]:
+            joined._frames.append(frame)
+        return joined
+
     def update(
         self, class_probs: Tensor, ious: Tensor, object_logits: Tensor, mask_sums: Tensor, mask_cells: Tensor
     ) -> None:
         """Adds the next frame, as `FrameOutputs.rows` gives it in track order."""
-        joint = (class_probs * ious.unsqueeze(-1)).sqrt() if self.weighted else class_probs
+        self.update_frames(class_probs[None], ious[None], object_logits[None], mask_sums[None], mask_cells[None])
+
+    def update_frames(
+        self, class_probs: Tensor, ious: Tensor, object_logits: Tensor, mask_sums: Tensor, mask_cells: Tensor
+    ) -> None:
+        """Adds the next n frames at once: what `update` takes, `(n, Q, ...)`."""
+        joint = (class_probs * ious.unsqueeze(-1)).sqrt_() if self.weighted else class_probs
+        class_sum, object_sum = joint.sum(dim=0), object_logits.sum(dim=0)
         if self._class_sum is None:
-            self._class_sum, self._object_sum = joint.clone(), object_logits.clone()
+            self._class_sum, self._object_sum = class_sum, object_sum
         else:
-            self._class_sum += joint
-            self._object_sum += object_logits
-        small = torch.stack([object_logits.softmax(dim=-1)[:, 0], mask_sums, mask_cells]).cpu().numpy()
-        self._frames.append(small)
-        self._mask_totals = self._mask_totals + small[1:].astype(np.float64)
-        self._class_probs.append(class_probs, _in_doubt(small))
+            self._class_sum += class_sum
+            self._object_sum += object_sum
+        object_probs = object_logits.softmax(dim=-1)[..., 0]
+        small = torch.stack([object_probs, mask_sums, mask_cells], dim=1).cpu().numpy()
+        self._mask_totals = self._mask_totals + small[:, 1:].sum(axis=0, dtype=np.float64)
+        for probs, frame in zip(class_probs, small, strict=True):
+            self._frames.append(frame)
+            self._class_probs.append(probs, _in_doubt(frame))
 
     def scores(self) -> Tensor:
         """Track scores before mask quality, `(Q, K)`: sqrt(mean sqrt(p IoU) * softmax(mean object logits)).
