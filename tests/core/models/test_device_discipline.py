@@ -146,6 +146,30 @@ def test_a_window_goes_to_the_host_once(repo_root, fake_mode, name):
     assert [tensor.device.type for tensor in host.mask_statistics] == ["cpu", "cpu"]
 
 
+def test_frames_go_up_from_pinned_memory_and_are_not_waited_for(repo_root, fake_mode, monkeypatch):
+    pinned, waited = [], []
+    to = torch.Tensor.to
+
+    def recorded(tensor, *args, **options):
+        if tensor.dtype == torch.uint8 and tensor.device.type == "cpu":
+            waited.append(not options.get("non_blocking"))
+        return to(tensor, *args, **options)
+
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda self: pinned.append(tuple(self.shape)) or self)
+    model = build_model(repo_root / CONFIGS["photo-mini"], None)
+    monkeypatch.setattr(torch.Tensor, "to", recorded)
+    frames = [torch.zeros((3, 90, 150), dtype=torch.uint8) for _ in range(model.window + 2)]
+    assert sum(map(len, model._windows(frames))) == len(frames)
+    assert pinned == []  # the model is on the CPU
+    model.data_preprocessor._device = torch.device("cuda")
+    windows = list(model._windows(frames))
+    assert pinned == [tuple(window.shape) for window in windows]
+    with fake_mode:
+        to_fake_gpu(model)
+        model.prepare(torch.empty((2, 3, 90, 150), dtype=torch.uint8))
+    assert waited == [False]
+
+
 @pytest.mark.filterwarnings("ignore:Accessing the data pointer of FakeTensor")
 def test_attention_reads_half_precision_as_it_is(repo_root, fake_mode, monkeypatch):
     seen = []
