@@ -18,7 +18,8 @@ import torch.nn.functional as F
 from benchmarks.model import rounded, size
 from clipvis_core import Vocabulary
 from clipvis_core.foundation.calibration import Calibration
-from clipvis_core.inference.replay import Words, judge_best, replay
+from clipvis_core.inference.judging import Words, judge_best
+from clipvis_core.inference.replay import replay
 from clipvis_core.text import VocabularyEmbedding
 from clipvis_core.tracking import FrameOutputs, MaskSizes, Tracker
 from clipvis_core.tracking.feature_facts import FeatureFacts

@@ -18,11 +18,12 @@ from pycocotools import mask as coco_mask
 from clipvis_core import InputError, Vocabulary
 from clipvis_core.checkpoints import read_checkpoint, write_weights
 from clipvis_core.inference import Asker, CLIPVISInferencer, SegmentationResult, ask
-from clipvis_core.inference import replay as replay_module
+from clipvis_core.inference import judging as judging_module
 from clipvis_core.inference.asking import FEATURES
 from clipvis_core.inference.finding import find_moments, frame_scores
+from clipvis_core.inference.judging import Words, joined, judge, judge_best
 from clipvis_core.inference.kept_encoder import KeptEncoder
-from clipvis_core.inference.replay import Words, joined, judge, judge_best, replay
+from clipvis_core.inference.replay import replay
 from clipvis_core.model_zoo import find_weights
 from clipvis_core.text import VocabularyEmbedding
 from clipvis_core.text.contrast import AUTO, NONE
@@ -251,7 +252,7 @@ def test_damaged_masks_are_one_line(features, monkeypatch):
 
 def test_memory_does_not_grow_with_the_video(inferencers, monkeypatch):
     """While a video is asked, few frames are unpacked at a time: those judged together, and as many ahead."""
-    monkeypatch.setattr(replay_module, "_PAIRS_TOGETHER", 1)  # of one frame, then
+    monkeypatch.setattr(judging_module, "_PAIRS_TOGETHER", 1)  # of one frame, then
     first = run(inferencers["photo-mini"], clip(3, 12), FIRST, keep=True)
     alive: list[weakref.ref] = []
     frame = FeatureFile.frame

@@ -9,8 +9,9 @@ from typing import Literal
 from clipvis_core.foundation.calibration import shown_from
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.foundation.vocabulary import Vocabulary
+from clipvis_core.inference.judging import Words
 from clipvis_core.inference.kept_encoder import KeptEncoder
-from clipvis_core.inference.replay import Words, replay, replay_image
+from clipvis_core.inference.replay import replay, replay_image
 from clipvis_core.inference.result import SegmentationResult
 from clipvis_core.text import TextClassifier, remaining_contrast
 from clipvis_core.text.contrast import AUTO, contrast_words

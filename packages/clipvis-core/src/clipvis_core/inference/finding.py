@@ -11,7 +11,7 @@ from torch import Tensor
 
 from clipvis_core.foundation.vocabulary import Vocabulary
 from clipvis_core.inference.asking import Asker, Categories
-from clipvis_core.inference.replay import Words, measured
+from clipvis_core.inference.judging import Words, measured
 from clipvis_core.inference.result import DrawnTracks
 from clipvis_core.text.contrast import AUTO
 from clipvis_core.tracking.frame_features import FrameFeatures
