@@ -32,7 +32,7 @@ def test_the_network_runs_in_lower_precision_within_a_loop_that_switches_it_off(
     with torch.autocast("cpu", enabled=False):
         assert model.outputs(torch.zeros(1, 3, 64, 64)).mask_logits.dtype == torch.float32
     assert seen == [torch.bfloat16]
-    assert model.head.autocast_pixels
+    assert model.head.follows_autocast
 
 
 def test_other_models_are_refused(program):

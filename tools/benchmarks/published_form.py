@@ -19,11 +19,12 @@ from open_clip.modified_resnet import AttentionPool2d
 from torch import Tensor
 
 from clipvis_core.models import pixel_decoder
+from clipvis_core.models.attention import Attention
 from clipvis_core.models.base import CLIPVISModel
 from clipvis_core.models.deformable_attention import pytorch_form
 from clipvis_core.models.encoder import EncoderFeatures, average_pool_masks
 from clipvis_core.models.head import CLIPVISHead
-from clipvis_core.models.query_decoder import Attention, QueryPrediction
+from clipvis_core.models.query_decoder import QueryPrediction
 from clipvis_core.models.visual_towers import resize_positions
 
 

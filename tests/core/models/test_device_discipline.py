@@ -181,7 +181,7 @@ def test_attention_reads_half_precision_as_it_is(repo_root, fake_mode, monkeypat
     triton = FORMS["triton"]
     monkeypatch.setitem(FORMS, "triton", form)
     model = build_model(repo_root / CONFIGS["photo-mini"], None)
-    model.head.autocast_pixels = True
+    model.head.follow_autocast(True)
     with fake_mode:
         to_fake_gpu(model)
         levels = model.extract_feat(torch.empty((2, 3, *SIZE), device="cuda")).levels

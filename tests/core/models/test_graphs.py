@@ -14,6 +14,7 @@ from torch._dynamo.testing import CompileCounterWithBackend
 from clipvis_core import Vocabulary
 from clipvis_core.inference import build_model
 from clipvis_core.models import deformable_attention as module
+from clipvis_core.models.arithmetic import Arithmetic
 from clipvis_core.text import VocabularyEmbedding
 
 SIZE = (64, 96)
@@ -76,6 +77,21 @@ def test_one_graph_a_part_made_once(repo_root, counter, windows, monkeypatch, na
         assert counter.frame_count == 4, f"window {number}"
         for ours, theirs in zip(found, eager, strict=True):
             torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
+
+
+@torch.no_grad()
+def test_matrices_that_are_kept_in_low_precision_make_no_other_graph(repo_root, counter, windows):
+    model = built(repo_root / CONFIGS["photo-mini"])
+    low = Arithmetic(dtype=torch.bfloat16)
+    low.prepare(model)
+    with low.running("cpu"):
+        expected = [model.segment(images)[0] for images in windows]
+        for part in (model.backbone, model.head.pixel_decoder, model.head.query_decoder):
+            part.compile()
+        for images, eager in zip(windows, expected, strict=True):
+            found = model.segment(images)[0]
+            assert counter.frame_count == 3
+            assert (found.ious - eager.ious).abs().max() < 0.01
 
 
 def test_the_choice_of_triton_is_a_constant_of_the_graph(counter):

@@ -1,4 +1,4 @@
-"""The query decoder's layer against mmdet's."""
+"""The query decoder's layer against mmdet's, and the cells that masks block."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch
 from mmdet.models.layers.transformer.mask2former_layers import Mask2FormerTransformerDecoderLayer
 
 from clipvis_core.checkpoints import to_current
-from clipvis_core.models.query_decoder import MaskedAttentionLayer
+from clipvis_core.models.query_decoder import CLIPVISQueryDecoder, MaskedAttentionLayer
 
 HEADS = 4
 EARLIER, OURS = "head.transformer_decoder.layers.0.", "head.query_decoder.layers.0."
@@ -61,3 +61,13 @@ def test_same_as_mmdet_with_gradients(layers, cells):
     assert mine.keys() == theirs.keys()
     for name, gradient in theirs.items():
         torch.testing.assert_close(mine[name], gradient, atol=1e-4, rtol=1e-3, msg=name)
+
+
+def test_cells_outside_a_mask_are_blocked_and_an_empty_mask_blocks_none():
+    decoder = CLIPVISQueryDecoder(channels=4, num_heads=1, num_queries=5, num_layers=1)
+    decoder.mask_head = torch.nn.Identity()  # so that the logits are the features below
+    logits = torch.tensor([[2.0, -1.0, 0.0], [-1.0, -1e-3, -3.0], [-1.0, 0.0, -2.0], [1.0, 2.0, 3.0]])
+    blocked = decoder.blocked_cells(torch.eye(4)[None], logits.view(1, 4, 1, 3))
+    assert blocked.tolist() == [
+        [[False, True, False], [False, False, False], [True, False, True], [False, False, False]]
+    ]

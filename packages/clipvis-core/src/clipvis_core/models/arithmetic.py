@@ -38,7 +38,7 @@ class Arithmetic:
     def prepare(self, model: CLIPVISModel) -> None:
         """Has the model's `outputs` compute so; its parameters and their names stay as they are."""
         model.arithmetic = self
-        model.head.autocast_pixels = self.dtype != torch.float32
+        model.head.follow_autocast(self.dtype != torch.float32)
         weights = (*model.parameters(), *model.buffers())
         model.cuda_graphs = CudaGraphs(model.network, weights) if self.cuda_graphs else None
         if self.compile:

@@ -15,6 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from clipvis_core.models.cast_weights import tensor_states
+
 if TYPE_CHECKING:
     from open_clip.modified_resnet import Bottleneck, ModifiedResNet
 
@@ -45,7 +47,7 @@ class TrunkCopy:
         # Convolutions are fastest with channels last, except in float32 on a GPU.
         layout = torch.contiguous_format if device != "cpu" and dtype == torch.float32 else torch.channels_last
         weights = (*self.source.parameters(), *self.source.buffers())
-        state = (dtype, layout, *((tensor.data_ptr(), tensor._version) for tensor in weights))
+        state = (dtype, layout, *tensor_states(weights))
         if state != self._made_for:
             with torch.inference_mode(False), torch.no_grad():
                 self._stages = self.make(self.source).to(dtype=dtype, memory_format=layout)

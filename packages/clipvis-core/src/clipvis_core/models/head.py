@@ -10,6 +10,7 @@ from mmengine.config import ConfigDict
 from mmengine.model import BaseModule
 from torch import Tensor
 
+from clipvis_core.models.cast_weights import CastWeights
 from clipvis_core.models.query_decoder import QueryPrediction
 
 
@@ -23,9 +24,6 @@ class CLIPVISHead(BaseModule):
         num_heads: Heads of all attention.
         pixel_decoder: Config of `CLIPVISPixelDecoder`.
         query_decoder: Config of `CLIPVISQueryDecoder`.
-
-    Attributes:
-        autocast_pixels: Whether the pixel decoder follows autocast; see `Arithmetic`.
     """
 
     def __init__(
@@ -42,24 +40,34 @@ class CLIPVISHead(BaseModule):
         shared = dict(channels=channels, num_heads=num_heads)
         self.pixel_decoder = MODELS.build(pixel_decoder, default_args=dict(in_channels=in_channels, **shared))
         self.query_decoder = MODELS.build(query_decoder, default_args=shared)
-        self.autocast_pixels = False
+        self._low_precision: tuple[CastWeights, CastWeights] | None = None
 
     @property
     def num_layers(self) -> int:
         """L, the number of query decoder layers."""
         return len(self.query_decoder.layers)
 
+    def follow_autocast(self, follow: bool) -> None:
+        """Whether both decoders run in autocast's precision, as `Arithmetic` has it, with matrices kept in it.
+
+        Else the pixel decoder stays in float32 under autocast, like the published system.
+        """
+        decoders = (self.pixel_decoder, self.query_decoder)
+        self._low_precision = tuple(CastWeights(decoder) for decoder in decoders) if follow else None
+
+    @property
+    def follows_autocast(self) -> bool:
+        """See `follow_autocast`."""
+        return self._low_precision is not None
+
     def forward(self, levels: tuple[Tensor, ...], all_layers: bool = False) -> list[QueryPrediction]:
         """Decodes res2..res5, `(B, C_i, H/s, W/s)`; see `CLIPVISQueryDecoder.forward`."""
-        mask_features, scales = self.decode_pixels(levels)
-        return self.query_decoder(mask_features, scales, all_layers)
+        decode_queries = self._low_precision[1] if self._low_precision else self.query_decoder
+        return decode_queries(*self.decode_pixels(levels), all_layers)
 
     def decode_pixels(self, levels: tuple[Tensor, ...]) -> tuple[Tensor, list[Tensor]]:
-        """Mask features `(B, C, H/4, W/4)` and the scales `(B, C, H/s, W/s)` at strides 32, 16, 8.
-
-        Float32 also under autocast, like the published system, unless `autocast_pixels` is set.
-        """
-        if self.autocast_pixels:
-            return self.pixel_decoder(levels)
+        """Mask features `(B, C, H/4, W/4)` and the scales `(B, C, H/s, W/s)` at strides 32, 16, 8."""
+        if self._low_precision:
+            return self._low_precision[0](levels)
         with torch.autocast(levels[0].device.type, enabled=False):
             return self.pixel_decoder([level.float() for level in levels])

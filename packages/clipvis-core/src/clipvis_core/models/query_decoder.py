@@ -14,6 +14,7 @@ from mmdet.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from clipvis_core.models.attention import Attention, token_products
 from clipvis_core.models.layer_count import layer_range
 from clipvis_core.models.positions import sine_positions
 
@@ -131,7 +132,9 @@ class CLIPVISQueryDecoder(BaseModule):
             scale.flatten(2).transpose(1, 2) + embedding
             for scale, embedding in zip(scales, self.level_embed.weight, strict=True)
         ]
-        return [value + place for value, place in zip(values, places, strict=True)], values
+        keys = [value + place for value, place in zip(values, places, strict=True)]
+        dtype = scales[0].dtype  # that of the products, to which autocast would bring them in each layer
+        return [key.to(dtype) for key in keys], [value.to(dtype) for value in values]
 
     @torch.no_grad()
     def blocked_cells(self, normed: Tensor, features: Tensor) -> Tensor:
@@ -144,9 +147,9 @@ class CLIPVISQueryDecoder(BaseModule):
         Returns:
             bool `(B, Q, HW)`; a mask without a cell blocks none.
         """
-        mask_logits = _mask_product(self.mask_head(normed), features).flatten(2)
-        blocked = mask_logits.sigmoid() < 0.5
-        return blocked & ~blocked.all(dim=-1, keepdim=True)
+        inside = _mask_product(self.mask_head(normed), features).flatten(2).sigmoid()
+        is_empty = inside.amax(dim=-1, keepdim=True) < 0.5
+        return inside < 0.5 * (~is_empty).to(inside.dtype)  # of an empty mask nothing is below 0
 
     def predict(self, normed: Tensor, mask_features: Tensor) -> QueryPrediction:
         """The three heads on queries `(B, Q, C)` after the norm (docs/model.md, equations 3 to 5)."""
@@ -189,36 +192,11 @@ class MaskedAttentionLayer(nn.Module):
         Returns:
             `(B, Q, C)`.
         """
-        found = self.cross_attention(queries + positions, keys, values, open_cells=~blocked)
+        found = self.cross_attention(queries + positions, keys, values, blocked)
         queries = self.norm1(queries + found)
         placed = queries + positions
         queries = self.norm2(queries + self.self_attention(placed, placed, queries))
         return self.norm3(queries + self.ffn(queries))
-
-
-class Attention(nn.Module):
-    """Multi-head attention by PyTorch's fused kernels; the published model has no dropout."""
-
-    def __init__(self, channels: int, num_heads: int) -> None:
-        super().__init__()
-        self.num_heads = num_heads
-        self.in_proj_weight = nn.Parameter(torch.empty(3 * channels, channels))
-        self.in_proj_bias = nn.Parameter(torch.zeros(3 * channels))
-        self.out_proj = nn.Linear(channels, channels)
-        nn.init.zeros_(self.out_proj.bias)
-        nn.init.xavier_uniform_(self.in_proj_weight)
-
-    def forward(self, queries: Tensor, keys: Tensor, values: Tensor, open_cells: Tensor | None = None) -> Tensor:
-        """What queries `(B, Q, C)` find in `(B, N, C)`; where `open_cells`, bool `(B, Q, N)`, is true if given."""
-        projected = (
-            F.linear(tokens, matrix, bias).unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
-            for tokens, matrix, bias in zip(
-                (queries, keys, values), self.in_proj_weight.chunk(3), self.in_proj_bias.chunk(3), strict=True
-            )
-        )
-        mask = None if open_cells is None else open_cells.unsqueeze(1)
-        found = F.scaled_dot_product_attention(*projected, attn_mask=mask)
-        return self.out_proj(found.transpose(1, 2).flatten(2))
 
 
 def _mlp(channels: int, out_channels: int) -> nn.Sequential:
@@ -234,9 +212,7 @@ def _mlp(channels: int, out_channels: int) -> nn.Sequential:
 
 def _mask_product(embeddings: Tensor, features: Tensor) -> Tensor:
     """Masks `(B, Q, H, W)` from `(B, Q, C)` and `(B, C, H, W)`."""
-    if features.dtype == torch.bfloat16 and features.device.type == "cpu":
-        # The product below takes ten times longer there, as does the copy it needs with channels last.
-        tokens = features.flatten(2).transpose(1, 2)
-        masks = (tokens @ embeddings.transpose(1, 2)).transpose(1, 2)
-        return masks.unflatten(2, features.shape[-2:]).contiguous()
+    if features.dtype == torch.bfloat16 and features.device.type == "cpu":  # the product below takes ten times longer
+        masks = token_products(embeddings, features.flatten(2).transpose(1, 2))
+        return masks.unflatten(2, features.shape[-2:])
     return torch.einsum("bqc,bchw->bqhw", embeddings, features)
