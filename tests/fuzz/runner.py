@@ -69,10 +69,10 @@ def _work(pipe: Connection, name: str, seed: int, first: int, cases: int) -> Non
     resource.setrlimit(resource.RLIMIT_AS, (used + MAX_BYTES, used + MAX_BYTES))
     warnings.simplefilter("ignore")
     logging.disable()
-    gc.freeze()  # of the many objects of the libraries none is garbage
     for number in range(first, cases):
         if number % 16 == 0:
             gc.collect()  # decoders that nobody needs any more keep their threads until then
+            gc.freeze()  # what is left is not garbage: libraries, and what they keep; mmengine collects in each dataset
         with tempfile.TemporaryDirectory() as folder:
             pipe.send(_verdict(name, f"{name} {seed} {number}", Path(folder)))
 
