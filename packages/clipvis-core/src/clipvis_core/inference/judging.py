@@ -22,7 +22,8 @@ from clipvis_core.tracking.frame_features import FrameFeatures
 
 TRACKS_FIRST = 16  # looked at first, to see which others can be among the best
 _NOISE = 1e-4  # of float32, generously
-_PAIRS_TOGETHER = 2**18  # (track, word) pairs of the frames that are judged together
+_PAIRS_TOGETHER = 2**20  # (track, word) pairs of the frames that are judged together
+_REGIONS_TOGETHER = 2**12  # their regions, which are many where few words are asked for
 _SILENT_SECONDS = 2
 
 
@@ -138,7 +139,7 @@ def judge(features: FeatureFile, words: Words, tracks: np.ndarray, bar: tqdm | N
     """
     scores = TrackScores(NoProbs(), weighted=features.facts.weighted)
     contrast = ContrastScores(features.facts.calibration)
-    together = max(1, _PAIRS_TOGETHER // (len(tracks) * len(words)))
+    together = max(1, min(_PAIRS_TOGETHER // len(words), _REGIONS_TOGETHER) // len(tracks))
     frames = ahead(features.frames(tracks), depth=together)
     with closing(frames):
         while batch := list(islice(frames, together)):
