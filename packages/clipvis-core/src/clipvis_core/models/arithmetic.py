@@ -20,8 +20,8 @@ class Arithmetic:
 
     Attributes:
         dtype: float32, or bfloat16 or float16 for the matrix products and convolutions of all parts. The places where
-            deformable attention samples, its softmax and what follows the network stay in float32. The decoders keep their
-            matrices in that precision besides.
+            deformable attention samples, its softmax and what follows the network stay in float32. The decoders keep
+            copies of their matrices in that precision.
         compile: Have `torch.compile` fuse the image encoder and the pixel decoder, and on a GPU the query decoder, too;
             the first frame of each size then waits for the compiler.
         cuda_graphs: Start the network of a window at once, as a CUDA graph, from the second window of a size on; see
