@@ -20,7 +20,9 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="forks")
 GIVEN = {
     "benchmark.py": ["eval", "--baseline", "none.json"],
     "browse_dataset.py": ["none.py", "--out-dir", "out"],
+    "build_photo_mini.py": ["measure", "none.safetensors", "none.json", "none"],
     "calibrate.py": ["fit", "none.safetensors", "none.json", "none"],
+    "calibrate_photo_mini.py": ["none.safetensors", "none.json", "none"],
     "compare_metrics.py": ["none.json", "none.json"],
     "convert_checkpoint.py": ["none.pth", "out.pth"],
     "draw_method.py": ["none"],
@@ -28,10 +30,13 @@ GIVEN = {
     "evaluate_burst.py": ["--gt", "none.json", "--results", "none.json"],
     "export_weights.py": ["none.pth", "out.safetensors", "--config", "configs/quick/clips.py"],
     "infer.py": ["none.mp4", "--classes", "dog"],
+    "make_emoji_clip.py": ["none.mp4", "out.mp4", "--emoji", "taxi"],
+    "make_emoji_sprites.py": ["--noto", "none.ttf", "--fluent", "none"],
     "make_noun_table.py": ["none", "out.txt.gz"],
     "make_submission.py": ["--benchmark", "ovis", "--results", "none.json", "--gt", "none.json", "--out", "out.zip"],
     "plot_log.py": ["none"],
     "prepare_data.py": ["check", "none.json"],
+    "prepare_emojivis.py": ["out", "--backgrounds", "none"],
     "setup_workspace.py": [],  # reads nothing, and imports the standard library alone
     "test.py": ["none.py", "none.pth"],
     "train.py": ["none.py"],
@@ -49,8 +54,9 @@ READ_NOTHING = {"setup_workspace.py", "clipvis models"}
 
 @pytest.fixture(scope="module")
 def starts(repo_root) -> dict[str, str]:
-    """How each program is started: the path of a file in tools/, or module:function of an installed command."""
-    found = {path.name: str(path) for path in (repo_root / "tools").glob("[!_]*.py")}
+    """How each program is started: the path of a file in tools/ or a project's, or module:function of an installed command."""
+    programs = (*repo_root.glob("tools/[!_]*.py"), *repo_root.glob("projects/*/tools/[!_]*.py"))
+    found = {path.name: str(path) for path in programs}
     for path in repo_root.glob("packages/*/pyproject.toml"):
         found |= tomllib.loads(path.read_text("utf-8"))["project"].get("scripts", {})
     return found

@@ -29,7 +29,7 @@ def part():
 
 @pytest.fixture
 def tool():
-    return importlib.import_module("projects.photo_mini.tools.build_photo_mini")
+    return importlib.import_module("projects.photo_mini.photo_mini.building")
 
 
 def bert_state(layers: int) -> dict[str, torch.Tensor]:

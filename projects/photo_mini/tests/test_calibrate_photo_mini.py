@@ -15,7 +15,7 @@ from clipvis_core.models.efficientnet_trunk import DENSE_CHANNELS
 @pytest.fixture
 def tool(repo_root, monkeypatch):
     monkeypatch.syspath_prepend(str(repo_root / "tools"))
-    return importlib.import_module("projects.photo_mini.tools.calibrate_photo_mini")
+    return importlib.import_module("projects.photo_mini.photo_mini.calibrating")
 
 
 def test_parts_are_asked_with_the_labels_of_the_others(tool, monkeypatch):

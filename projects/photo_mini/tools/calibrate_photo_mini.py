@@ -12,23 +12,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from functools import partial
 from pathlib import Path
-
-import torch
-from mmengine.config import Config
 
 sys.path.append(str(Path(__file__).resolve().parents[3] / "tools"))
 
-import _calibration as calibrate
 import _command
-from _photos import Photo, read_photos
 from clipvis_core.foundation.errors import InputError
-from clipvis_core.inference import CLIPVISInferencer
-from clipvis_core.inference.model_choice import choose_model
-from clipvis_core.models import ConSEEncoder
-from projects.photo_mini.photo_mini.objects import Objects, Pixels, see_objects
-from projects.photo_mini.tools.build_photo_mini import CONFIG, set_classifier
 
 
 def main() -> None:
@@ -43,45 +32,9 @@ def main() -> None:
     parser.add_argument("--threshold", type=float, help="least score that is drawn by default (default: chosen)")
     parser.add_argument("--out", type=Path, help="write these weights (default: over the old ones)")
     args = parser.parse_args()
-    photos, names = read_photos(args.annotations, args.folder, "0/1", left_out=args.leave_out)
-    config, checkpoint = choose_model(None, None, str(args.weights), is_image=True)
-    inferencer = CLIPVISInferencer(config, checkpoint, vocabulary=["thing"], device="cpu")
-    encoder = inferencer.model.backbone
-    pixels = Pixels(**Config.fromfile(CONFIG).pixels)
-    objects = see_objects(encoder, pixels, args.annotations, args.folder, left_out=args.leave_out)
-    parts = divide(photos, objects, encoder, args.parts, args.every)
-    asker = calibrate.Asker(inferencer)
-    calibration = calibrate.fit(asker, parts, names, absent=args.absent, threshold=args.threshold)
-    calibrate.write_calibration(calibration, args.weights, args.out)
+    from projects.photo_mini.photo_mini.calibrating import run  # imports torch: after the arguments
 
-
-def divide(
-    photos: list[Photo], objects: Objects, encoder: ConSEEncoder, count: int, every: int
-) -> list[calibrate.Part]:
-    """Parts of photos, each with the labels that were fitted on the objects of the others.
-
-    Args:
-        photos: All photos, in the order of their file.
-        objects: What the encoder sees in them.
-        encoder: Its classifier is replaced whenever a part is prepared.
-        count: Number of parts.
-        every: Of a part's photos only every Nth is asked.
-    """
-    own = torch.nn.Linear(encoder.classifier.in_features, encoder.classifier.out_features - len(objects.names))
-    own.requires_grad_(False)
-    own.weight.copy_(encoder.classifier.weight[: own.out_features])
-    own.bias.copy_(encoder.classifier.bias[: own.out_features])
-    # Objects are counted by the photos that show any; crowds are none.
-    part_of_object = torch.tensor(
-        [place % count for place, photo in enumerate(photos) if not all(photo.crowds)]
-    )[objects.photos]  # fmt: skip
-    return [
-        calibrate.Part(
-            photos[part :: count * every],
-            partial(set_classifier, encoder, own, objects[part_of_object != part]),
-        )
-        for part in range(count)
-    ]
+    run(args)
 
 
 if __name__ == "__main__":
