@@ -44,18 +44,9 @@ class ContrastScores:
             joined._frames = torch.cat([part._frames for part in parts])[rows]
         return joined
 
-    def update(
-        self,
-        contrast_logits: Tensor,
-        class_probs: Tensor,
-        ious: Tensor,
-        object_logits: Tensor,
-        mask_sums: Tensor,
-        mask_cells: Tensor,
-    ) -> None:
-        """Takes in a frame in track order: logits `(Q, K + M)`, then what `FrameOutputs.rows` gives."""
-        values = (contrast_logits, class_probs, ious, object_logits, mask_sums, mask_cells)
-        self.update_frames(*(value[None] for value in values))
+    def update(self, *frame: Tensor) -> None:
+        """Takes in a frame: what `update_frames` takes, of one frame alone."""
+        self.update_frames(*(value[None] for value in frame))
 
     def update_frames(
         self,
@@ -66,7 +57,7 @@ class ContrastScores:
         mask_sums: Tensor,
         mask_cells: Tensor,
     ) -> None:
-        """Takes in n frames at once: what `update` takes, `(n, Q, ...)`."""
+        """Takes in n frames in track order: logits `(n, Q, K + M)`, then what `FrameOutputs.rows` gives of each."""
         self._num_asked = class_probs.shape[-1]
         joint = contrast_logits.softmax(dim=-1).mul_(ious.unsqueeze(-1)).sqrt_()
         asked_logits = contrast_logits[..., : self._num_asked]

@@ -115,16 +115,14 @@ class TrackScores:
             joined._frames.append(frame)
         return joined
 
-    def update(
-        self, class_probs: Tensor, ious: Tensor, object_logits: Tensor, mask_sums: Tensor, mask_cells: Tensor
-    ) -> None:
+    def update(self, *frame: Tensor) -> None:
         """Adds the next frame, as `FrameOutputs.rows` gives it in track order."""
-        self.update_frames(class_probs[None], ious[None], object_logits[None], mask_sums[None], mask_cells[None])
+        self.update_frames(*(value[None] for value in frame))
 
     def update_frames(
         self, class_probs: Tensor, ious: Tensor, object_logits: Tensor, mask_sums: Tensor, mask_cells: Tensor
     ) -> None:
-        """Adds the next n frames at once: what `update` takes, `(n, Q, ...)`."""
+        """Adds the next n frames at once: what `update` takes of each, `(n, Q, ...)`."""
         joint = (class_probs * ious.unsqueeze(-1)).sqrt_() if self.weighted else class_probs
         class_sum, object_sum = joint.sum(dim=0), object_logits.sum(dim=0)
         if self._class_sum is None:
