@@ -16,9 +16,11 @@ def test_whatever_the_hash_seed(repo_root, tmp_path):
     for seed in ("1", "2"):
         out = tmp_path / seed
         subprocess.run(
-            [sys.executable, repo_root / "tools/infer.py", repo_root / "assets/street.mp4", "--out-dir", out]
-            + ["--classes", "car; person; traffic light", "--end", "0.4", "--keep-features", "always"]
-            + ["--export", "coco", "--export", "csv"],
+            [
+                *(sys.executable, repo_root / "tools/infer.py", repo_root / "assets/street.mp4", "--out-dir", out),
+                *("--classes", "car; person; traffic light", "--end", "0.4", "--keep-features", "always"),
+                *("--export", "coco", "--export", "csv"),
+            ],
             env=os.environ | {"PYTHONHASHSEED": seed}, check=True, capture_output=True,
         )  # fmt: skip
         files = sorted(path for path in out.rglob("*") if path.is_file())

@@ -54,7 +54,7 @@ READ_NOTHING = {"setup_workspace.py", "clipvis models"}
 
 @pytest.fixture(scope="module")
 def starts(repo_root) -> dict[str, str]:
-    """How each program is started: the path of a file in tools/ or a project's, or module:function of an installed command."""
+    """How each program is started: the path of a file, or module:function of an installed command."""
     programs = (*repo_root.glob("tools/[!_]*.py"), *repo_root.glob("projects/*/tools/[!_]*.py"))
     found = {path.name: str(path) for path in programs}
     for path in repo_root.glob("packages/*/pyproject.toml"):
