@@ -187,7 +187,10 @@ def test_attention_reads_half_precision_as_it_is(repo_root, fake_mode, monkeypat
         levels = model.extract_feat(torch.empty((2, 3, *SIZE), device="cuda")).levels
         with Watch() as watch, torch.autocast("cuda", torch.float16):
             prediction = model.head(levels)[-1]
+            with torch.no_grad():  # by matrices that are kept in float16
+                model.head(levels)
     assert watch.found == []
+    assert len(seen) == 2 * len(model.head.pixel_decoder.layers)
     assert set(seen) == {(torch.float16, torch.float32, torch.float32)}
     assert prediction.mask_logits.dtype == torch.float16
 
