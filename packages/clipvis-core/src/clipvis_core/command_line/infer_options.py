@@ -77,7 +77,7 @@ def add_network_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         metavar="D",
         help="on a CPU: a frame gets the masks of the last one that went through the network if no block of 16x16 "
-        "pixels differs by more than D grey levels, such as 8; 0 for frames that are the same (default: none does)",
+        "pixels differs by more than D grey levels, such as 4; 0 for frames that are the same (default: none does)",
     )
     parser.add_argument("--device", help="cpu or cuda (default: a GPU if there is one)")
     parser.add_argument("--dtype", default="float32", choices=DTYPES, help="of the heavy parts (default: float32)")

@@ -25,7 +25,7 @@ class FrameReuse:
         std: What the preprocessor divided grey levels by, `(3, 1, 1)`, or one number.
 
     Example:
-        outputs = FrameReuse(model.outputs, 8, model.data_preprocessor.std)
+        outputs = FrameReuse(model.outputs, 4, model.data_preprocessor.std)
         for images in windows:
             tracker.send(outputs(images))
     """
