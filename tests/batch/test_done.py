@@ -20,3 +20,4 @@ def test_where_it_runs_is_no_part_of_the_request():
 def test_what_changes_the_answer_is():
     assert request("--dtype", "bfloat16") != request()
     assert request("--masks") != request()
+    assert request("--reuse-within", "4") != request()

@@ -116,6 +116,20 @@ def test_cuda_graphs_are_asked_for(inferencer, frames):
     assert "need a GPU" in small.model.cuda_graphs.reasons[0]
 
 
+def test_still_frames_are_segmented_once(inferencer, frames, monkeypatch):
+    twice = [frame for frame in frames[:3] for _ in range(2)]
+    full = inferencer(twice, progress=False)
+    compute, seen = inferencer.model.outputs, []
+    monkeypatch.setattr(inferencer.model, "outputs", lambda images: seen.append(0) or compute(images))
+    monkeypatch.setattr(inferencer.model, "reuse_within", 0)
+    result = inferencer(twice, progress=False)
+    assert len(seen) == 3
+    assert result.records() == full.records()
+    assert result.ask(["cat"]).records() == full.ask(["cat"]).records()
+    stream = inferencer.stream(twice, live=LiveRule(start_score=0, patience=2), keep=False)
+    assert [tracks.frame for _, tracks in stream] == list(range(6))
+
+
 def test_frames_of_a_live_source_do_not_wait_for_each_other(inferencer, frames, monkeypatch):
     monkeypatch.setattr(inferencer.model, "window", 10)
     seen = []
@@ -217,6 +231,7 @@ def test_frames_at_once(repo_root):
     config = repo_root / "configs/quick/clips.py"
     assert CLIPVISInferencer(config, vocabulary=WORDS, device="cpu").model.window == 1
     assert CLIPVISInferencer(config, vocabulary=WORDS, device="cpu", window=3).model.window == 3
+    assert CLIPVISInferencer(config, vocabulary=WORDS, device="cpu", reuse_within=8).model.reuse_within == 8
 
 
 def test_image_model(repo_root, frames):
@@ -232,6 +247,8 @@ def test_image_model(repo_root, frames):
         CLIPVISInferencer(short_config(repo_root, "image"), vocabulary=WORDS, num_memory=3)
     with pytest.raises(InputError, match="video models"):
         CLIPVISInferencer(short_config(repo_root, "image"), vocabulary=WORDS, window=3)
+    with pytest.raises(InputError, match="video models"):
+        CLIPVISInferencer(short_config(repo_root, "image"), vocabulary=WORDS, reuse_within=0)
 
 
 @pytest.mark.parametrize(
@@ -241,6 +258,10 @@ def test_image_model(repo_root, frames):
         ({"vocabulary": WORDS, "device": "cuda:77"}, "device 'cuda:77'"),
         ({"vocabulary": WORDS, "device": "nonsense"}, "device 'nonsense'"),
         ({"vocabulary": WORDS, "dtype": "int8"}, "dtype 'int8'"),
+        ({"vocabulary": WORDS, "reuse_within": -1}, "reuse_within -1: grey levels go from 0 to 255"),
+        ({"vocabulary": WORDS, "reuse_within": float("nan")}, "reuse_within nan: grey levels"),
+        ({"vocabulary": WORDS, "reuse_within": 8, "window": 2}, "leave out window 2"),
+        ({"vocabulary": WORDS, "reuse_within": 8, "device": "meta"}, "for the CPU, not for meta"),
         ({"vocabulary": WORDS, "topk": 0}, "topk must be at least 1"),
         ({"vocabulary": WORDS, "short_side": -3}, "short_side must be at least 1"),
         ({"vocabulary": WORDS, "checkpoint": "none.pth"}, "cannot read the checkpoint"),

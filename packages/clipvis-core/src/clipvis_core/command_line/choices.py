@@ -25,6 +25,7 @@ _MODEL_OPTIONS = (
     "num_memory",
     "num_match",
     "window",
+    "reuse_within",
 )
 
 

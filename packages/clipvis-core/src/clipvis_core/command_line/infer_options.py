@@ -72,6 +72,13 @@ def add_network_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--window", type=int, help="frames the network sees at once; fewer take less memory (default: GPU 10, CPU 1)"
     )
+    parser.add_argument(
+        "--reuse-within",
+        type=float,
+        metavar="D",
+        help="on a CPU: a frame gets the masks of the last one that went through the network if no block of 16x16 "
+        "pixels differs by more than D grey levels, such as 4; 0 for frames that are the same (default: none does)",
+    )
     parser.add_argument("--device", help="cpu or cuda (default: a GPU if there is one)")
     parser.add_argument("--dtype", default="float32", choices=DTYPES, help="of the heavy parts (default: float32)")
     parser.add_argument("--compile", action="store_true", help="compile the network first; pays off on long videos")

@@ -52,6 +52,8 @@ class CLIPVISInferencer:
         num_memory: Frames the matching remembers, 0 for no matching; the default is the config's.
         num_match: Memories the matching combines; the default is the config's.
         window: Frames of a video that the network sees at once; see `CLIPVISVideo`.
+        reuse_within: On a CPU, grey levels up to which a frame of a video gets the outputs of the last one that went
+            through the network, see `FrameReuse`; the default is none, where each frame goes through it.
 
     Raises:
         InputError: Something the caller gave cannot be used; one line says what and how to fix it.
@@ -79,6 +81,7 @@ class CLIPVISInferencer:
         num_memory: int | None = None,
         num_match: int | None = None,
         window: int | None = None,
+        reuse_within: float | None = None,
     ) -> None:
         config, checkpoint = resolve_model(model, checkpoint)
         config = read_config(config)
@@ -96,10 +99,24 @@ class CLIPVISInferencer:
             self.model.num_memory = _at_least("num_memory", 0, num_memory, self.model.num_memory)
             self.model.num_match = _at_least("num_match", 1, num_match, self.model.num_match)
             self.model.window = _at_least("window", 1, window, self.model.window)
-        elif not num_memory is num_match is window is None:
-            raise InputError("num_memory, num_match and window belong to video models: use a config of configs/video")
+            self._reuse_frames(reuse_within, window)
+        elif not num_memory is num_match is window is reuse_within is None:
+            raise InputError(
+                "num_memory, num_match, window and reuse_within belong to video models: use a config of configs/video"
+            )
         self.contrast = contrast_words(contrast, self.model.text_classifier, is_random=checkpoint is None)
         self.set_vocabulary(vocabulary)
+
+    def _reuse_frames(self, within: float | None, window: int | None) -> None:
+        if within is None:
+            return
+        if not 0 <= within <= 255:
+            raise InputError(f"reuse_within {within:g}: grey levels go from 0 to 255, so give a number in between")
+        if self.device.type != "cpu":
+            raise InputError(f"reuse_within is for the CPU, not for {self.device}: leave it out")
+        if window is not None and window > 1:
+            raise InputError(f"reuse_within compares frames one at a time: leave out window {window}")
+        self.model.reuse_within = within
 
     def set_vocabulary(self, vocabulary: Vocabulary | Sequence[str | Sequence[str]]) -> None:
         """Changes the categories; only words not seen before are encoded."""

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from clipvis_core.models.base import CLIPVISModel, target_masks, too_large
 from clipvis_core.models.criterion import FrameTarget
+from clipvis_core.models.frame_reuse import FrameReuse
 from clipvis_core.pipelining import ahead
 from clipvis_core.tracking import FrameTracks, MaskSizes, Tracker
 from clipvis_core.tracking.outputs import OutputsOnTheWay
@@ -33,6 +34,8 @@ class CLIPVISVideo(CLIPVISModel):
         topk: Most (query, category) pairs a video.
         window: Frames the network sees at once; it bounds memory and does not change results but for float noise. By
             default 10 on a GPU, as published, and 1 on a CPU, where more only costs memory and page faults.
+        reuse_within: Grey levels up to which a frame is taken for the last one that went through the network, see
+            `FrameReuse`; frames then go through it one at a time. By default each frame does.
         **kwargs: See `CLIPVISModel`.
     """
 
@@ -44,6 +47,7 @@ class CLIPVISVideo(CLIPVISModel):
         weighted_classification: bool = True,
         topk: int = 50,
         window: int | None = None,
+        reuse_within: float | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -52,10 +56,13 @@ class CLIPVISVideo(CLIPVISModel):
         self.weighted_classification = weighted_classification
         self.topk = topk
         self._window = window
+        self.reuse_within = reuse_within
 
     @property
     def window(self) -> int:
         """Frames the network sees at once."""
+        if self.reuse_within is not None:
+            return 1
         if self._window is not None:
             return self._window
         return CPU_WINDOW if self.backbone.logit_scale.device.type == "cpu" else GPU_WINDOW
@@ -124,11 +131,15 @@ class CLIPVISVideo(CLIPVISModel):
 
     def _sent(self, windows: Iterator[Tensor], tracker: Tracker) -> Iterator[OutputsOnTheWay]:
         """Outputs of each window; those of a GPU after the next window was begun, but for a live source's frame."""
+        outputs = self.outputs
+        if self.reuse_within is not None:
+            std = getattr(self.data_preprocessor, "std", 1.0)  # there is none where nothing is normalised
+            outputs = FrameReuse(outputs, self.reuse_within, std)
         waiting = None
         while True:
             try:
                 images = next(windows, None)
-                sent = None if images is None else tracker.send(self.outputs(images))
+                sent = None if images is None else tracker.send(outputs(images))
             except Exception:  # it comes after the frames before it
                 if waiting is not None:
                     yield waiting
