@@ -7,14 +7,17 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from clipvis_core import InputError
+from clipvis_core import InputError, Vocabulary
 from clipvis_core.command_line.clipvis import main
+from clipvis_core.command_line.table import print_moments
 from clipvis_core.inference import Answer
+from clipvis_core.inference.finding import Moment
 from clipvis_core.media import open_frames
 
 WORDS = "dog, puppy; sky"
@@ -116,6 +119,16 @@ def test_moments_of_several_folders(out, tmp_path, capsys, monkeypatch):
     assert f"warning: {tmp_path} has no features.bin" in printed.err
     assert ask(out, "--find", "red car", "--score-thr", "1") == 0
     assert capsys.readouterr().out == 'nothing looks like "red car"\n'
+
+
+@pytest.mark.parametrize("is_drawn", [False, True])
+def test_moments_that_are_no_answer_are_said_to_be_none(capsys, is_drawn):
+    moments = [("park", Moment(1.5, 45, 0.0, 2.0, 3, "red car", 0.02, is_drawn=False))]
+    moments.append(("street", replace(moments[0][1], is_drawn=is_drawn)))
+    print_moments(moments, "red car", Vocabulary.from_text("red car, auto"))
+    printed = capsys.readouterr().out
+    assert printed.count("red car, auto") == 2
+    assert ("may not be there" in printed) != is_drawn
 
 
 def test_the_video_may_be_gone(out, frames_folder, tmp_path, capsys):

@@ -34,9 +34,7 @@ def ask(args: argparse.Namespace) -> int:
     if args.topk is not None and args.topk < 1:
         raise InputError(f"--topk must be at least 1, got {args.topk}")
     prepare(args)
-    vocabulary = read_words(args)
-    for hint in hints(args, vocabulary):
-        print(f"hint: {hint}", file=sys.stderr)
+    vocabulary = words_and_hints(args)
     place = Path(args.folders[0])
     asker = open_asker(args, place)
     with full_disk_in_a_line():
@@ -61,7 +59,7 @@ def find(args: argparse.Namespace) -> int:
     if args.top < 1:
         raise InputError(f"--top must be at least 1, got {args.top}")
     prepare(args)
-    vocabulary = Vocabulary.from_text(args.find)
+    vocabulary = words_and_hints(args)
     found: list[tuple[str, Moment]] = []
     faults = []
     for folder in args.folders:
@@ -79,8 +77,16 @@ def find(args: argparse.Namespace) -> int:
     for fault in faults:
         print(f"warning: {fault}", file=sys.stderr)
     found.sort(key=lambda each: -each[1].score)
-    print_moments(found[: args.top], args.find)
+    print_moments(found[: args.top], args.find, vocabulary)
     return 0
+
+
+def words_and_hints(args: argparse.Namespace) -> Vocabulary:
+    """The words that are asked for, after what may be wrong with them was said."""
+    vocabulary = read_words(args)
+    for hint in hints(args, vocabulary):
+        print(f"hint: {hint}", file=sys.stderr)
+    return vocabulary
 
 
 def open_asker(args: argparse.Namespace, place: Path) -> Asker:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from clipvis_core.foundation.vocabulary import Vocabulary
 from clipvis_core.inference.finding import Moment
 from clipvis_core.inference.result import DrawnTracks
 
@@ -33,7 +34,7 @@ def print_table(drawn: DrawnTracks, score_thr: float) -> None:
     from rich.table import Table
 
     lines = drawn.summary()
-    words = {synonyms[0]: ", ".join(synonyms) for synonyms in drawn.result.vocabulary.categories}
+    words = all_names(drawn.result.vocabulary)
     table = Table()
     for column in ("track", "label", "score", "first", "last"):
         table.add_column(column, justify="left" if column == "label" else "right")
@@ -53,22 +54,30 @@ def print_table(drawn: DrawnTracks, score_thr: float) -> None:
         console.print(f"... and {len(lines) - TABLE_ROWS} more in results.json")
 
 
-def print_moments(found: Sequence[tuple[str, Moment]], words: str) -> None:
-    """Moments of folders on the terminal."""
+def print_moments(found: Sequence[tuple[str, Moment]], asked: str, vocabulary: Vocabulary) -> None:
+    """Moments of folders on the terminal, best first, and whether any is an answer."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
     if not found:
-        print(f'nothing looks like "{words}"')
+        print(f'nothing looks like "{asked}"')
         return
+    words = all_names(vocabulary)
     table = Table()
     for column in ("seconds", "folder", "track", "label", "score", "seen"):
         table.add_column(column, justify="left" if column in ("folder", "label") else "right")
     for folder, moment in found:
-        values = (f"{moment.time:.2f}", escape(folder), str(moment.track), escape(moment.label), f"{moment.score:.3f}")
-        table.add_row(*values, f"{moment.first:.2f}-{moment.last:.2f}")
+        label, seen = escape(words[moment.label]), f"{moment.first:.2f}-{moment.last:.2f}"
+        table.add_row(f"{moment.time:.2f}", escape(folder), str(moment.track), label, f"{moment.score:.3f}", seen)
     Console().print(table)
+    if not any(moment.is_drawn for _, moment in found):
+        print(f'no score is one that a run draws: "{asked}" may not be there, and these come nearest')
+
+
+def all_names(vocabulary: Vocabulary) -> dict[str, str]:
+    """Each category's name with its synonyms, by its name."""
+    return {synonyms[0]: ", ".join(synonyms) for synonyms in vocabulary.categories}
 
 
 def count(number: int, thing: str) -> str:

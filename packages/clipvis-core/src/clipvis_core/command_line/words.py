@@ -17,8 +17,9 @@ VOCABULARY_SOURCES = "clipvis.vocabularies"  # entry points: functions from a na
 
 def read_words(args: argparse.Namespace) -> Vocabulary:
     """The categories the command line names."""
-    if args.classes is not None:
-        return Vocabulary.from_text(_unicode(args.classes))
+    typed = _typed(args)
+    if typed is not None:
+        return Vocabulary.from_text(_unicode(typed, "--find" if args.classes is None else "--classes"))
     if args.classes_file is not None:
         return Vocabulary.from_file(args.classes_file)
     if args.vocabulary is None:
@@ -28,17 +29,23 @@ def read_words(args: argparse.Namespace) -> Vocabulary:
     raise InputError("--vocabulary needs the package clipvis-data: install it, or use --classes-file")
 
 
-def _unicode(words: str) -> str:
+def _typed(args: argparse.Namespace) -> str | None:
+    """The words that stand in the command line itself."""
+    return args.classes if args.classes is not None else getattr(args, "find", None)
+
+
+def _unicode(words: str, option: str) -> str:
     """Words of the command line in UTF-8, whatever the locale made of them."""
     try:
         return os.fsencode(words).decode("utf-8")
     except UnicodeError:
-        raise InputError("--classes is not written in UTF-8: set the terminal to it, or use --classes-file") from None
+        raise InputError(f"{option} is not written in UTF-8: set the terminal to it, or use --classes-file") from None
 
 
 def hints(args: argparse.Namespace, vocabulary: Vocabulary) -> list[str]:
     """What may be wrong with the words, where they can be read all the same."""
-    separators = separator_hint(args.classes) if args.classes is not None else None
+    typed = _typed(args)
+    separators = separator_hint(typed) if typed is not None else None
     language = language_hint(vocabulary) if args.vocabulary is None else None
     return [hint for hint in (separators, language) if hint is not None]
 
@@ -64,7 +71,7 @@ def _plain(word: str) -> str:
 
 
 def separator_hint(words: str) -> str | None:
-    """What may be wrong with --classes where it is one category and looks like more.
+    """What may be wrong with words that are one category and look like more.
 
     >>> separator_hint("dog . person .")
     'this is one category, "dog . person ."; a semicolon parts categories: "dog; person"'

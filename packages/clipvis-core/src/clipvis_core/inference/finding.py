@@ -29,6 +29,7 @@ class Moment:
         track: Its number in the answer for these words, from 1.
         label: The word.
         score: Shown score of the track.
+        is_drawn: Whether the score is one from which a run draws a track by default.
     """
 
     time: float
@@ -38,6 +39,7 @@ class Moment:
     track: int
     label: str
     score: float
+    is_drawn: bool
 
 
 @torch.no_grad()
@@ -71,10 +73,12 @@ def find_moments(
     seen = np.array([[mask is not None for mask in result.tracks.segmentations[index]] for index in drawn.indices])
     scores = frame_scores(asker, drawn, asker.words(vocabulary, contrast))
     best = np.where(seen, scores, -1.0).argmax(axis=1)
+    least_drawn = asker.score_thr(result)
     moments = []
     for frame, line, frames in zip(best.tolist(), drawn.summary(), seen, strict=True):
         first, last = (float(result.times[t]) for t in np.flatnonzero(frames)[[0, -1]])
-        moments.append(Moment(float(result.times[frame]), frame, first, last, line.track, line.label, line.score))
+        times = (float(result.times[frame]), frame, first, last)
+        moments.append(Moment(*times, line.track, line.label, line.score, line.score >= least_drawn))
     return moments
 
 
