@@ -102,6 +102,7 @@ def test_signals_save_and_leave(configs, undisturbed, tmp_path, number, iteratio
     assert_same_state(tmp_path / "iter_9.pth", undisturbed("photos") / "iter_9.pth")
 
 
+@pytest.mark.slow
 def test_the_tool_goes_on_after_sigkill(configs, undisturbed, tmp_path, repo_root):
     config = configs["photos"].copy()
     config.custom_hooks = [*config.custom_hooks, {"type": "EndAt", "iteration": 5}]

@@ -8,7 +8,7 @@ import torch
 from mmdet.structures import DetDataSample
 
 
-@pytest.mark.parametrize("kind", ["rn50", "convnextb"])
+@pytest.mark.parametrize("kind", ["rn50", pytest.param("convnextb", marks=pytest.mark.slow)])
 def test_top_pairs(reference, kind):
     model = reference.model("image", kind, 7)
     expected = reference.arrays(f"infer_image_{kind}_dec7")

@@ -9,7 +9,7 @@ import torch
 from clipvis_core.models.clip_text import TextTower
 
 
-@pytest.mark.parametrize(("kind", "depth"), [("rn50", 7), ("convnextb", 10)])
+@pytest.mark.parametrize(("kind", "depth"), [("rn50", 7), pytest.param("convnextb", 10, marks=pytest.mark.slow)])
 def test_tokens_embeddings_and_rows(reference, kind, depth):
     model = reference.model("video", kind, depth)
     expected = reference.arrays(f"text_A_{kind}")

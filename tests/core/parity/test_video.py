@@ -11,7 +11,10 @@ from pycocotools import mask as coco_mask
 
 from clipvis_core.tracking import MaskSizes, TemporalMatcher
 
-CASES = ["A_rn50_dec7", "A_rn50_dec10", "A_convnextb_dec10", "B_rn50_dec10", "B_convnextb_dec10"]
+CASES = [
+    *("A_rn50_dec7", "A_rn50_dec10", "B_rn50_dec10"),
+    *(pytest.param(name, marks=pytest.mark.slow) for name in ("A_convnextb_dec10", "B_convnextb_dec10")),
+]
 SIZES = {"A": ((96, 160), (120, 200)), "B": ((90, 150), (180, 301))}
 SETTINGS = {"t9k5": (9, 5), "t3k2": (3, 2), "t5k5": (5, 5)}
 

@@ -1,13 +1,13 @@
-"""Matrices of a module in a lower precision, made once: autocast by itself makes them in every call."""
+"""A module with matrices in a lower precision, made once: autocast by itself makes them in every call."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import copy
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from clipvis_core.models.attention import Attention
 
@@ -15,11 +15,11 @@ _CAST = (nn.Linear, nn.Conv2d, Attention)  # whose parameters autocast casts; no
 
 
 class CastWeights:
-    """A module that is called with its matrices in autocast's precision.
+    """Calls a module by a copy of it, whose matrices have autocast's precision.
 
-    The numbers are those of autocast alone. The module keeps its own parameters; their copies are made at first use,
-    and again when they, their device or the precision have changed. Where gradients are recorded, or autocast is off,
-    the module is called as it is.
+    The numbers are those of autocast alone. The copy shares all other parameters. It is made at first use, and again
+    when the weights, their device or the precision have changed. Where gradients are recorded, or autocast is off, the
+    module itself is called.
 
     Args:
         module: What is called.
@@ -27,24 +27,26 @@ class CastWeights:
 
     def __init__(self, module: nn.Module) -> None:
         self.module = module
+        self._copy: nn.Module | None = None
         self._made_for: tuple | None = None
-        self._weights: dict[str, Tensor] = {}
 
     def __call__(self, *args: Any) -> Any:
         """What the module gives."""
         device = next(self.module.parameters()).device.type
         if torch.is_grad_enabled() or not torch.is_autocast_enabled(device):
             return self.module(*args)
-        return functional_call(self.module, self._cast(torch.get_autocast_dtype(device)), args)
+        return self._cast(torch.get_autocast_dtype(device))(*args)
 
-    def _cast(self, dtype: torch.dtype) -> dict[str, Tensor]:
-        weights = dict(_matrices(self.module))
-        state = (dtype, *tensor_states(weights.values()))
+    def _cast(self, dtype: torch.dtype) -> nn.Module:
+        weights = (*self.module.parameters(), *self.module.buffers())
+        state = (dtype, *tensor_states(weights))
         if state != self._made_for:
+            replaced = {id(weight): weight for weight in weights}
             with torch.inference_mode(False), torch.no_grad():
-                self._weights = {name: weight.to(dtype) for name, weight in weights.items()}
-            self._made_for = state
-        return self._weights
+                for matrix in _matrices(self.module):
+                    replaced[id(matrix)] = nn.Parameter(matrix.to(dtype), requires_grad=False)
+            self._copy, self._made_for = copy.deepcopy(self.module, replaced), state
+        return self._copy
 
 
 def tensor_states(tensors: Iterable[Tensor]) -> tuple[tuple[int, int], ...]:
@@ -52,8 +54,7 @@ def tensor_states(tensors: Iterable[Tensor]) -> tuple[tuple[int, int], ...]:
     return tuple((tensor.data_ptr(), tensor._version) for tensor in tensors)
 
 
-def _matrices(module: nn.Module) -> Iterable[tuple[str, Tensor]]:
-    for prefix, part in module.named_modules():
+def _matrices(module: nn.Module) -> Iterator[nn.Parameter]:
+    for part in module.modules():
         if isinstance(part, _CAST):
-            for name, parameter in part.named_parameters(recurse=False):
-                yield f"{prefix}.{name}" if prefix else name, parameter
+            yield from part.parameters(recurse=False)

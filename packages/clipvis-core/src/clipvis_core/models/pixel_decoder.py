@@ -69,7 +69,7 @@ class CLIPVISPixelDecoder(BaseModule):
         self.lateral_conv = ConvModule(fine, channels, 1, norm_cfg=norm, act_cfg=None, bias=False)
         self.output_conv = ConvModule(channels, channels, 3, padding=1, norm_cfg=norm, bias=False)
         self.mask_feature = nn.Conv2d(channels, channels, 1)
-        self._run = self._decode
+        self._run = type(self)._decode  # not bound, so that copies of the module run it as their own
 
     def init_weights(self) -> None:
         """Mask2Former's initial weights."""
@@ -86,7 +86,7 @@ class CLIPVISPixelDecoder(BaseModule):
 
     def compile(self) -> None:
         """Has `torch.compile` fuse what follows from the features; positions and centres stay cached outside."""
-        self._run = torch.compile(self._decode)
+        self._run = torch.compile(type(self)._decode)
 
     def forward(self, levels: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """Mixes the scales and adds fine detail.
@@ -105,7 +105,7 @@ class CLIPVISPixelDecoder(BaseModule):
         # Places are computed in float32 at least.
         dtype = torch.promote_types(dtype, torch.float32)
         centres = cell_centres(sizes, self.num_heads, self.num_points, dtype, device)
-        return self._run(fine, coarse, sizes, positions, centres)
+        return self._run(self, fine, coarse, sizes, positions, centres)
 
     def _decode(
         self,

@@ -71,7 +71,7 @@ class CLIPVISQueryDecoder(BaseModule):
         self.object_head = _mlp(channels, 2)
         self.mask_head = _mlp(channels, channels)
         self.iou_head = _mlp(channels, 1)
-        self._run = self._decode
+        self._run = type(self)._decode  # not bound, so that copies of the module run it as their own
 
     def init_weights(self) -> None:
         """Xavier-uniform matrices in the layers."""
@@ -81,7 +81,7 @@ class CLIPVISQueryDecoder(BaseModule):
 
     def compile(self) -> None:
         """Has `torch.compile` fuse what follows from the features; positions stay cached outside."""
-        self._run = torch.compile(self._decode)
+        self._run = torch.compile(type(self)._decode)
 
     def forward(self, mask_features: Tensor, scales: list[Tensor], all_layers: bool = False) -> list[QueryPrediction]:
         """Decodes the queries.
@@ -95,7 +95,7 @@ class CLIPVISQueryDecoder(BaseModule):
         Returns:
             The last layer's prediction alone, or all L + 1 in order of depth.
         """
-        return self._run(mask_features, scales, self._places(scales), all_layers)
+        return self._run(self, mask_features, scales, self._places(scales), all_layers)
 
     def _places(self, scales: list[Tensor]) -> tuple[Tensor, ...]:
         """Positions of the cells of each scale, `(1, HW, C)`."""
