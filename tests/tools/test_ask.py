@@ -109,6 +109,16 @@ def test_the_first_answer_is_never_replaced(out, place):
         ask(out, "--classes", WORDS, "--out-dir", out / place)
 
 
+def test_the_network_is_not_imported_before_a_word_has_to_be_encoded():
+    """Its libraries take longer to import than an answer takes."""
+    code = (
+        "import sys; from clipvis_core.command_line import asking; from clipvis_core.inference import Asker\n"
+        "print({'mmdet', 'timm', 'open_clip', 'clipvis_core.models'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
 def test_moments_of_several_folders(out, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "400")  # no line is broken
     other = shutil.copytree(out, tmp_path / "other")

@@ -7,18 +7,20 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clipvis_core.batch.answer_files import PICTURE, REPORT, draw_result, write_end, write_lists
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.inference.asking import FEATURES, MOST_FEATURE_BYTES
 from clipvis_core.inference.index_masks import check_replaceable, write_index_masks
-from clipvis_core.inference.inferencer import CLIPVISInferencer
 from clipvis_core.inference.output_folder import RESULTS, WORDS, OutputFolder
 from clipvis_core.inference.result import DrawnTracks, SegmentationResult
 from clipvis_core.inference.stream_writer import LINES, OVERLAY, SHEET, write_stream
 from clipvis_core.media import WHOLE, Cut, open_frames
 from clipvis_core.tracking import LiveRule
+
+if TYPE_CHECKING:
+    from clipvis_core.inference.inferencer import CLIPVISInferencer
 
 MASKS = "masks"
 

@@ -7,19 +7,22 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from clipvis_core.inference.keeping import Keeping
 from clipvis_core.inference.preprocessing import to_input
 from clipvis_core.inference.result import SegmentationResult
 from clipvis_core.media import FrameSource
-from clipvis_core.models import CLIPVISVideo
 from clipvis_core.pipelining import ahead
 from clipvis_core.tracking import FrameTracks, Tracker, VideoTracks
+
+if TYPE_CHECKING:
+    from clipvis_core.inference.keeping import Keeping
+    from clipvis_core.models import CLIPVISVideo
 
 WINDOWS_AHEAD = 2  # windows of frames decoded and resized before the network asks for them
 

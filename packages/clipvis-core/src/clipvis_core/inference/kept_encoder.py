@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from clipvis_core.foundation.errors import InputError
-from clipvis_core.inference.building import build_encoder
 from clipvis_core.model_zoo import find_config, packaged_config, zoo
-from clipvis_core.models.encoder import ImageTextEncoder
 from clipvis_core.tracking.feature_facts import FeatureFacts
+
+if TYPE_CHECKING:
+    from clipvis_core.models.encoder import ImageTextEncoder
 
 
 class KeptEncoder:
@@ -51,6 +53,8 @@ class KeptEncoder:
 
     @cached_property
     def _encoder(self) -> ImageTextEncoder:
+        from clipvis_core.inference.building import build_encoder  # the network's libraries, which take seconds
+
         config = self._find_config()
         checkpoint = None if self.is_random else self._find_checkpoint(config)
         encoder = build_encoder(config, checkpoint)

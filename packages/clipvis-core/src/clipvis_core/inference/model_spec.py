@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clipvis_core.foundation.vocabulary import Vocabulary
-from clipvis_core.inference.inferencer import CLIPVISInferencer
 from clipvis_core.inference.model_choice import choose_model
+
+if TYPE_CHECKING:
+    from clipvis_core.inference.inferencer import CLIPVISInferencer
 
 
 @dataclass(frozen=True)
@@ -46,5 +48,7 @@ class ModelSpec:
         Raises:
             InputError: Something that was given cannot be used.
         """
+        from clipvis_core.inference.inferencer import CLIPVISInferencer  # the network's libraries, which take seconds
+
         config, checkpoint = self.files(is_image=is_image, quiet=quiet)
         return CLIPVISInferencer(config, checkpoint, vocabulary=self.vocabulary, **self.options)

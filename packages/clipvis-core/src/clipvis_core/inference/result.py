@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
-from mmengine.structures import InstanceData
 from pycocotools import mask as coco_mask
 from torch import Tensor
 
@@ -21,6 +20,8 @@ from clipvis_core.media import FrameSource, draw_tracks
 from clipvis_core.tracking import VideoTracks, encode_masks
 
 if TYPE_CHECKING:
+    from mmengine.structures import InstanceData
+
     from clipvis_core.inference.asking import Asker, Categories
 
 
