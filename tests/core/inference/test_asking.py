@@ -21,7 +21,7 @@ from clipvis_core.inference import Asker, CLIPVISInferencer, SegmentationResult,
 from clipvis_core.inference import judging as judging_module
 from clipvis_core.inference.asking import FEATURES
 from clipvis_core.inference.finding import find_moments, frame_scores
-from clipvis_core.inference.judging import Words, joined, judge, judge_best
+from clipvis_core.inference.judging import Words, judge, judge_best
 from clipvis_core.inference.kept_encoder import KeptEncoder
 from clipvis_core.inference.replay import replay
 from clipvis_core.model_zoo import find_weights
@@ -275,8 +275,7 @@ def test_tracks_that_cannot_be_among_the_best_are_left_out():
         some = judge_best(features, words, topk).tracks
         assert (len(some) < features.facts.num_queries) == (topk < 100)
         found = replay(features, words, topk)
-        all_tracks = judge(features, words, np.arange(features.facts.num_queries))
-        every = joined(features, words, [all_tracks]).scores.top(topk)
+        every = judge(features, words, np.arange(features.facts.num_queries)).scores.top(topk)
         keys = zip(every.queries.tolist(), every.labels.tolist(), strict=True)
         assert list(zip(found.queries.tolist(), found.labels.tolist(), strict=True)) == list(keys)
         assert found.scores.tolist() == pytest.approx(every.scores.tolist(), abs=1e-6)

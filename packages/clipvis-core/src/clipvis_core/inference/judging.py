@@ -55,8 +55,8 @@ class Words:
         return name_regions(torch.from_numpy(regions), self.scale, self.asked, self.contrast)
 
 
-class NoProbs:
-    """`DoubtfulProbs` where only scores are asked for, not hidden frames."""
+class CertainProbs:
+    """`DoubtfulProbs` of 1 everywhere: of the most that a track can score."""
 
     nbytes = 0
 
@@ -64,8 +64,8 @@ class NoProbs:
         """Keeps nothing."""
 
     def read(self, frame: int, in_doubt: np.ndarray, queries: np.ndarray, labels: np.ndarray) -> np.ndarray:
-        """Is not called."""
-        raise NotImplementedError
+        """See `DoubtfulProbs`."""
+        return np.ones(len(labels), np.float32)
 
 
 class RecalledProbs:
@@ -129,7 +129,7 @@ def judge_best(features: FeatureFile, words: Words, topk: int, *, progress: bool
 
 
 def judge(features: FeatureFile, words: Words, tracks: np.ndarray, bar: tqdm | None = None) -> Judged:
-    """What all frames say of some tracks, int64 `(S,)`; their hidden frames are not looked up.
+    """What all frames say of some tracks, int64 `(S,)`.
 
     Args:
         features: The video.
@@ -137,7 +137,7 @@ def judge(features: FeatureFile, words: Words, tracks: np.ndarray, bar: tqdm | N
         tracks: Ascending.
         bar: Is told of each frame.
     """
-    scores = TrackScores(NoProbs(), weighted=features.facts.weighted)
+    scores = TrackScores(RecalledProbs(features, words, tracks), weighted=features.facts.weighted)
     contrast = ContrastScores(features.facts.calibration)
     together = max(1, min(_PAIRS_TOGETHER // len(words), _REGIONS_TOGETHER) // len(tracks))
     frames = ahead(features.frames(tracks), depth=together)
@@ -154,7 +154,7 @@ def judge(features: FeatureFile, words: Words, tracks: np.ndarray, bar: tqdm | N
 
 
 def joined(features: FeatureFile, words: Words, parts: Sequence[Judged]) -> Judged:
-    """Tracks that were judged apart, in order, with what their hidden frames need."""
+    """Tracks that were judged apart, in order."""
     tracks = np.concatenate([part.tracks for part in parts])
     order = np.argsort(tracks)
     tracks = tracks[order]
@@ -164,7 +164,7 @@ def joined(features: FeatureFile, words: Words, parts: Sequence[Judged]) -> Judg
 
 def score_bounds(features: FeatureFile) -> np.ndarray:
     """The most that each track can score, float32 `(Q,)`."""
-    scores = TrackScores(NoProbs(), weighted=features.facts.weighted)
+    scores = TrackScores(CertainProbs(), weighted=features.facts.weighted)
     for frame in features.frames(named=False):
         scores.update(torch.ones((len(frame.ious), 1)), *measured(frame))
     return scores.scores().squeeze(1).numpy()
