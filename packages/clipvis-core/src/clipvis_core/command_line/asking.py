@@ -11,9 +11,8 @@ from clipvis_core.batch.answer_files import PICTURE, REPORT, draw_result, write_
 from clipvis_core.command_line.ask import answer_folder
 from clipvis_core.command_line.choices import contrast_choice, prepare
 from clipvis_core.command_line.table import print_moments, print_table
-from clipvis_core.command_line.words import hints, read_words
+from clipvis_core.command_line.words import words_and_hints
 from clipvis_core.foundation.errors import InputError
-from clipvis_core.foundation.vocabulary import Vocabulary
 from clipvis_core.foundation.whole_file import full_disk_in_a_line
 from clipvis_core.inference.asking import Asker
 from clipvis_core.inference.finding import Moment, find_moments
@@ -79,14 +78,6 @@ def find(args: argparse.Namespace) -> int:
     found.sort(key=lambda each: -each[1].score)
     print_moments(found[: args.top], args.find, vocabulary)
     return 0
-
-
-def words_and_hints(args: argparse.Namespace) -> Vocabulary:
-    """The words that are asked for, after what may be wrong with them was said."""
-    vocabulary = read_words(args)
-    for hint in hints(args, vocabulary):
-        print(f"hint: {hint}", file=sys.stderr)
-    return vocabulary
 
 
 def open_asker(args: argparse.Namespace, place: Path) -> Asker:

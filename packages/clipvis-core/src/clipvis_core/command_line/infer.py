@@ -13,7 +13,7 @@ from clipvis_core.command_line.batch import is_batch, run_batch
 from clipvis_core.command_line.choices import model_spec, output_options, prepare, read_files
 from clipvis_core.command_line.export import planned_exports, write_exports
 from clipvis_core.command_line.table import print_table
-from clipvis_core.command_line.words import hints, read_words
+from clipvis_core.command_line.words import words_and_hints
 from clipvis_core.foundation.errors import InputError
 from clipvis_core.foundation.program import INTERRUPTED
 from clipvis_core.foundation.whole_file import full_disk_in_a_line
@@ -34,10 +34,7 @@ def infer(args: argparse.Namespace) -> int:
     """
     prepare(args)
     options = output_options(args)
-    vocabulary = read_words(args)
-    for hint in hints(args, vocabulary):
-        print(f"hint: {hint}", file=sys.stderr)
-    spec = model_spec(args, vocabulary)
+    spec = model_spec(args, words_and_hints(args))
     if is_batch(args):
         return run_batch(args, spec, options)
     if not args.inputs:

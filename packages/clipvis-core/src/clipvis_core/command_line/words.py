@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 import unicodedata
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -13,6 +14,14 @@ from clipvis_core.foundation.vocabulary import Vocabulary
 from clipvis_core.text.nouns import shipped_nouns
 
 VOCABULARY_SOURCES = "clipvis.vocabularies"  # entry points: functions from a name to a `Vocabulary`
+
+
+def words_and_hints(args: argparse.Namespace) -> Vocabulary:
+    """The categories the command line names, after what may be wrong with them was said."""
+    vocabulary = read_words(args)
+    for hint in hints(args, vocabulary):
+        print(f"hint: {hint}", file=sys.stderr)
+    return vocabulary
 
 
 def read_words(args: argparse.Namespace) -> Vocabulary:
